@@ -1,0 +1,130 @@
+/* file.c - map a file, replace a file. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int nf_map_open(const char *path, struct nf_map *map, struct nf_err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = NF_OK;
+    void *p;
+
+    *map = (struct nf_map){ (const unsigned char *)"", 0 };
+    if (fd < 0)
+        return nf_fail_errno(err, "%s", path);
+    if (fstat(fd, &st) < 0)
+        rc = nf_fail_errno(err, "%s", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = nf_fail(err, NF_ESYS, "%s: not a regular file", path);
+    else if (st.st_size > 0) {
+        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED)
+            rc = nf_fail_errno(err, "%s", path);
+        else
+            *map = (struct nf_map){ p, (size_t)st.st_size };
+    }
+    close(fd);
+    return rc;
+}
+
+void nf_map_close(struct nf_map *map)
+{
+    if (map->size)
+        munmap((void *)map->data, map->size);
+    *map = (struct nf_map){ NULL, 0 };
+}
+
+bool nf_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *nf_path_join(const char *dir, const char *name, struct nf_err *err)
+{
+    size_t n = strlen(dir), size = n + strlen(name) + 2;
+    char *path = malloc(size);
+
+    if (!path) {
+        nf_fail(err, NF_ESYS, "out of memory");
+        return NULL;
+    }
+    snprintf(path, size, "%s%s%s", dir, n && dir[n - 1] != '/' ? "/" : "", name);
+    return path;
+}
+
+int nf_replace_open(struct nf_replace *r, const char *path, struct nf_err *err)
+{
+    size_t size = strlen(path) + sizeof ".XXXXXX";
+    mode_t mask = umask(0);
+
+    umask(mask);
+    *r = (struct nf_replace){ -1, strdup(path), malloc(size) };
+    if (!r->path || !r->tmp) {
+        nf_replace_abort(r);
+        return nf_fail(err, NF_ESYS, "out of memory");
+    }
+    snprintf(r->tmp, size, "%s.XXXXXX", path);
+    r->fd = mkstemp(r->tmp);
+    if (r->fd < 0 || fchmod(r->fd, 0666 & ~mask) < 0) {
+        int rc = nf_fail_errno(err, "%s", path);
+
+        nf_replace_abort(r);
+        return rc;
+    }
+    return NF_OK;
+}
+
+int nf_replace_commit(struct nf_replace *r, struct nf_err *err)
+{
+    int rc = NF_OK, fd = r->fd;
+
+    if (fsync(fd) < 0 && errno != EINVAL)
+        rc = nf_fail_errno(err, "%s", r->path);
+    r->fd = -1;
+    if (close(fd) < 0 && rc == NF_OK)
+        rc = nf_fail_errno(err, "%s", r->path);
+    if (rc == NF_OK && rename(r->tmp, r->path) < 0)
+        rc = nf_fail_errno(err, "%s", r->path);
+    if (rc == NF_OK) {
+        free(r->tmp);
+        r->tmp = NULL;
+    }
+    nf_replace_abort(r);
+    return rc;
+}
+
+void nf_replace_abort(struct nf_replace *r)
+{
+    if (r->tmp) {
+        if (r->fd >= 0)
+            close(r->fd);
+        unlink(r->tmp);
+    }
+    free(r->tmp);
+    free(r->path);
+    *r = (struct nf_replace){ -1, NULL, NULL };
+}
+
+int nf_write_all(int fd, const void *data, size_t size, const char *what, struct nf_err *err)
+{
+    const char *p = data;
+
+    while (size) {
+        ssize_t n = write(fd, p, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return nf_fail_errno(err, "%s", what);
+        p += n;
+        size -= (size_t)n;
+    }
+    return NF_OK;
+}

@@ -1,0 +1,43 @@
+/*
+ * file.h - whole files: map one for reading, replace one in a single step.
+ */
+#ifndef NF_BASE_FILE_H
+#define NF_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* A read-only mapping.  size 0: data is "". */
+struct nf_map {
+    const unsigned char *data;
+    size_t size;
+};
+
+/* nf_map_open - NF_ESYS when the file cannot be opened or mapped (the path is in the message).  Close with nf_map_close(). */
+int nf_map_open(const char *path, struct nf_map *map, struct nf_err *err);
+void nf_map_close(struct nf_map *map);   /* accepts a zeroed or closed map */
+
+bool nf_file_exists(const char *path);
+
+/* nf_path_join - "dir/name" in fresh memory (free()); NULL: out of memory. */
+char *nf_path_join(const char *dir, const char *name, struct nf_err *err);
+
+/*
+ * A file that replaces `path` when it is committed: written under a temporary name in the same folder, fsync, rename.
+ * An interrupted or failed run leaves the old file as it was.
+ */
+struct nf_replace {
+    int fd;              /* write here */
+    char *path, *tmp;
+};
+
+int nf_replace_open(struct nf_replace *r, const char *path, struct nf_err *err);
+int nf_replace_commit(struct nf_replace *r, struct nf_err *err);
+void nf_replace_abort(struct nf_replace *r);   /* after a failure; accepts a zeroed struct */
+
+/* nf_write_all - all bytes, whatever write() takes at a time; EINTR is retried. */
+int nf_write_all(int fd, const void *data, size_t size, const char *what, struct nf_err *err);
+
+#endif

@@ -1,0 +1,126 @@
+/* prog.c - start, warn, die. */
+#include "base/prog.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *prog_name = "neurofilters";
+static bool progress_shown;
+
+static void sleep_while_waiting(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "PASSIVE", 0) != 0)
+        return;
+    execv("/proc/self/exe", argv);   /* only returns where /proc is missing: then the threads spin, nothing else changes */
+}
+
+static void restore_sigpipe(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+void nf_prog_start(const char *name, char **argv)
+{
+    prog_name = name;
+    restore_sigpipe();
+    sleep_while_waiting(argv);
+}
+
+const char *nf_prog_name(void)
+{
+    return prog_name;
+}
+
+static void say(const char *fmt, va_list ap)
+{
+    char line[1024];
+    size_t n = (size_t)snprintf(line, sizeof line, "%s: ", prog_name), i;
+    ssize_t written;
+
+    nf_progress_end();
+    vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
+    for (i = 0; line[i]; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[i++] = '\n';
+    written = write(STDERR_FILENO, line, i);
+    (void)written;   /* nowhere left to report it */
+}
+
+void nf_warn(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+}
+
+void nf_die(enum nf_exit status, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+    exit(status);
+}
+
+void nf_die_err(const struct nf_err *err)
+{
+    switch (err->code) {
+    case NF_EUSAGE:
+        nf_die(NF_EXIT_USAGE, "%s", err->text);
+    case NF_EFORMAT:
+        nf_die(NF_EXIT_INPUT, "%s", err->text);
+    default:
+        nf_die(NF_EXIT_SYS, "%s", err->text);
+    }
+}
+
+void nf_prog_no_terminal(int fd)
+{
+    if (isatty(fd))
+        nf_die(NF_EXIT_USAGE, "will not write a binary stream to a terminal: pipe it into stream-dump, or redirect it to a file");
+}
+
+void nf_progress(int quiet, const char *fmt, ...)
+{
+    static struct timespec last;
+    struct timespec now;
+    va_list ap;
+
+    if (quiet || !isatty(STDERR_FILENO))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((now.tv_sec - last.tv_sec) + (now.tv_nsec - last.tv_nsec) * 1e-9 < 0.25)
+        return;
+    last = now;
+    fprintf(stderr, "\r%s: ", prog_name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs("\033[K", stderr);
+    fflush(stderr);
+    progress_shown = true;
+}
+
+void nf_progress_end(void)
+{
+    if (!progress_shown)
+        return;
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+    progress_shown = false;
+}

@@ -1,0 +1,45 @@
+/*
+ * prog.h - what every program does at its edges: start, warn, die.  The only code that prints messages or exits.
+ *
+ * Messages are one line on stderr, one write(): "program: what, where, which value".
+ */
+#ifndef NF_BASE_PROG_H
+#define NF_BASE_PROG_H
+
+#include "base/err.h"
+
+enum nf_exit {
+    NF_EXIT_OK = 0,
+    NF_EXIT_SYS = 1,     /* the machine */
+    NF_EXIT_USAGE = 2,   /* the command line; nothing was read */
+    NF_EXIT_INPUT = 3,   /* the input */
+};
+
+/*
+ * nf_prog_start - first call of every main(): remember the program's name, restore SIGPIPE to its default (a reader
+ * that leaves ends us silently, status 141), and make OpenMP threads sleep while they wait instead of spinning.
+ *
+ * libgomp reads its environment before main(), so the last of these runs the program once more with
+ * OMP_WAIT_POLICY=PASSIVE where the variable is not set; a value the user set is kept.
+ */
+void nf_prog_start(const char *name, char **argv);
+
+const char *nf_prog_name(void);
+
+void nf_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void nf_die(enum nf_exit status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* nf_die_err - print the slot and exit with the status that belongs to its code. */
+_Noreturn void nf_die_err(const struct nf_err *err);
+
+/* nf_prog_no_terminal - status 2 when `fd` is a terminal: streams are binary. */
+void nf_prog_no_terminal(int fd);
+
+/*
+ * nf_progress - redraw one status line on stderr, at most four times a second, only where stderr is a terminal and -q was not
+ * given (`quiet`).  nf_progress_end() clears it; both do nothing otherwise.
+ */
+void nf_progress(int quiet, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nf_progress_end(void);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * tensor.h - a view of numbers: type, shape, memory.  Row-major, last index fastest, little-endian.
+ */
+#ifndef NF_TENSOR_TENSOR_H
+#define NF_TENSOR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum nf_dtype { NF_U8, NF_U16, NF_U32, NF_U64, NF_I32, NF_I64, NF_F16, NF_BF16, NF_F32, NF_F64 };
+
+enum { NF_NDIM_MAX = 4 };
+
+struct nf_tensor {
+    enum nf_dtype dtype;
+    size_t ndim;                 /* 0 .. NF_NDIM_MAX */
+    size_t shape[NF_NDIM_MAX];
+    const void *data;            /* borrowed; not aligned when it comes from a record or a checkpoint */
+};
+
+size_t nf_dtype_size(enum nf_dtype t);             /* bytes of one element */
+const char *nf_dtype_name(enum nf_dtype t);        /* "f32" */
+bool nf_tensor_count(const struct nf_tensor *t, size_t *count);   /* product of the shape; false: over size_t */
+
+/* Convenience: views of memory that the caller keeps. */
+struct nf_tensor nf_tensor_1d(enum nf_dtype t, const void *data, size_t n);
+struct nf_tensor nf_tensor_2d(enum nf_dtype t, const void *data, size_t rows, size_t cols);
+struct nf_tensor nf_tensor_3d(enum nf_dtype t, const void *data, size_t a, size_t b, size_t c);
+
+/* Exact widening, and rounding to nearest, ties to even (NaN stays NaN, overflow becomes infinity). */
+float nf_f16_to_f32(uint16_t h);
+uint16_t nf_f32_to_f16(float f);
+float nf_bf16_to_f32(uint16_t h);
+uint16_t nf_f32_to_bf16(float f);
+
+/* nf_to_f32 - n elements of type F16, BF16, F32 or F64 from unaligned `src` into y. */
+void nf_to_f32(enum nf_dtype t, const void *src, size_t n, float *y);
+
+#endif
