@@ -22,7 +22,7 @@ comma := ,
 WARN      = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings -Wformat=2 \
             $(if $(WERROR),-Werror)
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPP_FLAGS = -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -I$(B) $(CPPFLAGS)
+CPP_FLAGS = -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -Itests/unit -I$(B) $(CPPFLAGS)
 C_FLAGS   = -std=c11 -g $(OPT) $(WARN) -fopenmp $(SAN_FLAGS) $(CFLAGS)
 LD_FLAGS  = -fopenmp $(SAN_FLAGS) $(LDFLAGS)
 LD_LIBS   = -lmsgpackc -lzstd -ldnnl -ljansson -lpcre2-8 -lutf8proc -lcrypto -lm $(LDLIBS)
