@@ -38,6 +38,7 @@ void nf_enc_clear(struct nf_enc *e);
 void nf_enc_map(struct nf_enc *e, size_t n);              /* n pairs follow */
 void nf_enc_array(struct nf_enc *e, size_t n);
 void nf_enc_str(struct nf_enc *e, const char *s);         /* also for keys */
+void nf_enc_strn(struct nf_enc *e, const char *s, size_t n);   /* s need not end with NUL */
 void nf_enc_bin(struct nf_enc *e, const void *p, size_t n);
 void nf_enc_uint(struct nf_enc *e, uint64_t v);
 void nf_enc_int(struct nf_enc *e, int64_t v);
