@@ -66,11 +66,17 @@ $(B)/version.h: FORCE
 	$(Q)mkdir -p $(@D) && echo '#define NF_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define NF_VERSION "$(VERSION)"' >$@
 FORCE:
 
+# The embedded study: text in, report out.
+DEMO = build/demo
+demo: all
+	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO)
+	@echo "The report is $(DEMO)/report.html (as text: $(DEMO)/report.md)."
+
 check-unit: $(UNIT)
 	$(Q)for t in $(UNIT); do echo "$${t##*/}"; $$t || exit 1; done
 
 clean:
 	rm -rf build bin
 
-.PHONY: all check-unit clean FORCE
+.PHONY: all demo check-unit clean FORCE
 -include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(REF_SRC:%.c=$(B)/%.d)
