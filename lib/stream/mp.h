@@ -16,10 +16,13 @@
 #include "base/err.h"
 #include "tensor/tensor.h"
 
-/* Limits of one object; FORMAT.md section 5 repeats them. */
+/* The version of FORMAT.md, and its limits (section 5). */
 enum {
+    NF_STREAM_VERSION = 1,
+    NF_HEADER_BYTES = 1 << 20,   /* the header, encoded */
     NF_MP_DEPTH = 16,            /* nesting */
     NF_MP_BYTES = 16 << 20,      /* one object, encoded */
+    NF_MP_ITEMS = 1 << 20,       /* values of one object: items of arrays, keys and values of maps; unpacked, each takes 24 bytes */
 };
 
 /* ---- encoding ---- */
@@ -54,10 +57,25 @@ void nf_enc_json(struct nf_enc *e, const json_t *j);      /* objects, arrays, st
  * nf_mp_scan - length of the first whole object in p[0..n), by a walk that allocates nothing.
  *
  * Returns the length; 0 when more bytes are needed; NF_EFORMAT when the bytes cannot be the start of an acceptable object
- * (reserved byte, an ext type, deeper than NF_MP_DEPTH, longer than NF_MP_BYTES).
+ * (reserved byte, an ext type, deeper than NF_MP_DEPTH, more than NF_MP_ITEMS values, longer than NF_MP_BYTES).
  * Only what this accepts whole may be given to msgpack-c.
  */
 int64_t nf_mp_scan(const unsigned char *p, size_t n, struct nf_err *err);
+
+/* The same walk in steps, for bytes that arrive in pieces: each byte is looked at once. */
+struct nf_scan {
+    size_t at;                       /* bytes walked over; when NF_OK was returned: the length of the object */
+    size_t want;                     /* after NF_EOF: the object is at least this long */
+    size_t limit;                    /* bytes */
+    size_t pending, items;           /* values still to come at least; values announced so far */
+    size_t open;                     /* containers entered, the outermost level included */
+    size_t left[NF_MP_DEPTH + 1];    /* values still to come at each level */
+};
+
+void nf_scan_init(struct nf_scan *s, size_t limit);
+
+/* nf_scan_more - p[0..n) is the object from its first byte on, longer than at the call before.  NF_OK, NF_EOF (more is needed), NF_EFORMAT. */
+int nf_scan_more(struct nf_scan *s, const unsigned char *p, size_t n, struct nf_err *err);
 
 /*
  * Typed access to the pairs of a map.  `rec` is a map object; `key` a str key.  A missing or misplaced field is NF_EFORMAT with

@@ -4,6 +4,9 @@
 #ifndef NF_STREAM_READER_H
 #define NF_STREAM_READER_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <jansson.h>
 #include <msgpack.h>
 
@@ -44,6 +47,17 @@ void nf_reader_bytes(const struct nf_reader *r, const void **p, size_t *n);
 
 /* nf_reader_end - the END record, after NF_EOF; NULL before. */
 const msgpack_object *nf_reader_end(const struct nf_reader *r);
+
+/* nf_reader_records - how many records were returned so far. */
+uint64_t nf_reader_records(const struct nf_reader *r);
+
+/*
+ * nf_reader_hash - ask for the stream's digest; before the first nf_reader_next().  NF_ESYS: memory.
+ * nf_reader_digest - after NF_EOF: SHA-256, lower-case hex, of the whole stream from header to END as msgpack, so that compression does not
+ * change it (`zstd -dc x.nf | sha256sum`); borrowed.  NULL before, or when it was not asked for.
+ */
+int nf_reader_hash(struct nf_reader *r);
+const char *nf_reader_digest(const struct nf_reader *r);
 
 void nf_reader_close(struct nf_reader *r);   /* accepts NULL */
 

@@ -27,7 +27,12 @@ struct nf_writer;
  */
 json_t *nf_header_new(const char *kind, const json_t *in, const struct nf_cmd *cmd, struct nf_err *err);
 
-/* nf_header_input - add {kind, records_sha256...} of a further input (shards, files) to the last history entry's "inputs". */
+/*
+ * nf_header_input - name an input that was read to its end before the output began (shards to merge, files): {kind, sha256} is added to
+ * "inputs" of the last history entry.
+ *
+ *   digest  nf_reader_digest() of that input; NULL: it was not hashed, written as nil
+ */
 int nf_header_input(json_t *header, const json_t *input_header, const char *digest, struct nf_err *err);
 
 /*
