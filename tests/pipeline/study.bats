@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# The study of pipelines/neurons.mk on the embedded model: right, resumable, the same in shards.
+
+load ../helpers
+
+study() {
+    make -s -f "$ROOT/pipelines/neurons.mk" MODEL="$MODEL" CORPUS="$CORPUS" PATH="$PATH" "$@"
+}
+
+setup_file() {
+    load ../helpers
+    export DEMO=$BATS_FILE_TMPDIR/demo
+    study OUT="$DEMO"
+}
+
+@test "the study ends with a report, as a page and as text" {
+    stream-check --kind stats "$DEMO/stats.nf"
+    stream-check --kind neurons "$DEMO/neurons.nf"
+    grep -q '</html>' "$DEMO/report.html"
+    grep -q 'dead' "$DEMO/report.md"
+}
+
+@test "every neuron of the study is as found by brute force" {
+    tokenize -m "$MODEL" "$CORPUS" | forward-capture -m "$MODEL" -q >"$BATS_TEST_TMPDIR/acts.nf"
+    "$NF_TESTS/oracle/brute_neurons" "$BATS_TEST_TMPDIR/acts.nf" "$DEMO/neurons.nf" 16
+}
+
+# The reference ran PyTorch's kernels: a pre-activation within float32 rounding of zero may fall on the other side.  Of 1.5e8 decisions
+# a few dozen do; a count of classes moves by one neuron at most when one sits on its threshold.
+@test "the study agrees with transformers, tokenizers and NumPy" {
+    stream-dump --format tsv --record layer \
+        --columns layer,dead.k,fires,detectors.token,detectors.bigram,detectors.trigram "$DEMO/neurons.nf" | tail -n +2 >"$BATS_TEST_TMPDIR/ours"
+    grep -v '^#' "$ROOT/tests/oracle/demo_reference.tsv" | tail -n +2 | cut -f1-6 >"$BATS_TEST_TMPDIR/theirs"
+    paste "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs" | awk '
+        function near(a, b, tol) { d = a - b; return (d < 0 ? -d : d) <= tol }
+        NF != 12 { print "fields: " $0; bad = 1 }
+        $1 != $7 || !near($2, $8, 1) || !near($3, $9, 1e-6 * $9) || !near($4, $10, 1) || !near($5, $11, 1) || !near($6, $12, 1) { print; bad = 1 }
+        END { exit bad || NR != 6 }'
+}
+
+@test "shards merged are the whole, byte for byte but for the history" {
+    study OUT="$BATS_TEST_TMPDIR/s" SHARDS=3 "$BATS_TEST_TMPDIR/s/neurons.nf"
+    for kind in stats neurons; do
+        cmp <(stream-dump --format ndjson "$DEMO/$kind.nf") <(stream-dump --format ndjson "$BATS_TEST_TMPDIR/s/$kind.nf")
+    done
+}
+
+@test "a stage that fails leaves no file, and its make says so" {
+    ! study OUT="$BATS_TEST_TMPDIR/f" TOKENIZE="--context 9999" 2>/dev/null
+    [ -z "$(find "$BATS_TEST_TMPDIR/f" -type f)" ]
+}
+
+@test "an interrupted stage leaves no file, and the next run finishes" {
+    study OUT="$BATS_TEST_TMPDIR/i" "$BATS_TEST_TMPDIR/i/stats.nf" 3>&- &
+    sleep 0.5
+    kill -INT $! || true
+    wait $! || true
+    [ ! -e "$BATS_TEST_TMPDIR/i/stats.nf" ] || stream-check "$BATS_TEST_TMPDIR/i/stats.nf"
+    study OUT="$BATS_TEST_TMPDIR/i" LIMIT=4096
+    stream-check "$BATS_TEST_TMPDIR/i/neurons.nf"
+}
+
+@test "what is there is not made again" {
+    run study OUT="$DEMO" -n
+    [ -z "$output" ]
+}
+
+@test "each one-question pipeline answers on the embedded model" {
+    "$ROOT/pipelines/dead-neurons.sh" "$MODEL" "$CORPUS/fiction" >"$BATS_TEST_TMPDIR/out"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -eq 7 ]
+    "$ROOT/pipelines/positional-neurons.sh" "$MODEL" "$CORPUS" >"$BATS_TEST_TMPDIR/out"
+    grep -qE '^0\.[0-9]+	0\.[0-9]+	(oscillatory|both|one|other)	(strong|weak)' "$BATS_TEST_TMPDIR/out"
+    "$ROOT/pipelines/token-detectors.sh" "$MODEL" "$CORPUS" >"$BATS_TEST_TMPDIR/out"
+    grep -qE '^1\.[0-9]+	[0-9]+	9[5-9.0-9]* %	"' "$BATS_TEST_TMPDIR/out"
+    "$ROOT/pipelines/compare-checkpoints.sh" "$BATS_TEST_TMPDIR/cmp" "$CORPUS/fiction" "$MODEL"
+    grep -q '</html>' "$BATS_TEST_TMPDIR/cmp/report.html"
+}
