@@ -1,0 +1,33 @@
+/*
+ * nfc.h - Unicode normalisation form C (UAX #15) of a text that arrives in pieces.  Bytes that are no UTF-8 pass through.
+ */
+#ifndef NF_TOKEN_NFC_H
+#define NF_TOKEN_NFC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* A growing byte buffer: what follows `n` up to n + NF_BYTES_SLACK may be read (its value does not matter). */
+enum { NF_BYTES_SLACK = 32 };
+struct nf_bytes {
+    unsigned char *p;
+    size_t n, cap;
+};
+int nf_bytes_add(struct nf_bytes *b, const void *p, size_t n, struct nf_err *err);
+void nf_bytes_drop(struct nf_bytes *b, size_t n);    /* the first n bytes */
+void nf_bytes_clear(struct nf_bytes *b);
+
+/*
+ * nf_nfc - normalise text[0..n) onto `out`.
+ *
+ *   last   the text ends here; false: the end that later characters could change is left
+ *   used   out: bytes of `text` that were taken
+ *
+ * NF_ESYS; NF_EFORMAT: a run of more than NF_NFC_RUN bytes without a character at which it could be cut.
+ */
+enum { NF_NFC_RUN = 4 << 20 };
+int nf_nfc(const unsigned char *text, size_t n, bool last, struct nf_bytes *out, size_t *used, struct nf_err *err);
+
+#endif

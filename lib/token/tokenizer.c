@@ -1,0 +1,333 @@
+/* tokenizer.c - open a model's tokenizer: gather its parts, check that they are whole, give them a digest. */
+#include "token/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/par.h"
+#include "base/utf8.h"
+#include "token/load.h"
+
+json_t *nf_load_json(struct nf_load *l, const char *name)
+{
+    char *path = nf_path_join(l->dir, name, l->err);
+    struct nf_map map = { NULL, 0 };
+    json_t *root = NULL;
+    json_error_t why;
+
+    if (path && nf_file_exists(path) && nf_map_open(path, &map, l->err) == NF_OK) {
+        root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+        if (!root)
+            nf_fail(l->err, NF_EFORMAT, "%s: line %d: %s", path, why.line, why.text);
+        else if (!json_is_object(root))
+            nf_fail(l->err, NF_EFORMAT, "%s: not a JSON object", path);
+        if (!json_is_object(root)) {
+            json_decref(root);
+            root = NULL;
+        }
+        nf_map_close(&map);
+    }
+    free(path);
+    return root;
+}
+
+int nf_load_vocab(struct nf_load *l, const char *file, json_t *vocab)
+{
+    const char *token;
+    json_t *id;
+
+    if (!json_is_object(vocab))
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: the vocabulary is not an object", l->dir, file);
+    json_object_foreach(vocab, token, id)
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: token \"%s\": its id is not an integer from 0 to %d", l->dir, file, token,
+                           (int)NF_TOKEN_ID_MAX);
+    l->vocab = json_incref(vocab);
+    return NF_OK;
+}
+
+int64_t nf_load_id(const struct nf_load *l, const char *text, size_t n)
+{
+    const json_t *id;
+
+    for (size_t i = 0; i < l->t->added.n; i++)
+        if (l->t->added.tokens[i].n == n && memcmp(l->t->added.tokens[i].text, text, n) == 0)
+            return l->t->added.tokens[i].id;
+    id = memchr(text, 0, n) ? NULL : json_object_getn(l->vocab, text, n);
+    return id ? json_integer_value(id) : -1;
+}
+
+static const json_t *merge_side(struct nf_load *l, const char *file, size_t rank, const char *text, size_t n)
+{
+    const json_t *id = json_object_getn(l->vocab, text, n);
+
+    if (!id)
+        nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: \"%.*s\" is not in the vocabulary", l->dir, file, rank, (int)nf_min(n, 100), text);
+    return id;
+}
+
+int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *left, size_t left_n, const char *right, size_t right_n)
+{
+    char both[4096];
+    const json_t *a, *b, *ab;
+
+    if (!left_n || !right_n || left_n + right_n > sizeof both)
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are wanted", l->dir, file, rank,
+                       sizeof both);
+    memcpy(both, left, left_n);
+    memcpy(both + left_n, right, right_n);
+    a = merge_side(l, file, rank, left, left_n);
+    b = a ? merge_side(l, file, rank, right, right_n) : NULL;
+    ab = b ? merge_side(l, file, rank, both, left_n + right_n) : NULL;
+    if (!ab)
+        return NF_EFORMAT;
+    return nf_bpe_add(&l->t->bpe, (struct nf_merge){ (uint32_t)json_integer_value(a), (uint32_t)json_integer_value(b),
+                                                     (uint32_t)json_integer_value(ab) }, l->err);
+}
+
+/* One past the highest id so far. */
+static int64_t next_id(const struct nf_load *l)
+{
+    int64_t next = 0;
+    const char *token;
+    json_t *id;
+
+    json_object_foreach(l->vocab, token, id)
+        if (json_integer_value(id) >= next)
+            next = json_integer_value(id) + 1;
+    for (size_t i = 0; i < l->t->added.n; i++)
+        if (l->t->added.tokens[i].id >= next)
+            next = (int64_t)l->t->added.tokens[i].id + 1;
+    return next;
+}
+
+static bool flag(const json_t *token, const char *key)
+{
+    return json_is_true(json_object_get(token, key));
+}
+
+int nf_load_added(struct nf_load *l, const char *file, const json_t *token, int64_t id)
+{
+    const json_t *content = json_is_string(token) ? token : json_object_get(token, "content");
+    const char *text = json_string_value(content);
+    size_t n = json_string_length(content);
+    struct nf_added_token t = { (char *)text, n, 0, json_is_string(token) || flag(token, "special"), flag(token, "normalized") };
+    int64_t known;
+
+    if (!text || !n)
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: an added token without text", l->dir, file);
+    known = nf_load_id(l, text, n);
+    if (id > NF_TOKEN_ID_MAX || (id >= 0 && known >= 0 && id != known))
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token \"%s\" has id %lld, elsewhere %lld", l->dir, file, text, (long long)id,
+                       (long long)known);
+    for (const char *const *f = (const char *const[]){ "lstrip", "rstrip", "single_word", NULL }; *f; f++)
+        if (flag(token, *f))
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token \"%s\": %s is not implemented", l->dir, file, text, *f);
+    t.id = (uint32_t)(known >= 0 ? known : id >= 0 ? id : next_id(l));
+    return nf_added_add(&l->t->added, &t, l->err);
+}
+
+/*
+ * The byte a character of GPT-2's byte-level alphabet stands for, or -1.  Printable Latin-1 stands for itself; the other 68 bytes, in
+ * order, are U+0100, U+0101, ..  Source: Radford et al. 2019, encoder.py, bytes_to_unicode.
+ */
+static int byte_of(uint32_t c)
+{
+    if ((c > 0x20 && c < 0x7f) || (c > 0xa0 && c < 0x100 && c != 0xad))
+        return (int)c;
+    if (c < 0x100 || c >= 0x100 + 68)
+        return -1;
+    c -= 0x100;
+    return (int)(c < 33 ? c : c < 33 + 34 ? c - 33 + 0x7f : 0xad);
+}
+
+/* The bytes of a vocabulary entry into out [strlen]; an entry with characters outside the alphabet stands for itself. */
+static size_t entry_bytes(const char *entry, unsigned char *out)
+{
+    const unsigned char *p = (const unsigned char *)entry;
+    size_t n = strlen(entry), used = 0, len;
+    uint32_t c = 0;
+
+    for (size_t i = 0; i < n; i += len) {
+        len = nf_utf8_decode(p + i, n - i, &c);
+        if (!len || byte_of(c) < 0) {
+            memcpy(out, entry, n);
+            return n;
+        }
+        out[used++] = (unsigned char)byte_of(c);
+    }
+    return used;
+}
+
+/* entries[id] is the vocabulary entry, or added[id] the added token, of every id. */
+static int order_by_id(struct nf_load *l, size_t V, const char **entries, const struct nf_added_token **added)
+{
+    const char *token;
+    json_t *id;
+
+    json_object_foreach(l->vocab, token, id) {
+        const char **slot = &entries[json_integer_value(id)];
+
+        if (*slot)
+            return nf_fail(l->err, NF_EFORMAT, "%s: tokens \"%s\" and \"%s\" have the same id %lld", l->dir, *slot, token,
+                           (long long)json_integer_value(id));
+        *slot = token;
+    }
+    for (size_t i = 0; i < l->t->added.n; i++) {
+        const struct nf_added_token *a = &l->t->added.tokens[i];
+
+        if (added[a->id] || (entries[a->id] && strcmp(entries[a->id], a->text) != 0))
+            return nf_fail(l->err, NF_EFORMAT, "%s: added token \"%s\" and another token have the same id %u", l->dir, a->text, (unsigned)a->id);
+        added[a->id] = a;
+    }
+    for (size_t i = 0; i < V; i++)
+        if (!entries[i] && !added[i])
+            return nf_fail(l->err, NF_EFORMAT, "%s: the vocabulary has a hole: no token has id %zu (of %zu)", l->dir, i, V);
+    return NF_OK;
+}
+
+static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const struct nf_added_token **added)
+{
+    struct nf_tokenizer *t = l->t;
+    unsigned char *buf;
+    bool have[256] = { false };
+    size_t n, longest = 0;
+    int rc = NF_OK;
+
+    for (size_t i = 0; i < V; i++)
+        longest = nf_max(longest, entries[i] ? strlen(entries[i]) : 0);
+    buf = nf_alloc(longest + 1, 1, l->err);
+    for (int b = 0; b < 256; b++)
+        t->bpe.byte[b] = NF_BPE_NO_BYTE;
+    for (size_t i = 0; buf && i < V && rc == NF_OK; i++) {
+        if (added[i]) {
+            rc = nf_vocab_add(&t->vocab, added[i]->text, added[i]->n, l->err);
+            t->vocab.special[i] = rc == NF_OK && added[i]->special;
+            continue;
+        }
+        n = entry_bytes(entries[i], buf);
+        rc = nf_vocab_add(&t->vocab, buf, n, l->err);
+        if (n == 1 && !have[buf[0]]) {
+            have[buf[0]] = true;
+            t->bpe.byte[buf[0]] = (uint32_t)i;
+        }
+    }
+    free(buf);
+    for (int b = '!'; b <= '~' && rc == NF_OK; b++)
+        if (!have[b])
+            rc = nf_fail(l->err, NF_EFORMAT, "%s: not a byte-level vocabulary: byte 0x%02x has no token", l->dir, (unsigned)b);
+    return buf ? rc : NF_ESYS;
+}
+
+static int make_vocab(struct nf_load *l)
+{
+    size_t V = (size_t)next_id(l);
+    const char **entries = nf_alloc(V, sizeof *entries, l->err);
+    const struct nf_added_token **added = nf_alloc(V, sizeof *added, l->err);
+    int rc = entries && added ? order_by_id(l, V, entries, added) : NF_ESYS;
+
+    if (rc == NF_OK)
+        rc = fill_vocab(l, V, entries, added);
+    free(entries);
+    free(added);
+    return rc;
+}
+
+static void add_u32(struct nf_digest *d, size_t v)
+{
+    unsigned char b[4] = { (unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16), (unsigned char)(v >> 24) };
+
+    nf_digest_add(d, b, sizeof b);
+}
+
+static void add_text(struct nf_digest *d, const void *p, size_t n)
+{
+    add_u32(d, n);
+    nf_digest_add(d, p, n);
+}
+
+/* Every part with its length before it, so that no two tokenizers have the same bytes. */
+static int make_digest(struct nf_tokenizer *t, struct nf_err *err)
+{
+    struct nf_digest *d = nf_digest_open(err);
+    const unsigned char *p;
+    size_t n;
+
+    if (!d)
+        return NF_ESYS;
+    add_text(d, "byte-level-bpe", 14);
+    add_u32(d, t->vocab.V);
+    for (size_t i = 0; i < t->vocab.V; i++) {
+        p = nf_vocab_bytes(&t->vocab, (uint32_t)i, &n);
+        add_text(d, p, n);
+    }
+    add_u32(d, t->bpe.n);
+    for (size_t i = 0; i < t->bpe.n; i++) {
+        add_u32(d, t->bpe.merges[i].left);
+        add_u32(d, t->bpe.merges[i].right);
+        add_u32(d, t->bpe.merges[i].id);
+    }
+    add_text(d, t->pattern, strlen(t->pattern));
+    add_text(d, t->nfc ? "NFC" : "", t->nfc ? 3 : 0);
+    add_u32(d, t->added.n);
+    for (size_t i = 0; i < t->added.n; i++) {
+        const struct nf_added_token *a = &t->added.tokens[i];
+
+        add_u32(d, a->id);
+        add_u32(d, (size_t)a->special | (size_t)(a->normalized && t->nfc) << 1);
+    }
+    nf_digest_close(d, t->digest);
+    return NF_OK;
+}
+
+static int load(struct nf_load *l)
+{
+    json_t *root = nf_load_json(l, "tokenizer.json");
+    int rc;
+
+    if (!root && l->err->code != NF_OK)
+        return l->err->code;
+    l->files = !root;
+    rc = root ? nf_load_tokenizer_json(l, root) : nf_load_vocab_merges(l);
+    json_decref(root);
+    if (rc < 0 || (rc = nf_load_config(l)) < 0 || (rc = make_vocab(l)) < 0)
+        return rc;
+    nf_added_index(&l->t->added);
+    if ((rc = nf_bpe_index(&l->t->bpe, l->err)) < 0)
+        return rc;
+    l->t->pretok = nf_pretok_open(l->t->pattern, l->err);
+    return l->t->pretok ? make_digest(l->t, l->err) : (int)l->err->code;
+}
+
+struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err)
+{
+    struct nf_err own = NF_ERR_INIT;   /* the readers look at the slot; the caller's may be NULL or hold a failure already */
+    struct nf_load l = { .dir = dir, .err = &own };
+
+    l.t = nf_alloc(1, sizeof *l.t, err);
+    if (!l.t)
+        return NULL;
+    l.t->bos_id = -1;
+    if (load(&l) < 0) {
+        nf_fail(err, own.code, "%s", own.text);
+        nf_tokenizer_close(l.t);
+        l.t = NULL;
+    }
+    json_decref(l.vocab);
+    return l.t;
+}
+
+void nf_tokenizer_close(struct nf_tokenizer *t)
+{
+    if (!t)
+        return;
+    nf_vocab_clear(&t->vocab);
+    nf_bpe_clear(&t->bpe);
+    nf_pretok_close(t->pretok);
+    nf_added_clear(&t->added);
+    free(t->pattern);
+    free(t);
+}

@@ -1,0 +1,191 @@
+/* tokenizer_json.c - the components of a Hugging Face tokenizer.json; what is not implemented is refused by name. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "token/load.h"
+
+static const char FILE_NAME[] = "tokenizer.json";
+
+static const char *type_of(const json_t *component)
+{
+    const char *type = json_string_value(json_object_get(component, "type"));
+
+    return type ? type : "without a type";
+}
+
+static int refuse(struct nf_load *l, const char *part, const char *name)
+{
+    return nf_fail(l->err, NF_EFORMAT, "%s/%s: %s %s is not implemented", l->dir, FILE_NAME, part, name);
+}
+
+/* NULL, false, 0 and "" switch a field off. */
+static bool is_off(const json_t *v)
+{
+    return !v || json_is_null(v) || json_is_false(v) || (json_is_string(v) && json_string_length(v) == 0) ||
+           (json_is_number(v) && !(json_number_value(v) != 0));
+}
+
+static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
+{
+    const json_t *a = json_array_get(m, 0), *b = json_array_get(m, 1);
+    const char *s = json_string_value(m), *space = s ? strchr(s, ' ') : NULL;
+
+    if (json_is_string(a) && json_is_string(b) && json_array_size(m) == 2)
+        return nf_load_merge(l, FILE_NAME, rank, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b));
+    if (space)
+        return nf_load_merge(l, FILE_NAME, rank, s, (size_t)(space - s), space + 1, strlen(space + 1));
+    return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: neither \"left right\" nor [left, right]", l->dir, FILE_NAME, rank);
+}
+
+static int read_model(struct nf_load *l, const json_t *model)
+{
+    static const char *const off[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges", NULL };
+    const json_t *merges = json_object_get(model, "merges"), *type = json_object_get(model, "type");
+    int rc;
+
+    if (!json_is_object(model))
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: no model", l->dir, FILE_NAME);
+    if (type && strcmp(type_of(model), "BPE") != 0)   /* old files have no type */
+        return refuse(l, "model", type_of(model));
+    for (const char *const *f = off; *f; f++)
+        if (!is_off(json_object_get(model, *f)))
+            return refuse(l, "model BPE:", *f);
+    rc = nf_load_vocab(l, FILE_NAME, json_object_get(model, "vocab"));
+    if (rc == NF_OK && !json_is_array(merges))
+        rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: no merges", l->dir, FILE_NAME);
+    for (size_t i = 0; rc == NF_OK && i < json_array_size(merges); i++)
+        rc = read_merge(l, i, json_array_get(merges, i));
+    return rc;
+}
+
+static int read_normalizer(struct nf_load *l, const json_t *n)
+{
+    const json_t *list = json_object_get(n, "normalizers");
+    int rc = NF_OK;
+
+    if (is_off(n))
+        return NF_OK;
+    if (strcmp(type_of(n), "Sequence") == 0) {
+        for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
+            rc = read_normalizer(l, json_array_get(list, i));
+        return rc;
+    }
+    if (strcmp(type_of(n), "NFC") != 0)
+        return refuse(l, "normalizer", type_of(n));
+    l->t->nfc = true;
+    return NF_OK;
+}
+
+static int set_pattern(struct nf_load *l, const char *pattern)
+{
+    if (l->t->pattern)
+        return refuse(l, "pre_tokenizer Sequence:", "a second pattern");
+    l->t->pattern = strdup(pattern);
+    return l->t->pattern ? NF_OK : nf_fail(l->err, NF_ESYS, "out of memory");
+}
+
+static int read_split(struct nf_load *l, const json_t *p)
+{
+    const char *pattern = json_string_value(json_object_get(json_object_get(p, "pattern"), "Regex"));
+    const char *behavior = json_string_value(json_object_get(p, "behavior"));
+
+    if (!pattern)
+        return refuse(l, "pre_tokenizer Split:", "a pattern other than Regex");
+    if (!behavior || strcmp(behavior, "Isolated") != 0)
+        return refuse(l, "pre_tokenizer Split: behavior", behavior ? behavior : "none");
+    if (!is_off(json_object_get(p, "invert")))
+        return refuse(l, "pre_tokenizer Split:", "invert");
+    return set_pattern(l, pattern);
+}
+
+/* `level` is set by the ByteLevel component, which must come last: it is what turns bytes into the vocabulary's alphabet. */
+static int read_pre_tokenizer(struct nf_load *l, const json_t *p, bool *level)
+{
+    const json_t *list = json_object_get(p, "pretokenizers"), *regex = json_object_get(p, "use_regex");
+    int rc = NF_OK;
+
+    if (*level)
+        return refuse(l, "pre_tokenizer after ByteLevel:", type_of(p));
+    if (strcmp(type_of(p), "Sequence") == 0) {
+        for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
+            rc = read_pre_tokenizer(l, json_array_get(list, i), level);
+        return rc;
+    }
+    if (strcmp(type_of(p), "Split") == 0)
+        return read_split(l, p);
+    if (strcmp(type_of(p), "ByteLevel") != 0)
+        return refuse(l, "pre_tokenizer", type_of(p));
+    if (!is_off(json_object_get(p, "add_prefix_space")))
+        return refuse(l, "pre_tokenizer ByteLevel:", "add_prefix_space");
+    *level = true;
+    return regex && is_off(regex) ? NF_OK : set_pattern(l, NF_PRETOK_GPT2);
+}
+
+/* A template is [BOS,] text: what follows the text is not for a causal model's corpus. */
+static int read_template(struct nf_load *l, const json_t *p)
+{
+    const json_t *single = json_object_get(p, "single"), *bos, *id;
+    size_t n = json_array_size(single);
+    const char *name;
+
+    if (n < 1 || n > 2 || !json_object_get(json_array_get(single, n - 1), "Sequence"))
+        return refuse(l, "post_processor TemplateProcessing:", "anything but one token before the text");
+    if (n == 1)
+        return NF_OK;
+    bos = json_object_get(json_array_get(single, 0), "SpecialToken");
+    name = json_string_value(json_object_get(bos, "id"));
+    id = name ? json_array_get(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name), "ids"), 0) : NULL;
+    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: post_processor TemplateProcessing: its first token has no id", l->dir, FILE_NAME);
+    l->template_bos = true;
+    l->t->bos_id = json_integer_value(id);
+    return NF_OK;
+}
+
+static int read_post_processor(struct nf_load *l, const json_t *p)
+{
+    const json_t *list = json_object_get(p, "processors");
+    int rc = NF_OK;
+
+    if (is_off(p) || strcmp(type_of(p), "ByteLevel") == 0)   /* ByteLevel only trims offsets */
+        return NF_OK;
+    if (strcmp(type_of(p), "TemplateProcessing") == 0)
+        return read_template(l, p);
+    if (strcmp(type_of(p), "Sequence") != 0)
+        return refuse(l, "post_processor", type_of(p));
+    for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
+        rc = read_post_processor(l, json_array_get(list, i));
+    return rc;
+}
+
+static int read_added(struct nf_load *l, const json_t *added)
+{
+    int rc = NF_OK;
+
+    for (size_t i = 0; rc == NF_OK && i < json_array_size(added); i++) {
+        const json_t *token = json_array_get(added, i), *id = json_object_get(token, "id");
+
+        if (!json_is_integer(id) || json_integer_value(id) < 0)
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token %zu has no id", l->dir, FILE_NAME, i);
+        rc = nf_load_added(l, FILE_NAME, token, json_integer_value(id));
+    }
+    return rc;
+}
+
+/* "truncation" and "padding" are calling conventions, not part of how a text is cut: they are not looked at.  "decoder" neither. */
+int nf_load_tokenizer_json(struct nf_load *l, json_t *root)
+{
+    bool level = false;
+    int rc;
+
+    if ((rc = read_model(l, json_object_get(root, "model"))) < 0 || (rc = read_added(l, json_object_get(root, "added_tokens"))) < 0 ||
+        (rc = read_normalizer(l, json_object_get(root, "normalizer"))) < 0 ||
+        (rc = read_pre_tokenizer(l, json_object_get(root, "pre_tokenizer"), &level)) < 0 ||
+        (rc = read_post_processor(l, json_object_get(root, "post_processor"))) < 0)
+        return rc;
+    if (!level)
+        return refuse(l, "pre_tokenizer", "without ByteLevel");
+    if (!l->t->pattern)
+        return refuse(l, "pre_tokenizer", "without a pattern");
+    return NF_OK;
+}
