@@ -1,0 +1,127 @@
+/*
+ * forward.h - the one forward pass: rows of many windows through embedding, blocks and head, with taps on the way.
+ *
+ * Rows: the tokens of W windows lie one after the other, T rows in all, never padded; attention sees only its own window, and
+ * positions start at 0 in each.  The numbers of a row depend only on the tokens of its window up to it: not on its neighbours, the
+ * batch, the number of threads, the taps, or whether the weights are resident (bit for bit, on one machine).
+ *
+ * A tap says which sites of which layers it wants and is handed their rows; work that no wanted site needs is not done: no block above
+ * the last wanted one, only the part of the last block that is needed, no unembedding.
+ */
+#ifndef NF_MODEL_FORWARD_H
+#define NF_MODEL_FORWARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "tensor/tensor.h"
+
+/* Where the model can be tapped; layer 0 .. L-1, except PRED and LOGITS: layer L.  Rows are float unless said otherwise. */
+enum nf_site {
+    NF_SITE_RESID_PRE,    /* [D] the residual stream that enters the block */
+    NF_SITE_ATTN_LOCAL,   /* [H, 7] attention on the 1, 2, 4, 5, 8, 16 preceding positions (self excluded), and on position 0 */
+    NF_SITE_ATTN_OUT,     /* [D] output of attention, its bias included, before it is added */
+    NF_SITE_RESID_MID,    /* [D] after attention was added (post-LN: and normalised) */
+    NF_SITE_FFN_PRE,      /* [F] pre-activation */
+    NF_SITE_FFN_ACTIVE,   /* [ceil(F/8)] uint8: bit f % 8 of byte f / 8 is pre-activation > 0; near_zero counts |pre| < tap.near_zero */
+    NF_SITE_FFN_ACT,      /* [F] after the activation function */
+    NF_SITE_FFN_OUT,      /* [D] output of the FFN, its bias included, before it is added */
+    NF_SITE_RESID_POST,   /* [D] after the FFN was added (post-LN: and normalised) */
+    NF_SITE_NORMS,        /* [8] |attn.out| |ffn.out| |block| |resid.pre| |resid.post|, cos(block, resid.pre),
+                                 cos(attn.out, resid.pre), cos(resid.pre, resid.post); block = attn.out + ffn.out */
+    NF_SITE_PRED,         /* [4] loss (nats; NaN at the last position of a window), entropy (bits), top-1 id (lowest of equals),
+                                 rank of the next token (logits above its own; NaN as loss) */
+    NF_SITE_LOGITS,       /* [V] */
+    NF_SITE_COUNT,
+};
+
+/* Consecutive rows of one site of one layer.  For a (site, layer) rows come in order, each once; layers come in order. */
+struct nf_rows {
+    enum nf_site site;
+    size_t layer;
+    size_t row, rows;            /* rows row .. row + rows - 1 of the T of this run */
+    size_t width;                /* elements of a row (bytes for FFN_ACTIVE) */
+    const void *data;            /* [rows, width] float, uint8 for FFN_ACTIVE; borrowed until the callback returns */
+    const uint32_t *near_zero;   /* [rows] FFN_ACTIVE only, else NULL */
+};
+
+struct nf_tap {
+    void *self;
+    bool (*wants)(void *self, enum nf_site site, size_t layer);   /* must not change during a run */
+    int (*rows)(void *self, const struct nf_rows *rows);          /* called by one thread; < 0 ends the run with this code */
+    float near_zero;                                              /* >= 0 */
+};
+
+/* W windows, one after the other; each 1 <= length <= cfg->max_positions. */
+struct nf_windows {
+    const uint32_t *ids;      /* [T] each < V */
+    const uint32_t *length;   /* [W] */
+    size_t W, T;              /* T = sum of length */
+};
+
+struct nf_forward_opts {
+    enum nf_dtype dtype;     /* NF_F32, or NF_BF16: weights and GEMM inputs in bf16, sums and residual stream in f32 */
+    size_t batch_tokens;     /* most rows of a run; 0: chosen (nf_forward_plan) */
+    uint64_t memory;         /* bytes for weights and work space; 0: no limit */
+    const struct nf_tap *tap;   /* decides which weights are needed */
+};
+
+/* What a run will take; made before anything is allocated. */
+struct nf_forward_plan {
+    size_t layers;           /* blocks 0 .. layers-1 will run */
+    bool unembed;            /* PRED or LOGITS is wanted */
+    bool resident;           /* packed weights stay in memory; false: layer-major, packed for each run and dropped */
+    size_t batch_tokens;     /* rows of a run */
+    uint64_t weight_bytes;   /* packed weights held at one time */
+    uint64_t work_bytes;     /* everything else that is allocated */
+    double flops_block;      /* per token, at windows of `context`: the blocks (linear maps and attention) */
+    double flops_head;       /* per token: the unembedding, 0 when not wanted */
+};
+
+/*
+ * nf_forward_plan - what nf_forward_open() would do with these options, for windows of `context` tokens.
+ *
+ * NF_EUSAGE  one layer and the smallest batch (one window) do not fit in opts->memory; the message says what is needed.
+ */
+int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t context,
+                    struct nf_forward_plan *plan, struct nf_err *err);
+
+struct nf_forward;
+
+/*
+ * nf_forward_open - pack the weights (resident) and allocate the work space.
+ *
+ * cfg and w are borrowed until nf_forward_close().  NULL: NF_EUSAGE as nf_forward_plan(); NF_ESYS memory, or a type or size that this
+ * machine's GEMM does not do (bf16 without hardware support works, slowly).
+ */
+struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts,
+                                   size_t context, struct nf_err *err);
+
+const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f);
+
+/*
+ * nf_forward_run - the whole pass over one batch, T <= plan.batch_tokens.
+ *
+ * NF_EFORMAT  an id >= V or a window longer than the model's positions (named by window and position); NaN or Inf in a result
+ * NF_ESYS     memory; or what tap.rows returned
+ */
+int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err);
+
+/*
+ * The steps that nf_forward_run() is made of, for callers that choose their own order of blocks.  x is [T,D], the residual stream.
+ *
+ *   embed   x out: embedding, project_in, positions
+ *   block   x in and out; layer < plan.layers; the tap sees `layer`
+ *   head    x in: final norm, project_out, unembedding, PRED and LOGITS as the tap wants them
+ */
+int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *x, struct nf_err *err);
+int nf_forward_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, struct nf_err *err);
+int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const float *x, struct nf_err *err);
+
+void nf_forward_close(struct nf_forward *f);   /* accepts NULL */
+
+#endif
