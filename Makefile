@@ -1,7 +1,6 @@
-# neurofilters: build, test, demonstrate.
+# neurofilters: build, demonstrate, test, install.
 #
-# Targets: all demo test bench check check-unit check-filter check-matrix lint fuzz install clean deps help
-# Knobs:   SAN=address,undefined   OPT=-O0   WERROR=1   PREFIX=/usr/local   V=1
+# Knobs:   SAN=address,undefined   OPT=-O0   CC=clang   WERROR=1   PREFIX=/usr/local   DESTDIR=   V=1
 #
 # A variant (compiler + flags) builds in its own build/<variant>/, so switching between a release and a sanitizer build never
 # mixes objects.
@@ -15,17 +14,24 @@ OPT    = -O2
 AR     = ar
 PREFIX = /usr/local
 Q      = $(if $(V),,@)
+JOBS  := $(shell nproc)
 comma := ,
+
+# Libraries: as pkg-config has them, else under their usual names.  oneDNN has no .pc file in Debian.
+PKGS     := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack) \
+            libzstd jansson libpcre2-8 libutf8proc libcrypto
+PKG_CPP  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lmsgpackc -lzstd -ljansson -lpcre2-8 -lutf8proc -lcrypto)
 
 # CPPFLAGS, CFLAGS and LDFLAGS belong to whoever types make; ours stand before them.
 # -std=c11 (not gnu11) also keeps gcc from contracting a*b+c behind our back; no -ffast-math, no -march=native.
 WARN      = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings -Wformat=2 \
             $(if $(WERROR),-Werror)
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPP_FLAGS = -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -Itests/unit -I$(B) $(CPPFLAGS)
+CPP_FLAGS = -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -Itests/unit -I$(B) $(PKG_CPP) $(CPPFLAGS)
 C_FLAGS   = -std=c11 -g $(OPT) $(WARN) -fopenmp $(SAN_FLAGS) $(CFLAGS)
 LD_FLAGS  = -fopenmp $(SAN_FLAGS) $(LDFLAGS)
-LD_LIBS   = -lmsgpackc -lzstd -ldnnl -ljansson -lpcre2-8 -lutf8proc -lcrypto -lm $(LDLIBS)
+LD_LIBS   = $(PKG_LIBS) -ldnnl -lm $(LDLIBS)
 
 VARIANT := $(notdir $(CC))$(OPT)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
 B       := build/$(VARIANT)
@@ -35,13 +41,17 @@ BIN     := $(if $(filter cc-O2,$(VARIANT)),bin,$(B)/bin)
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 LIB      := $(B)/libnf.a
-# One file a filter: a new filter needs no line here.
+# One file a filter: a new filter needs no line here.  Nor does a unit test, a test tool or a fuzz target.
 TOOL_SRC := $(sort $(wildcard src/*.c))
 TOOLS    := $(TOOL_SRC:src/%.c=$(BIN)/%)
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT     := $(UNIT_SRC:%.c=$(B)/%)
 REF_SRC  := $(sort $(wildcard tests/ref/*.c))
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
+AID_SRC  := $(sort $(wildcard tests/oracle/*.c tests/bench/*.c tests/contract/*.c))
+AIDS     := $(AID_SRC:%.c=$(B)/%) $(patsubst %.c,$(B)/%.so,$(wildcard tests/fault/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ     := $(FUZZ_SRC:%.c=$(B)/%)
 
 all: $(TOOLS)
 
@@ -56,6 +66,13 @@ $(BIN)/%: $(B)/src/%.o $(LIB)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(LIB)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay_main.o $(LIB)
+	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
+$(B)/tests/%.so: tests/%.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPP_FLAGS) -std=c11 $(WARN) -fPIC -shared -o $@ $< -ldl
+$(B)/tests/%: $(B)/tests/%.o $(LIB)
+	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
 
 # Two generated files, replaced only when their text differs: new flags rebuild everything, a new version only what includes it.
 export FLAGS = $(CC) $(CPP_FLAGS) $(C_FLAGS) $(LD_FLAGS) $(LD_LIBS)
@@ -66,17 +83,126 @@ $(B)/version.h: FORCE
 	$(Q)mkdir -p $(@D) && echo '#define NF_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define NF_VERSION "$(VERSION)"' >$@
 FORCE:
 
+# ---- the two commands of the README: each installs what is missing, then does its job ----
+
 # The embedded study: text in, report out.
 DEMO = build/demo
-demo: all
+demo: deps
+	$(Q)$(MAKE) -s -j$(JOBS) all
 	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO)
 	@echo "The report is $(DEMO)/report.html (as text: $(DEMO)/report.md)."
 
+# Everything twice: as built for use, and with gcc's address and undefined-behaviour sanitizers.
+test:
+	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_TEST)"
+	$(Q)$(MAKE) -s -j$(JOBS) check-build && $(MAKE) -s -k check
+	$(Q)$(MAKE) -s -j$(JOBS) check-build SAN=address,undefined && $(MAKE) -s -k check SAN=address,undefined
+
+# ---- parts of the test ----
+
+# Bats: programs under test in NF_BIN, aids in NF_TESTS.  Status 5: the folder has no test.
+BATS = NF_BIN=$(abspath $(BIN)) NF_TESTS=$(abspath $(B)/tests) NF_SAN=$(SAN) bats --formatter tap
+# A tool that leaks is reported; OpenMP and oneDNN keep what they have until the end of the process.
+export ASAN_OPTIONS  ?= detect_leaks=1
+export LSAN_OPTIONS  ?= suppressions=$(abspath tests/lsan.supp):print_suppressions=0
+export UBSAN_OPTIONS ?= print_stacktrace=1
+
+check: check-unit check-fuzz check-filter check-golden check-pipeline
+check-build: all $(UNIT) $(AIDS) $(FUZZ)
+
 check-unit: $(UNIT)
-	$(Q)for t in $(UNIT); do echo "$${t##*/}"; $$t || exit 1; done
+	$(Q)bad=; for t in $(UNIT); do \
+	    echo "# $${t##*/}"; $$t || { echo "not ok - $${t##*/}: status $$?"; bad=1; }; done; [ -z "$$bad" ]
+check-fuzz: $(FUZZ)
+	$(Q)bad=; for t in $(FUZZ); do n=$${t##*/fuzz_}; \
+	    $$t tests/fuzz/corpus/$$n && echo "ok - fuzz corpus $$n" || { echo "not ok - fuzz corpus $$n: status $$?"; bad=1; }; \
+	    done; [ -z "$$bad" ]
+check-filter: all $(AIDS)
+	$(Q)$(BATS) tests/layers.bats $(wildcard tests/contract tests/filter)
+check-golden: all                       # REWRITE=1 writes the .txt; the difference is reviewed like code
+	$(Q)REWRITE=$(REWRITE) $(BATS) tests/golden
+check-pipeline: all $(AIDS)
+	$(Q)$(BATS) tests/pipeline
+
+# Each line is a whole check in its own folder.
+check-matrix:
+	$(MAKE) check WERROR=1 CC=gcc
+	$(MAKE) check WERROR=1 CC=gcc SAN=address,undefined
+	$(MAKE) check WERROR=1 CC=clang OPT=-O3
+
+# Headers compile alone; gcc's analyzer (which works only in a real compile); layout; shell scripts.
+SCRIPTS = .ci/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bats tests/*/*.sh)
+SOURCES = $(wildcard lib/*/*.[ch] src/*.c tests/*/*.[ch])
+lint: $(B)/version.h
+	$(Q)bad=; for h in $(wildcard lib/*/*.h); do \
+	    echo "#include \"$${h#lib/}\"" | $(CC) $(CPP_FLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -xc - || bad=1; done; [ -z "$$bad" ]
+	$(Q)bad=; for c in $(LIB_SRC) $(TOOL_SRC); do \
+	    gcc $(CPP_FLAGS) -std=c11 -O1 -fopenmp -fanalyzer -Werror -c -o /dev/null $$c || bad=1; done; [ -z "$$bad" ]
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+	$(Q)shellcheck -x -s bash $(filter-out %.bats,$(SCRIPTS)) && shellcheck -x -s bats $(filter %.bats,$(SCRIPTS))
+
+# Look for new crashes: FUZZ_TIME seconds a target, from a copy of the corpus; what crashed is left in build/.
+FUZZ_TIME = 60
+fuzz:
+	$(Q)$(MAKE) -j$(JOBS) fuzzers CC=clang OPT=-O1 SAN=fuzzer-no-link,address,undefined
+fuzzers: $(LIB) $(FUZZ_SRC:%.c=$(B)/%.o)
+	$(Q)for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)); do \
+	    $(CC) $(LD_FLAGS) -fsanitize=fuzzer -o $(B)/fuzz_$$t $(B)/tests/fuzz/fuzz_$$t.o $(LIB) $(LD_LIBS) && mkdir -p $(B)/found/$$t && \
+	    $(B)/fuzz_$$t -max_total_time=$(FUZZ_TIME) -artifact_prefix=$(B)/ $(B)/found/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+# Speed and memory, as the README's table has them.
+bench: all $(AIDS)
+	$(Q)NF_BIN=$(abspath $(BIN)) NF_TESTS=$(abspath $(B)/tests) tests/bench/run
+
+# ---- install ----
+
+DOC = $(DESTDIR)$(PREFIX)/share/doc/neurofilters
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DOC)
+	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 README.md LICENSE lib/stream/FORMAT.md $(wildcard src/*.md) $(DOC)
+uninstall:
+	rm -f $(TOOLS:$(BIN)/%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DOC)
+
+# ---- what the machine must have: a header or program = its Debian package (or the first of several names that apt knows) ----
+
+NEED      = cc=gcc stdio.h=libc6-dev pkg-config=pkg-config msgpack.h=libmsgpack-c-dev/libmsgpack-dev zstd.h=libzstd-dev \
+            dnnl.h=libdnnl-dev jansson.h=libjansson-dev pcre2.h=libpcre2-dev utf8proc.h=libutf8proc-dev openssl/evp.h=libssl-dev
+NEED_TEST = bats=bats jq=jq zstd=zstd script=bsdutils/util-linux
+NEED_LINT = clang=clang omp.h=libomp-dev clang-format=clang-format shellcheck=shellcheck
+
+# Only what is missing, and only by apt-get; elsewhere the message says what to install.
+deps:
+	@missing=; for need in $(NEED); do \
+	    case $$need in \
+	    *.h=*) echo "#include <$${need%%=*}>" | $(CC) $(CPP_FLAGS) -E -o /dev/null -xc - 2>/dev/null ;; \
+	    *)     command -v $${need%%=*} >/dev/null ;; \
+	    esac || missing="$$missing $${need#*=}"; done; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "missing (names of Debian packages):$$missing; install what your system calls them" >&2; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+	    echo "missing:$$missing; there is no sudo, so as root: apt-get install$$missing" >&2; exit 1; fi; \
+	echo "missing:$$missing; installing them with apt-get"; \
+	$$sudo apt-get update -q </dev/null >/dev/null || exit 1; \
+	names=; for m in $$missing; do for n in $$(echo $$m | tr / ' '); do \
+	    apt-cache show --no-all-versions $$n >/dev/null 2>&1 && { names="$$names $$n"; break; }; done; done; \
+	echo "apt-get install$$names"; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$names </dev/null >/dev/null
 
 clean:
 	rm -rf build bin
 
-.PHONY: all demo check-unit clean FORCE
--include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(REF_SRC:%.c=$(B)/%.d)
+help:
+	@echo "make demo         the study of the embedded model: text in, report out (installs what is missing)"
+	@echo "make test         every test, plain and with sanitizers (installs what is missing)"
+	@echo "make              the filters, in bin/"
+	@echo "make check        every test once; parts: check-unit check-fuzz check-filter check-golden check-pipeline"
+	@echo "make check-matrix gcc, gcc with sanitizers, clang -O3;  make lint;  make fuzz;  make bench"
+	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
+	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
+
+.PHONY: all demo test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix lint fuzz fuzzers \
+        bench install uninstall deps clean help FORCE
+-include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))
