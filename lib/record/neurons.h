@@ -1,0 +1,189 @@
+/*
+ * neurons.h - kind "neurons": every neuron's classes with their evidence.  FORMAT.md section 4.5.
+ *
+ * The structs are views for writing: what they point to stays the caller's.
+ */
+#ifndef NF_RECORD_NEURONS_H
+#define NF_RECORD_NEURONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/stats.h"
+#include "stream/writer.h"
+
+/* k of n, with the Wilson 95 % interval; p, lo, hi NaN when n == 0 (lib/stat/interval.h makes one). */
+struct nf_share {
+    uint64_t k, n;
+    double p, lo, hi;
+};
+
+/* In the order in which `class` is chosen. */
+enum nf_class {
+    NF_DEAD,
+    NF_TOKEN_DETECTOR,      /* + order - 1 */
+    NF_BIGRAM_DETECTOR,
+    NF_TRIGRAM_DETECTOR,
+    NF_POSITIONAL,
+    NF_FIRST_POSITIONS,
+    NF_OTHER,
+    NF_CLASSES,
+};
+const char *nf_class_name(enum nf_class c);   /* "token-detector" */
+
+enum nf_band { NF_BAND_DEAD, NF_BAND_DORMANT, NF_BAND_RARE, NF_BAND_NORMAL, NF_BAND_HYPERACTIVE, NF_BANDS };
+
+enum nf_position_type { NF_OSCILLATORY, NF_BOTH, NF_ONE, NF_OTHER_TYPE, NF_POSITION_TYPES };
+
+enum nf_projection { NF_RAW, NF_CENTRED, NF_LN, NF_COSINE, NF_PROJECTIONS };
+
+/* The answer of a rule.  OPEN: lost counts allow both. */
+enum nf_verdict { NF_NO, NF_YES, NF_OPEN };
+
+/* Bins of covering numbers: bin i holds edge[i-1] < m <= edge[i]; the last is open.  nf_cover_bin_name(NF_COVER_BINS) is "undecided". */
+enum { NF_COVER_BINS = 9 };
+extern const uint64_t nf_cover_edge[NF_COVER_BINS - 1];
+const char *nf_cover_bin_name(size_t bin);
+
+/* An n-gram with the neuron's fires on it and its occurrences. */
+struct nf_trigger {
+    const uint32_t *id;      /* [order] */
+    uint64_t c, n;
+    double lo;               /* Wilson 95 % lower limit of c/n */
+};
+
+/* Token, bigram or trigram rule. */
+struct nf_evidence {
+    size_t order;
+    uint64_t m;              /* covering number; its lower bound when counts were lost */
+    uint64_t activations;
+    enum nf_verdict verdict;
+    size_t n_top;
+    const struct nf_trigger *top;
+    bool listed;             /* the fields below are there */
+    struct nf_share share;
+    size_t n_covered, covered_total;
+    const struct nf_trigger *covered;
+};
+
+struct nf_projected {
+    double mean, weighted;               /* over the covered tokens; weighted by fires */
+    bool all_negative, majority_negative;
+    const double *percentile, *value;    /* [n] */
+};
+
+struct nf_scored {
+    uint32_t id;
+    double value;
+};
+
+struct nf_suppressed {
+    size_t n;                            /* tokens with values, the first of `covered` */
+    struct nf_projected by[NF_PROJECTIONS];
+    size_t n_extreme;
+    const struct nf_scored *promoted, *suppressed;   /* [n_extreme]: highest first, lowest first */
+};
+
+struct nf_interval {
+    size_t from, to;                     /* positions, half-open */
+};
+
+struct nf_positional {
+    double mi, mi_raw;                   /* nats */
+    uint64_t full;
+    bool typed;                          /* the fields below are there */
+    enum nf_position_type type;
+    bool strong;
+    size_t n_ranges, cycles, run0, run1;
+    const struct nf_interval *range;
+    double roughness;
+    enum nf_verdict stable;              /* NF_OPEN: fewer than two domains to compare */
+    const uint32_t *curve;               /* [T] */
+    size_t T;
+};
+
+struct nf_neuron {
+    size_t layer, neuron;
+    unsigned classes, undecided;         /* bits of enum nf_class */
+    uint64_t fires, fires_bos;
+    struct nf_share freq;                /* n: the tokens */
+    enum nf_band band;
+    size_t Q;
+    const struct nf_share *domain;       /* [Q] */
+    double domain_entropy;               /* bits; NaN: no fires */
+    bool covered;                        /* the cover of every order was sought */
+    bool counted[NF_ORDERS];             /* [order-1]: and found */
+    uint64_t cover_lo[NF_ORDERS], cover_hi[NF_ORDERS];
+    const struct nf_evidence *evidence[NF_ORDERS];   /* NULL: none */
+    const struct nf_suppressed *suppressed;          /* NULL: none */
+    const struct nf_positional *position;            /* NULL: none */
+};
+void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n);
+
+/* Tokens or n-grams covered by the detectors of a layer.  Paper section 4.3, figures 3 and 4. */
+struct nf_covered {
+    uint64_t total, new_overall, new_previous, in_lower, in_previous, cumulative;
+};
+
+/* The rules once more with rarer n-grams left out. */
+struct nf_variant {
+    uint64_t min;
+    uint64_t detectors[NF_ORDERS], covered[NF_ORDERS];
+};
+enum { NF_VARIANTS = 3 };
+
+struct nf_layer_summary {
+    size_t layer, F;
+    uint64_t fires;                      /* of all neurons, BOS left out */
+    struct nf_share dead, dead_with_bos;
+    uint64_t alive;
+    double mean_freq, mean_freq_sd;      /* NaN: none alive */
+    uint64_t bands[NF_BANDS];
+    bool in_scope;
+    bool counted[NF_ORDERS];
+    uint64_t cover[NF_ORDERS][NF_COVER_BINS + 1];
+    uint64_t detectors[NF_ORDERS], open[NF_ORDERS];
+    struct nf_variant variant[NF_VARIANTS];
+    size_t n_variants;
+    struct nf_covered covered[NF_ORDERS];
+    uint64_t positional[NF_POSITION_TYPES][2];   /* [type][strong] */
+    uint64_t first_positions, open_position;
+    uint64_t near_zero;
+};
+void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s);
+
+struct nf_run {
+    const struct nf_totals *totals;
+    size_t L;
+    size_t n_scope;
+    const size_t *scope;
+    uint64_t full_needed;
+    bool exact, suppression;
+    uint64_t delta[NF_ORDERS];
+};
+void nf_run_write(struct nf_writer *w, const struct nf_run *r);
+
+#define NF_SCOPE_ALL SIZE_MAX
+
+struct nf_suppression {
+    enum nf_projection projection;
+    size_t layer;                        /* NF_SCOPE_ALL: all of the scope */
+    struct nf_share suppressing, all_negative, majority_negative, weighted, null, null_alive;
+    double mean_percentile;              /* NaN: no detector */
+};
+void nf_suppression_write(struct nf_writer *w, const struct nf_suppression *s);
+
+struct nf_team_rec {
+    size_t layer;
+    enum nf_position_type type;
+    bool strong;                         /* false: strong and weak */
+    size_t n;
+    const size_t *neuron, *loss;         /* [n] */
+    size_t covered, context;
+    double multiplicity;
+    const size_t *greedy, *gain;         /* [n] */
+};
+void nf_team_write(struct nf_writer *w, const struct nf_team_rec *t);
+
+#endif
