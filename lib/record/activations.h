@@ -24,6 +24,8 @@ struct nf_batch {
 
 /* nf_batch_reserve - room for W windows and T tokens (contents kept). */
 int nf_batch_reserve(struct nf_batch *b, size_t W, size_t T, struct nf_err *err);
+
+/* nf_batch_read - rec must be "batch".  Checked: every window has 1 .. context tokens, T is their sum, each id < V (both from the header). */
 int nf_batch_read(const msgpack_object *rec, size_t V, size_t context, struct nf_batch *b, struct nf_err *err);
 void nf_batch_write(struct nf_writer *out, const struct nf_batch *b);
 void nf_batch_clear(struct nf_batch *b);
@@ -34,11 +36,15 @@ struct nf_site_rows {
     char site[16];
     size_t layer;
     size_t row;              /* first row within the batch */
-    uint64_t near_zero;      /* ffn.active only */
+    uint64_t near_zero;      /* ffn.active only: pre-activations of these rows with |pre| < eps */
     struct nf_tensor data;   /* [R, ...] */
 };
 
+/* nf_site_rows_read - rec must be "site".  That the width is the header's is for the caller to check: it knows the sites it wants. */
 int nf_site_rows_read(const msgpack_object *rec, struct nf_site_rows *s, struct nf_err *err);
-void nf_site_rows_write(struct nf_writer *out, const struct nf_site_rows *s);   /* cuts into records under NF_MP_BYTES */
+
+/* nf_site_rows_write - cut into records of about this many bytes of data; the first of them carries near_zero. */
+enum { NF_SITE_RECORD_BYTES = 4 << 20 };
+void nf_site_rows_write(struct nf_writer *out, const struct nf_site_rows *s);
 
 #endif
