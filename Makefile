@@ -30,7 +30,7 @@ WARN      = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPP_FLAGS = -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -Itests/unit -I$(B) $(PKG_CPP) $(CPPFLAGS)
 C_FLAGS   = -std=c11 -g $(OPT) $(WARN) -fopenmp $(SAN_FLAGS) $(CFLAGS)
-LD_FLAGS  = -fopenmp $(SAN_FLAGS) $(LDFLAGS)
+LD_FLAGS  = -Wl,--as-needed -fopenmp $(SAN_FLAGS) $(LDFLAGS)
 LD_LIBS   = $(PKG_LIBS) -ldnnl -lm $(LDLIBS)
 
 VARIANT := $(notdir $(CC))$(OPT)$(if $(SAN),-$(subst $(comma),+,$(SAN)))

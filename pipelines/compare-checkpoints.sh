@@ -5,7 +5,7 @@
 # Writes    OUT-DIR/NAME/neurons.nf for each model, OUT-DIR/report.html with all of them side by side
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$here/../bin:$PATH
+PATH=${NF_BIN:-$here/../bin}:$PATH
 [ $# -ge 3 ] || { echo "usage: ${0##*/} OUT-DIR TEXT MODEL-DIR..." >&2; exit 2; }
 out=$1 text=$2
 shift 2

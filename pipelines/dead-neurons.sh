@@ -6,7 +6,7 @@
 #
 # Only firing counts are kept (--orders 0), so memory is small whatever the corpus.
 set -euo pipefail
-PATH=$(cd "$(dirname "$0")/.." && pwd)/bin:$PATH
+PATH=${NF_BIN:-$(cd "$(dirname "$0")/.." && pwd)/bin}:$PATH
 [ $# -ge 2 ] || { echo "usage: ${0##*/} MODEL-DIR TEXT..." >&2; exit 2; }
 model=$1
 shift

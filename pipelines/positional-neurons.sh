@@ -6,7 +6,7 @@
 #
 # Only full-length windows count (Voita et al., section 5.1), so short documents are left out at the source.
 set -euo pipefail
-PATH=$(cd "$(dirname "$0")/.." && pwd)/bin:$PATH
+PATH=${NF_BIN:-$(cd "$(dirname "$0")/.." && pwd)/bin}:$PATH
 [ $# -ge 2 ] || { echo "usage: ${0##*/} MODEL-DIR TEXT..." >&2; exit 2; }
 model=$1
 shift

@@ -4,7 +4,7 @@
 # Takes     MODEL-DIR TEXT...
 # Writes    one line a detector on standard output: layer.neuron, firings, share of them that the tokens explain, the tokens
 set -euo pipefail
-PATH=$(cd "$(dirname "$0")/.." && pwd)/bin:$PATH
+PATH=${NF_BIN:-$(cd "$(dirname "$0")/.." && pwd)/bin}:$PATH
 [ $# -ge 2 ] || { echo "usage: ${0##*/} MODEL-DIR TEXT..." >&2; exit 2; }
 model=$1
 shift

@@ -1,0 +1,60 @@
+#!/usr/bin/env bats
+# Every failing read, write and allocation ends in status 1, one line, and a stream that is refused.
+
+load ../helpers
+load nano
+
+setup_file() {
+    load ../helpers
+    load nano
+    [ -z "$NF_SAN" ] || skip "a sanitizer brings its own malloc"
+    export N=$BATS_FILE_TMPDIR
+    make_nano "$N"
+}
+
+# walk CALL INPUT OUTPUT? CMD...: fail the 1st, 2nd, ... CALL until CMD ends before it comes; past the 50th in steps of 2 %.
+walk() {
+    local call=$1 in=$2 is_stream=$3 n mark=$BATS_TEST_TMPDIR/mark out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err got
+    shift 3
+    for ((n = 1; ; n += 1 + n / 50)); do
+        rm -f "$mark"
+        got=0
+        FAIL_CALL=$call FAIL_N=$n FAIL_MARK=$mark OMP_WAIT_POLICY=passive LD_PRELOAD=$NF_TESTS/fault/fail_nth.so \
+            "$@" <"$in" >"$out" 2>"$err" || got=$?
+        if [ ! -e "$mark" ]; then
+            [ "$got" -eq 0 ] && [ "$n" -gt 1 ]
+            return
+        fi
+        if [ "$got" -ne 1 ] || [ "$(wc -l <"$err")" -ne 1 ]; then
+            echo "$1, $call $n: status $got: $(cat "$err")"
+            return 1
+        fi
+        if [ "$is_stream" = stream ] && [ -s "$out" ] && stream-check "$out" 2>/dev/null; then
+            echo "$1, $call $n: a whole stream was left"
+            return 1
+        fi
+    done
+}
+
+each() {
+    walk "$1" "$N/text" stream tokenize -j1 -m "$N/model" -
+    walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
+    walk "$1" "$N/activations.nf" stream reduce-stats -j1
+    walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
+    walk "$1" "$N/neurons.nf" text stream-dump
+}
+
+@test "a failing read" {
+    each read
+    walk read "$N/neurons.nf" text stream-check
+}
+
+@test "a failing write" {
+    each write
+}
+
+@test "a failing allocation" {
+    each malloc
+    walk malloc "$N/neurons.nf" text stream-check
+    walk malloc "$N/neurons.nf" text render-report
+}
