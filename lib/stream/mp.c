@@ -81,6 +81,11 @@ static const char *const numpy_type[] = {
     [NF_I64] = "<i8", [NF_F16] = "<f2", [NF_BF16] = "<u2", [NF_F32] = "<f4", [NF_F64] = "<f8",
 };
 
+const char *nf_mp_numpy_type(enum nf_dtype t)
+{
+    return numpy_type[t];
+}
+
 static void enc_bin_key(struct nf_enc *e, const char *key)
 {
     nf_enc_bin(e, key, strlen(key));
@@ -306,6 +311,42 @@ const msgpack_object *nf_mp_find(const msgpack_object *rec, const char *key)
     return NULL;
 }
 
+static const msgpack_object *path_in_map(const msgpack_object_map *m, const char *path)
+{
+    const msgpack_object *best = NULL;
+    size_t best_len = 0;
+
+    for (uint32_t i = 0; i < m->size; i++) {
+        const msgpack_object *k = &m->ptr[i].key, *v;
+        size_t n = k->type == MSGPACK_OBJECT_STR ? k->via.str.size : 0;
+
+        if (n <= best_len || strncmp(path, k->via.str.ptr, n) != 0 || (path[n] != '.' && path[n] != '\0'))
+            continue;
+        v = path[n] ? nf_mp_path(&m->ptr[i].val, path + n + 1) : &m->ptr[i].val;
+        if (v) {
+            best = v;
+            best_len = n;
+        }
+    }
+    return best;
+}
+
+const msgpack_object *nf_mp_path(const msgpack_object *o, const char *path)
+{
+    size_t i = 0;
+
+    if (o->type == MSGPACK_OBJECT_MAP)
+        return path_in_map(&o->via.map, path);
+    if (o->type != MSGPACK_OBJECT_ARRAY || *path < '0' || *path > '9')
+        return NULL;
+    for (; *path >= '0' && *path <= '9'; path++)
+        if (i < o->via.array.size)   /* enough to know that it is outside */
+            i = i * 10 + (size_t)(*path - '0');
+    if (i >= o->via.array.size || (*path && *path != '.'))
+        return NULL;
+    return *path ? nf_mp_path(&o->via.array.ptr[i], path + 1) : &o->via.array.ptr[i];
+}
+
 bool nf_mp_is(const msgpack_object *rec, const char *type)
 {
     const msgpack_object *r = nf_mp_find(rec, "r");
@@ -398,17 +439,23 @@ static bool tensor_dtype(const msgpack_object_map *m, enum nf_dtype *dtype)
     return false;
 }
 
+/* The dimensions that are not 0 are bounded together: [2^40, 0] has no data, but loops over its rows would not end. */
 static bool tensor_shape(const msgpack_object *o, struct nf_tensor *t)
 {
+    size_t product = 1;
+
     if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size > NF_NDIM_MAX)
         return false;
     t->ndim = o->via.array.size;
     for (size_t i = 0; i < t->ndim; i++) {
         const msgpack_object *d = &o->via.array.ptr[i];
 
-        if (d->type != MSGPACK_OBJECT_POSITIVE_INTEGER || d->via.u64 > SIZE_MAX)
+        if (d->type != MSGPACK_OBJECT_POSITIVE_INTEGER || d->via.u64 > NF_MP_BYTES)
             return false;
         t->shape[i] = (size_t)d->via.u64;
+        product *= t->shape[i] ? t->shape[i] : 1;
+        if (product > NF_MP_BYTES)
+            return false;
     }
     return true;
 }
@@ -418,7 +465,7 @@ int nf_mp_tensor_any(const msgpack_object *o, struct nf_tensor *t)
     static const char *const keys[] = { "nd", "type", "kind", "shape", "data" };
     const msgpack_object_map *m = &o->via.map;
     struct nf_tensor found = { .ndim = 0 };
-    size_t count, bytes;
+    size_t count;
 
     if (o->type != MSGPACK_OBJECT_MAP || (m->size != 5 && m->size != 6))
         return NF_EFORMAT;
@@ -428,10 +475,7 @@ int nf_mp_tensor_any(const msgpack_object *o, struct nf_tensor *t)
     if (m->ptr[0].val.type != MSGPACK_OBJECT_BOOLEAN || !m->ptr[0].val.via.boolean || !tensor_dtype(m, &found.dtype) ||
         !is_bin(&m->ptr[2].val, "") || !tensor_shape(&m->ptr[3].val, &found) || m->ptr[4].val.type != MSGPACK_OBJECT_BIN)
         return NF_EFORMAT;
-    if (!nf_tensor_count(&found, &count) || count > NF_MP_BYTES)
-        return NF_EFORMAT;
-    bytes = count * nf_dtype_size(found.dtype);
-    if (bytes != m->ptr[4].val.via.bin.size)
+    if (!nf_tensor_count(&found, &count) || count * nf_dtype_size(found.dtype) != m->ptr[4].val.via.bin.size)
         return NF_EFORMAT;
     found.data = m->ptr[4].val.via.bin.ptr;
     *t = found;

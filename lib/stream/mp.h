@@ -88,11 +88,20 @@ int nf_mp_bool(const msgpack_object *rec, const char *key, bool *v, struct nf_er
 int nf_mp_str(const msgpack_object *rec, const char *key, const char **s, size_t *n, struct nf_err *err);  /* not NUL-terminated */
 int nf_mp_array(const msgpack_object *rec, const char *key, const msgpack_object **first, size_t *n, struct nf_err *err);
 
+/*
+ * nf_mp_path - a value inside a map or array: keys and indices joined by dots, "dead.p", "cover.0.1".  A key may itself hold dots: the
+ * longest one that is there is taken.  NULL: nothing there.
+ */
+const msgpack_object *nf_mp_path(const msgpack_object *o, const char *path);
+
 /* nf_mp_tensor - the tensor under `key`: `dtype` and `ndim` must match; the shape is checked against the bytes present. */
 int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype, size_t ndim, struct nf_tensor *t, struct nf_err *err);
 
 /* nf_mp_tensor_any - any type and shape; also tells stream-dump that an object is a tensor at all (NF_EFORMAT, err untouched: it is not). */
 int nf_mp_tensor_any(const msgpack_object *o, struct nf_tensor *t);
+
+/* nf_mp_numpy_type - NumPy's name of the type, "<f4"; of bf16 the carrier, "<u2". */
+const char *nf_mp_numpy_type(enum nf_dtype t);
 
 /* nf_mp_json - a copy as JSON: str, numbers, maps with str keys, arrays; bin and tensors are NF_EFORMAT.  New reference or NULL. */
 json_t *nf_mp_json(const msgpack_object *o, struct nf_err *err);

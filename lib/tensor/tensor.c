@@ -33,6 +33,55 @@ bool nf_tensor_count(const struct nf_tensor *t, size_t *count)
     return true;
 }
 
+bool nf_dtype_real(enum nf_dtype t)
+{
+    return t >= NF_F16;
+}
+
+int64_t nf_tensor_int(const struct nf_tensor *t, size_t i)
+{
+    const unsigned char *p = (const unsigned char *)t->data + i * nf_dtype_size(t->dtype);
+    uint16_t h;
+    uint32_t u;
+    int32_t s;
+    int64_t v;
+
+    switch (t->dtype) {
+    case NF_U8:
+        return *p;
+    case NF_U16:
+        memcpy(&h, p, sizeof h);
+        return h;
+    case NF_U32:
+        memcpy(&u, p, sizeof u);
+        return u;
+    case NF_I32:
+        memcpy(&s, p, sizeof s);
+        return s;
+    default:
+        assert(!nf_dtype_real(t->dtype));
+        memcpy(&v, p, sizeof v);
+        return v;
+    }
+}
+
+double nf_tensor_real(const struct nf_tensor *t, size_t i)
+{
+    const unsigned char *p = (const unsigned char *)t->data + i * nf_dtype_size(t->dtype);
+    float f;
+    double d;
+
+    if (t->dtype == NF_F64) {
+        memcpy(&d, p, sizeof d);
+        return d;
+    }
+    if (nf_dtype_real(t->dtype)) {
+        nf_to_f32(t->dtype, p, 1, &f);
+        return f;
+    }
+    return t->dtype == NF_U64 ? (double)(uint64_t)nf_tensor_int(t, i) : (double)nf_tensor_int(t, i);
+}
+
 struct nf_tensor nf_tensor_1d(enum nf_dtype t, const void *data, size_t n)
 {
     return (struct nf_tensor){ t, 1, { n }, data };

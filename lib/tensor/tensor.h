@@ -23,6 +23,14 @@ size_t nf_dtype_size(enum nf_dtype t);             /* bytes of one element */
 const char *nf_dtype_name(enum nf_dtype t);        /* "f32" */
 bool nf_tensor_count(const struct nf_tensor *t, size_t *count);   /* product of the shape; false: over size_t */
 
+/* nf_tensor_real - element i (row-major, not checked) as double; 64-bit integers from 2^53 on are rounded. */
+double nf_tensor_real(const struct nf_tensor *t, size_t i);
+
+/* nf_tensor_int - element i of an integer type, as is; NF_U64: the bits. */
+int64_t nf_tensor_int(const struct nf_tensor *t, size_t i);
+
+bool nf_dtype_real(enum nf_dtype t);               /* F16, BF16, F32, F64 */
+
 /* Convenience: views of memory that the caller keeps. */
 struct nf_tensor nf_tensor_1d(enum nf_dtype t, const void *data, size_t n);
 struct nf_tensor nf_tensor_2d(enum nf_dtype t, const void *data, size_t rows, size_t cols);
