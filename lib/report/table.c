@@ -14,6 +14,8 @@
 #define COVER(field) field ".total", field ".new_overall", field ".new_previous", field ".in_lower", field ".in_previous", field ".cumulative"
 
 /* The usual columns of each type: FORMAT.md section 4. What has no fixed length or is evidence in depth is left to --columns. */
+#define DETECTOR(field) field ".m", field ".activations", field ".detector", field ".covered", SHARE(field ".share")
+
 static const struct usual {
     const char *type;
     const char *const *columns;
@@ -24,22 +26,22 @@ static const struct usual {
     { "batch", (const char *const[]){ "batch", "doc", "window", "start", "length", "bos", "ids", NULL } },
     { "site", (const char *const[]){ "batch", "site", "layer", "row", "near_zero", "data", NULL } },
     { "layer",
-      (const char *const[]){ "layer", "neurons", "alive", SHARE("dead"), SHARE("dead_with_bos"), "mean_freq", "mean_freq_sd", "bands.dead",
-                             "bands.dormant", "bands.rare", "bands.normal", "bands.hyperactive", "detectors.token", "detectors.bigram",
-                             "detectors.trigram", COVER("covered.token"), COVER("covered.bigram"), COVER("covered.trigram"), "near_zero",
-                             NULL } },
+      (const char *const[]){ "layer", "neurons", "alive", "fires", SHARE("dead"), SHARE("dead_with_bos"), "mean_freq", "mean_freq_sd",
+                             "bands.dead", "bands.dormant", "bands.rare", "bands.normal", "bands.hyperactive", "detectors.token",
+                             "detectors.bigram", "detectors.trigram", COVER("covered.token"), COVER("covered.bigram"),
+                             COVER("covered.trigram"), "first_positions", "undecided_position", "near_zero", NULL } },
     { "neuron",
       (const char *const[]){ "layer", "neuron", "class", "classes", "undecided", "fires", "fires_bos", "n", SHARE("freq"), "band",
                              "domain_freq", "domain_entropy", "cover1.lo=cover.0.0", "cover1.hi=cover.0.1", "cover2.lo=cover.1.0",
-                             "cover2.hi=cover.1.1", "cover3.lo=cover.2.0", "cover3.hi=cover.2.1", "token.m", "token.covered",
-                             SHARE("token.share"), "bigram.m", "bigram.covered", SHARE("bigram.share"), "trigram.m", "trigram.covered",
-                             SHARE("trigram.share"), "position.mi", "position.mi_raw", "position.full", "position.type",
-                             "position.strength", "position.ranges", "position.cycles", "position.run0", "position.run1",
-                             "position.roughness", "position.stable", NULL } },
+                             "cover2.hi=cover.1.1", "cover3.lo=cover.2.0", "cover3.hi=cover.2.1", DETECTOR("token"), DETECTOR("bigram"),
+                             DETECTOR("trigram"), "position.mi", "position.mi_raw", "position.full", "position.type", "position.strength",
+                             "position.ranges", "position.cycles", "position.run0", "position.run1", "position.roughness",
+                             "position.stable", NULL } },
     { "suppression",
       (const char *const[]){ "projection", "scope", SHARE("suppressing"), SHARE("all_negative"), SHARE("majority_negative"),
                              SHARE("weighted"), SHARE("null"), SHARE("null_alive"), "mean_percentile", NULL } },
-    { "team", (const char *const[]){ "layer", "type", "neurons", "covered", "context", "multiplicity", "loss", NULL } },
+    { "team",
+      (const char *const[]){ "layer", "type", "strength", "neurons", "covered", "context", "multiplicity", "loss", "greedy", "gain", NULL } },
 };
 
 struct column {
