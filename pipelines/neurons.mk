@@ -2,7 +2,7 @@
 # Needs     the filters in bin/ or on PATH; a checkpoint directory; text
 # Takes     MODEL=dir  CORPUS=files or directories  OUT=dir
 #           SHARDS=n (run with -j; merged stats equal those of one run)  CONTEXT=window length (0: the model's own)
-#           LIMIT=tokens a shard (0: all)  TOKENIZE= CAPTURE= REDUCE= CLASSIFY= REPORT= further options of each filter
+#           LIMIT=tokens of all shards together (0: all)  TOKENIZE= CAPTURE= REDUCE= CLASSIFY= REPORT= further options of each filter
 # Writes    OUT/stats.nf, OUT/neurons.nf, OUT/report.html, OUT/report.md; with SHARDS > 1 also OUT/shards/stats.K.nf
 #
 #     make -f pipelines/neurons.mk MODEL=~/opt-125m CORPUS=~/pile OUT=study SHARDS=8 -j2

@@ -2,45 +2,21 @@
 #include "token/nfc.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <utf8proc.h>
 
-#include "base/alloc.h"
 #include "base/utf8.h"
-
-int nf_bytes_add(struct nf_bytes *b, const void *p, size_t n, struct nf_err *err)
-{
-    if (nf_grow(&b->p, &b->cap, b->n + n + NF_BYTES_SLACK, 1, err) < 0)
-        return NF_ESYS;
-    if (n)
-        memcpy(b->p + b->n, p, n);
-    memset(b->p + b->n + n, 0, NF_BYTES_SLACK);
-    b->n += n;
-    return NF_OK;
-}
-
-void nf_bytes_drop(struct nf_bytes *b, size_t n)
-{
-    if (n)
-        memmove(b->p, b->p + n, b->n - n);
-    b->n -= n;
-}
-
-void nf_bytes_clear(struct nf_bytes *b)
-{
-    free(b->p);
-    *b = (struct nf_bytes){ 0 };
-}
 
 /*
  * Text may be cut before a character of combining class 0 that never is the second of a canonical composition.  These ranges are: below
- * U+0300, and the ideographs and kana (their voicing marks U+3099, U+309A left out).  There are others; a cut less costs only buffer.
+ * U+0300, the ideographs and kana (their voicing marks U+3099, U+309A left out), whole Hangul syllables, the pictographs and the planes
+ * above.  There are others; a cut less costs only buffer.
  * A byte that is no UTF-8 ends a run too: nothing composes across it.
  */
 static bool cut_before(uint32_t c)
 {
-    return c < 0x300 || (c >= 0x3000 && c < 0x3099) || (c > 0x309a && c < 0xa000);
+    return c < 0x300 || (c >= 0x3000 && c < 0x3099) || (c > 0x309a && c < 0xa000) || (c >= 0xac00 && c < 0xd7a4) ||
+           (c >= 0x1f000 && c < 0xe0000);
 }
 
 /* Below U+0300 every character is its own NFC form: only what follows can change it. */

@@ -7,17 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
-
-/* A growing byte buffer: what follows `n` up to n + NF_BYTES_SLACK may be read (its value does not matter). */
-enum { NF_BYTES_SLACK = 32 };
-struct nf_bytes {
-    unsigned char *p;
-    size_t n, cap;
-};
-int nf_bytes_add(struct nf_bytes *b, const void *p, size_t n, struct nf_err *err);
-void nf_bytes_drop(struct nf_bytes *b, size_t n);    /* the first n bytes */
-void nf_bytes_clear(struct nf_bytes *b);
 
 /*
  * nf_nfc - normalise text[0..n) onto `out`.

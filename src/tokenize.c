@@ -1,0 +1,354 @@
+/*
+ * tokenize - cut text into the tokens of a model, in windows that the model sees each on its own.
+ *
+ *   in   text     files, directories, standard input; plain or zstd
+ *   out  tokens   the vocabulary, then documents and their windows of token ids
+ *   doc  src/tokenize.md: what a document is, BOS, special tokens, bytes that are no UTF-8
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/opt.h"
+#include "base/prog.h"
+#include "base/rng.h"
+#include "record/context.h"
+#include "record/tokens.h"
+#include "stream/writer.h"
+#include "token/corpus.h"
+#include "token/encoder.h"
+#include "token/pack.h"
+#include "token/tokenizer.h"
+
+/* A document up to this size is held until its end, so that its record can state its size. */
+enum { HOLD_BYTES = 256 << 10 };
+
+struct options {
+    const char *model, *split, *field, *domain_field, *domain, *bos, *special, *shard;
+    uint64_t max_bad, context, limit, seed;
+    double sample;
+    bool full_only;
+    uint64_t shard_k, shard_n;   /* K/N; N = 1: everything */
+};
+
+struct totals {
+    uint64_t tokens, bos, windows, full, docs, bytes;
+};
+
+struct run {
+    const struct options *o;
+    struct nf_tokenizer *t;
+    struct nf_encoder *encoder;
+    struct nf_writer *out;
+    struct nf_pack pack;
+    struct nf_ids ids;           /* of the document in progress, that no window has taken */
+    uint64_t read, bytes;        /* documents begun; bytes of the one in progress */
+    char *name, *domain;         /* of the one in progress */
+    bool mine, written;          /* it belongs to this shard; its record is out */
+    uint64_t counted;            /* tokens in windows of all shards, for --limit */
+    struct totals sum;           /* of what was written */
+};
+
+static void parse_shard(struct options *o)
+{
+    char *end = NULL, *stop = NULL;
+
+    o->shard_k = o->shard_n = 1;
+    if (!o->shard)
+        return;
+    o->shard_k = strtoull(o->shard, &end, 10);
+    o->shard_n = *end == '/' ? strtoull(end + 1, &stop, 10) : 0;
+    if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n || o->shard_n > 1000000)
+        nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is wanted", o->shard);
+}
+
+static void check_options(struct options *o)
+{
+    if (!o->model)
+        nf_die(NF_EXIT_USAGE, "-m DIR is wanted: the model whose tokenizer to use");
+    if (o->field && strcmp(o->split, "file") != 0)
+        nf_die(NF_EXIT_USAGE, "--jsonl with --split %s: each JSON line is one document", o->split);
+    if (!o->field && (o->domain_field || o->max_bad))
+        nf_die(NF_EXIT_USAGE, "--%s is for --jsonl", o->domain_field ? "jsonl-domain" : "max-bad");
+    if (o->domain_field && o->domain)
+        nf_die(NF_EXIT_USAGE, "--domain and --jsonl-domain exclude each other");
+    parse_shard(o);
+}
+
+static int begin(void *self, const char *name, const char *domain, struct nf_err *err)
+{
+    struct run *r = self;
+
+    free(r->name);
+    free(r->domain);
+    r->name = strdup(name);
+    r->domain = strdup(domain);
+    if (!r->name || !r->domain)
+        return nf_fail(err, NF_ESYS, "out of memory");
+    r->mine = r->read++ % r->o->shard_n == r->o->shard_k - 1;
+    r->bytes = 0;
+    r->written = false;
+    nf_pack_begin(&r->pack);
+    return NF_OK;
+}
+
+static void write_doc(struct run *r, bool whole)
+{
+    struct nf_doc d = { r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN };
+
+    nf_doc_write(r->out, &d);
+    r->sum.docs++;
+    r->written = true;
+}
+
+static void write_window(struct run *r, size_t T, bool whole)
+{
+    struct nf_window w = { r->read - 1, r->pack.windows - 1, r->pack.start, r->pack.bos, T, r->pack.ids, NULL, 0 };
+    size_t n;
+
+    if (!r->written)
+        write_doc(r, whole);
+    nf_window_write(r->out, &w);
+    r->sum.tokens += T;
+    r->sum.bos += w.bos;
+    r->sum.windows++;
+    r->sum.full += T == r->pack.context;
+    for (size_t i = w.bos; i < T; i++) {
+        nf_vocab_bytes(&r->t->vocab, w.ids[i], &n);
+        r->sum.bytes += n;
+    }
+}
+
+/* Is this window in the sample?  It depends on seed, document and window alone: not on what was drawn before, nor on the shard. */
+static bool sampled(const struct run *r)
+{
+    struct nf_rng key = { r->o->seed };
+
+    key.state = nf_rng_next(&key) ^ (r->read - 1);
+    key.state = nf_rng_next(&key) ^ (r->pack.windows - 1);
+    return nf_rng_unit(&key) < r->o->sample;
+}
+
+/* Put out the windows that r->ids holds.  NF_EOF: the limit is reached. */
+static int write_windows(struct run *r, bool last, struct nf_err *err)
+{
+    const uint64_t limit = r->o->limit ? r->o->limit : UINT64_MAX;
+    size_t from = 0, used, T;
+    int rc = NF_OK;
+
+    while (rc == NF_OK && nf_pack_next(&r->pack, r->ids.ids + from, r->ids.n - from, last, &used) == NF_OK) {
+        from += used;
+        if (r->pack.start + r->pack.T > UINT32_MAX)
+            return nf_fail(err, NF_EFORMAT, "%s: a document of more than %lu tokens", r->name, (unsigned long)UINT32_MAX);
+        if (!sampled(r))
+            continue;
+        T = r->pack.T;
+        if (limit - r->counted < T) {
+            T = r->o->full_only ? 0 : (size_t)(limit - r->counted);
+            rc = NF_EOF;
+        }
+        if (T <= r->pack.bos)
+            break;
+        r->counted += T;
+        if (r->mine)
+            write_window(r, T, last);
+        rc = err->code < 0 ? (int)err->code : r->counted == limit ? NF_EOF : rc;
+    }
+    from += rc == NF_OK ? used : 0;
+    r->ids.n = from < r->ids.n ? r->ids.n - from : 0;
+    memmove(r->ids.ids, r->ids.ids + from, r->ids.n * sizeof *r->ids.ids);
+    return rc;
+}
+
+/* With a limit every shard looks at all documents, so that together they stop where one run would. */
+static bool skipped(const struct run *r)
+{
+    return !r->mine && !r->o->limit;
+}
+
+/* What goes wrong in a document is said with its name. */
+static int name_document(const struct run *r, int rc, const struct nf_err *own, struct nf_err *err)
+{
+    return rc < 0 ? nf_fail(err, own->code, "%s: %s", r->name, own->text) : rc;
+}
+
+static int text(void *self, const unsigned char *p, size_t n, struct nf_err *err)
+{
+    struct run *r = self;
+    struct nf_err own = NF_ERR_INIT;
+
+    r->bytes += n;
+    if (skipped(r))
+        return NF_OK;
+    nf_progress(nf_common.quiet, "%" PRIu64 " documents, %" PRIu64 " tokens", r->read, r->counted);
+    if (nf_encode(r->encoder, p, n, false, &r->ids, &own) < 0)
+        return name_document(r, own.code, &own, err);
+    return r->bytes > HOLD_BYTES ? write_windows(r, false, err) : NF_OK;
+}
+
+static int end(void *self, struct nf_err *err)
+{
+    struct run *r = self;
+    struct nf_err own = NF_ERR_INIT;
+    int rc;
+
+    if (skipped(r))
+        return NF_OK;
+    if (nf_encode(r->encoder, NULL, 0, true, &r->ids, &own) < 0)
+        return name_document(r, own.code, &own, err);
+    rc = write_windows(r, true, err);
+    r->ids.n = 0;
+    return rc;
+}
+
+static void plan(struct run *r, struct nf_err *err)
+{
+    const struct options *o = r->o;
+
+    r->pack.context = o->context ? o->context : r->t->context;
+    r->pack.full_only = o->full_only;
+    r->pack.bos = strcmp(o->bos, "always") == 0 || (strcmp(o->bos, "auto") == 0 && r->t->bos_auto);
+    if (!r->pack.context)
+        nf_die(NF_EXIT_USAGE, "--context N is wanted: no config.json in %s says how many positions the model has", o->model);
+    if (r->pack.bos && r->t->bos_id < 0)
+        nf_die(NF_EXIT_USAGE, "--bos always: no file in %s names a BOS token", o->model);
+    if (r->pack.bos && (uint64_t)r->t->bos_id >= r->t->vocab.V)
+        nf_die(NF_EXIT_INPUT, "%s: BOS has id %" PRId64 ", the vocabulary %zu tokens", o->model, r->t->bos_id, r->t->vocab.V);
+    if (r->pack.context < 1 + (size_t)r->pack.bos)
+        nf_die(NF_EXIT_USAGE, "--context %zu: no room for text after BOS", r->pack.context);
+    r->pack.bos_id = r->pack.bos ? (uint32_t)r->t->bos_id : 0;
+    r->encoder = nf_encoder_open(r->t, strcmp(o->special, "parse") == 0, err);
+    if (!r->encoder || nf_pack_init(&r->pack, err) < 0)
+        nf_die_err(err);
+}
+
+static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    json_t *header = nf_header_new("tokens", NULL, cmd, err);
+    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", "byte-level-bpe",
+                                  "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never",
+                                  "bos_id", r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id),
+                                  "special", r->o->special, "unicode", nf_pretok_unicode());
+
+    if (header && (json_object_set_new(header, "tokenizer", tokenizer) < 0 ||
+                   json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context)) < 0))
+        nf_fail(err, NF_ESYS, "out of memory");
+    return header;
+}
+
+static void open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    json_t *header = make_header(r, cmd, err);
+
+    if (header && err->code == NF_OK)
+        r->out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
+    json_decref(header);
+    if (!r->out)
+        nf_die_err(err);
+    nf_vocab_write(r->out, &r->t->vocab);
+}
+
+/* An empty corpus is refused; a shard of a corpus that has documents may be empty. */
+static void check_not_empty(const struct run *r)
+{
+    if (!r->read)
+        nf_die(NF_EXIT_INPUT, "no documents: there is no text in the input");
+    if (r->sum.windows || r->counted || r->o->shard_n > 1)
+        return;
+    nf_die(NF_EXIT_INPUT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read,
+           r->o->full_only ? "enough" : "any", r->o->sample < 1 ? " in the sample" : "");
+}
+
+static void close_output(struct run *r)
+{
+    const struct totals *s = &r->sum;
+    json_t *totals = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)s->tokens, "bos", (json_int_t)s->bos, "windows",
+                               (json_int_t)s->windows, "full", (json_int_t)s->full, "docs", (json_int_t)s->docs, "bytes",
+                               (json_int_t)s->bytes);
+    int rc = totals ? nf_writer_close(r->out, totals) : NF_ESYS;
+
+    json_decref(totals);
+    r->out = NULL;
+    if (!totals)
+        nf_die(NF_EXIT_SYS, "out of memory");
+    (void)rc;   /* the slot has it */
+}
+
+static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
+{
+    uint64_t specials = nf_encoder_specials(r->encoder);
+
+    if (specials && !nf_common.quiet)
+        nf_warn("names of special tokens in the text taken as these tokens: %" PRIu64 " (--special text: as text)", specials);
+    if (c->bad && !nf_common.quiet)
+        nf_warn("unusable JSON lines left out: %" PRIu64, c->bad);
+    if (nf_common.verbose)
+        nf_warn("%" PRIu64 " documents, %" PRIu64 " windows, %" PRIu64 " tokens, %" PRIu64 " of them BOS, for %" PRIu64 " bytes of text",
+                r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
+}
+
+static enum nf_split split_of(const struct options *o)
+{
+    if (o->field)
+        return NF_SPLIT_JSONL;
+    return strcmp(o->split, "line") == 0 ? NF_SPLIT_LINE : strcmp(o->split, "paragraph") == 0 ? NF_SPLIT_PARAGRAPH : NF_SPLIT_FILE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
+    const struct nf_opt opts[] = {
+        { 'm', "model", NF_OPT_STR, &o.model, 0, 0, "DIR", "directory of the model whose tokenizer to use", false },
+        { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "what one document is", false },
+        { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "each line is a JSON object, its member FIELD one document", false },
+        { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "each JSON line's domain is its member FIELD", false },
+        { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "leave out up to N unusable JSON lines", false },
+        { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents, instead of their folder's name", false },
+        { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never", "BOS before each window; auto: as the model's own tokenizer does", false },
+        { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text", "what the name of a special token in the text is", false },
+        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N", "tokens of a window, BOS included; 0: the model's positions", false },
+        { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows of less than N tokens", false },
+        { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after so many tokens, BOS included; 0: no limit", false },
+        { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },
+        { 0, "seed", NF_OPT_UINT, &o.seed, 0, 0, "N", "of --sample", false },
+        { 0, "shard", NF_OPT_STR, &o.shard, 0, 0, "K/N", "only every Nth document, from the Kth on", false },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "tokenize", "cut text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_corpus corpus = { 0 };
+    struct run r = { .o = &o };
+    const struct nf_corpus_sink sink = { &r, begin, text, end };
+    char *standard[] = { (char *)"-" };
+    int first;
+
+    nf_prog_start(cmd.name, argv);
+    first = nf_opt_parse(&cmd, argc, argv);
+    check_options(&o);
+    nf_prog_no_terminal(STDOUT_FILENO);
+    corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
+
+    r.t = nf_tokenizer_open(o.model, &err);
+    if (!r.t)
+        nf_die_err(&err);
+    plan(&r, &err);
+    open_output(&r, &cmd, &err);
+    if (nf_corpus_read(&corpus, first < argc ? argv + first : standard, first < argc ? (size_t)(argc - first) : 1, &sink, &err) == NF_OK) {
+        check_not_empty(&r);
+        close_output(&r);
+    }
+    if (err.code != NF_OK)
+        nf_die_err(&err);
+    say_what_was_done(&r, &corpus);
+
+    nf_encoder_close(r.encoder);
+    nf_ids_clear(&r.ids);
+    nf_pack_clear(&r.pack);
+    nf_tokenizer_close(r.t);
+    free(r.name);
+    free(r.domain);
+    return NF_EXIT_OK;
+}
