@@ -262,11 +262,11 @@ static int get(struct machine *m, uint64_t slot)
 
 static const struct {
     const char *module, *name;
-    int dtype;   /* of a storage; -1: none that weights can have; -2: not a storage */
+    int dtype;   /* of a storage; -1: not a storage */
 } known_globals[] = {
-    { "collections", "OrderedDict", -2 },
-    { "torch._utils", "_rebuild_tensor_v2", -2 },
-    { "torch._utils", "_rebuild_parameter", -2 },
+    { "collections", "OrderedDict", -1 },
+    { "torch._utils", "_rebuild_tensor_v2", -1 },
+    { "torch._utils", "_rebuild_parameter", -1 },
     { "torch", "FloatStorage", NF_F32 },
     { "torch", "HalfStorage", NF_F16 },
     { "torch", "BFloat16Storage", NF_BF16 },
@@ -274,9 +274,9 @@ static const struct {
     { "torch", "LongStorage", NF_I64 },
     { "torch", "IntStorage", NF_I32 },
     { "torch", "ByteStorage", NF_U8 },
-    { "torch", "BoolStorage", -1 },
-    { "torch", "CharStorage", -1 },
-    { "torch", "ShortStorage", -1 },
+    { "torch", "BoolStorage", NF_U8 },
+    { "torch", "CharStorage", NF_U8 },
+    { "torch", "ShortStorage", NF_U16 },
 };
 
 static bool is(const struct nf_pickle_value *v, const char *text)
@@ -388,7 +388,7 @@ static int persistent(struct machine *m)
     if (!id)
         return NF_EFORMAT;
     if (id->type != NF_PICKLE_TUPLE || id->n < 5 || id->item[0]->type != NF_PICKLE_STR || !is(id->item[0], "storage") ||
-        id->item[1]->type != NF_PICKLE_GLOBAL || id->item[1]->dtype == -2 || id->item[2]->type != NF_PICKLE_STR ||
+        id->item[1]->type != NF_PICKLE_GLOBAL || id->item[1]->dtype < 0 || id->item[2]->type != NF_PICKLE_STR ||
         id->item[4]->type != NF_PICKLE_INT || id->item[4]->i < 0)
         return corrupt(m, "a persistent id that names no storage");
     v = new_value(m, NF_PICKLE_STORAGE);
@@ -534,14 +534,14 @@ struct nf_pickle_value *nf_pickle_run(struct nf_pickle *p, const unsigned char *
     return v;
 }
 
-int nf_pickle_storage_dtype(const struct nf_pickle *p, const char *key, size_t n, int *dtype)
+int nf_pickle_storage_dtype(const struct nf_pickle *p, const char *key, size_t n, enum nf_dtype *dtype)
 {
     size_t used = p->in_block;
 
     for (const struct block *b = p->blocks; b; b = b->next, used = BLOCK)
         for (size_t i = 0; i < used; i++)
             if (b->value[i].type == NF_PICKLE_STORAGE && b->value[i].n == n && memcmp(b->value[i].s, key, n) == 0) {
-                *dtype = b->value[i].dtype;
+                *dtype = (enum nf_dtype)b->value[i].dtype;
                 return NF_OK;
             }
     return NF_EFORMAT;

@@ -36,7 +36,7 @@ struct nf_pickle_value {
     size_t n;
     struct nf_pickle_value **item;
     size_t cap;
-    int dtype;                           /* STORAGE: enum nf_dtype, or -1: a type that weights cannot have (bool, complex, ..) */
+    int dtype;                           /* STORAGE: enum nf_dtype; bool and int8 as NF_U8, int16 as NF_U16: only their size is used */
     struct nf_pickle_value *storage;     /* TENSOR */
     struct nf_pickle_value *shape, *stride;   /* TENSOR: TUPLE of INT, same length */
 };
@@ -60,10 +60,9 @@ struct nf_pickle_value *nf_pickle_run(struct nf_pickle *p, const unsigned char *
                                       struct nf_err *err);
 
 /*
- * nf_pickle_storage_dtype - the dtype of the storage with this key among all values so far (-1: one that weights cannot have);
- * NF_EFORMAT when there is none.  The legacy layout writes the elements without their type.
+ * nf_pickle_storage_dtype - the dtype of the storage with this key among all values so far; NF_EFORMAT when there is none.  The legacy layout writes the elements without their type.
  */
-int nf_pickle_storage_dtype(const struct nf_pickle *p, const char *key, size_t n, int *dtype);
+int nf_pickle_storage_dtype(const struct nf_pickle *p, const char *key, size_t n, enum nf_dtype *dtype);
 
 /* The header of a 100-billion-parameter state dict is below 1 MB. */
 enum { NF_PICKLE_BYTES = 64 << 20 };

@@ -103,8 +103,6 @@ static int place(const struct storages *s, const char *what, const struct nf_pic
     t->t.ndim = v->shape->n;
     for (size_t d = 0; d < t->t.ndim; d++)
         t->t.shape[d] = (size_t)v->shape->item[d]->i;
-    if (v->storage->dtype < 0)
-        return NF_OK;
     t->t.dtype = (enum nf_dtype)v->storage->dtype;
     size = nf_dtype_size(t->t.dtype);
     data = find_storage(s, v->storage, &bytes);
@@ -222,7 +220,7 @@ static int open_legacy(const struct nf_map *map, const char *what, struct nf_tor
     for (size_t i = 0; rc == NF_OK && i < s.keys->n; i++) {
         uint64_t n = 0;
         size_t bytes = 0;
-        int dtype = -1;
+        enum nf_dtype dtype;
 
         if (s.keys->item[i]->type != NF_PICKLE_STR || map->size - at < 8) {
             rc = nf_fail(err, NF_EFORMAT, "%s: truncated in its storages", what);
@@ -231,8 +229,8 @@ static int open_legacy(const struct nf_map *map, const char *what, struct nf_tor
         memcpy(&n, map->data + at, 8);
         at += 8;
         rc = nf_pickle_storage_dtype(f->pickle, s.keys->item[i]->s, s.keys->item[i]->n, &dtype);
-        if (rc < 0 || dtype < 0 || !nf_mul(n, nf_dtype_size((enum nf_dtype)dtype), &bytes) || bytes > map->size - at) {
-            rc = nf_fail(err, NF_EFORMAT, "%s: storage %.*s is truncated, or of a type that weights cannot have", what, (int)s.keys->item[i]->n,
+        if (rc < 0 || !nf_mul(n, nf_dtype_size(dtype), &bytes) || bytes > map->size - at) {
+            rc = nf_fail(err, NF_EFORMAT, "%s: storage %.*s is truncated or belongs to no tensor", what, (int)s.keys->item[i]->n,
                          s.keys->item[i]->s);
             break;
         }

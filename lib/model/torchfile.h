@@ -17,7 +17,7 @@
 struct nf_torch_tensor {
     const char *name;      /* borrowed from the mapping; not NUL-terminated */
     size_t name_len;
-    struct nf_tensor t;    /* data: in the mapping, or in `gathered`; NULL for a type that weights cannot have (bool, ..) */
+    struct nf_tensor t;    /* data: in the mapping, or in `gathered` */
     void *gathered;        /* a copy in C order of a tensor that is stored with other strides; usually NULL */
 };
 
