@@ -406,7 +406,7 @@ static int step(struct machine *m, enum op op)
     static const struct { enum op op; size_t operand; } wide[] = {
         { PROTO, 1 }, { FRAME, 8 }, { BININT, 4 }, { BININT1, 1 }, { BININT2, 2 }, { BINPUT, 1 }, { LONG_BINPUT, 4 }, { BINGET, 1 }, { LONG_BINGET, 4 },
     };
-    size_t first;
+    size_t first = 0;
 
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (wide[i].op == op && need(m, wide[i].operand) < 0)

@@ -134,7 +134,7 @@ static int by_name(const void *a, const void *b)
 
 int nf_zip_open(const struct nf_map *map, const char *what, struct nf_zip *z, struct nf_err *err)
 {
-    uint64_t at, entries;
+    uint64_t at = 0, entries = 0;
     int rc = find_directory(map, what, &at, &entries, err);
 
     *z = (struct nf_zip){ NULL, 0 };
