@@ -1,0 +1,155 @@
+/*
+ * stream-diff - compare two streams record by record, within a tolerance.
+ *
+ *   in   two streams of any kind
+ *   out  exit status; the worst element when they differ
+ *   doc  src/stream-diff.md
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/opt.h"
+#include "base/prog.h"
+#include "report/compare.h"
+#include "stream/mp.h"
+#include "stream/reader.h"
+
+static struct nf_reader *open_stream(const char *path, struct nf_err *err)
+{
+    bool dash = strcmp(path, "-") == 0;
+    int fd = dash ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        nf_die(NF_EXIT_SYS, "%s: %s", path, strerror(errno));
+    return nf_reader_open(fd, dash ? "standard input" : path, NULL, err);
+}
+
+/* A header as a msgpack object in memory of its own. */
+static int header_object(struct nf_reader *r, struct nf_enc *e, msgpack_zone *zone, msgpack_object *o)
+{
+    size_t off = 0;
+
+    nf_enc_json(e, nf_reader_header(r));
+    return !e->failed && msgpack_unpack(e->buf.data, e->buf.size, &off, zone, o) == MSGPACK_UNPACK_SUCCESS ? 0 : -1;
+}
+
+static int compare_headers(struct nf_compare *c, struct nf_reader *a, struct nf_reader *b, struct nf_err *err)
+{
+    struct nf_enc x, y;
+    msgpack_zone *zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+    msgpack_object ha, hb;
+    int rc = NF_OK;
+
+    if (!zone)
+        return nf_fail(err, NF_ESYS, "out of memory");
+    nf_enc_init(&x);
+    nf_enc_init(&y);
+    if (header_object(a, &x, zone, &ha) < 0 || header_object(b, &y, zone, &hb) < 0)
+        rc = nf_fail(err, NF_ESYS, "out of memory");
+    else {
+        strcpy(c->where, "header");
+        nf_compare(c, &ha, &hb);
+    }
+    nf_enc_clear(&x);
+    nf_enc_clear(&y);
+    msgpack_zone_free(zone);
+    return rc;
+}
+
+/* The place begins with the type of the record: "site.data[4,2]". */
+static void compare_records(struct nf_compare *c, uint64_t number, const msgpack_object *a, const msgpack_object *b)
+{
+    const msgpack_object *r = nf_mp_find(a, "r");
+
+    c->record = number;
+    snprintf(c->where, sizeof c->where, "%.*s", r->via.str.size > 40 ? 40 : (int)r->via.str.size, r->via.str.ptr);
+    nf_compare(c, a, b);
+}
+
+/* All records of both; NF_EOF: both ended together. */
+static int compare_streams(struct nf_compare *c, struct nf_reader *a, struct nf_reader *b)
+{
+    const msgpack_object *x, *y;
+    int ra, rb;
+
+    for (;;) {
+        ra = nf_reader_next(a, &x);
+        rb = nf_reader_next(b, &y);
+        if (ra < 0 || rb < 0)
+            return ra < 0 ? ra : rb;
+        if (ra == NF_EOF || rb == NF_EOF)
+            return ra == rb ? NF_EOF : NF_OK;
+        compare_records(c, nf_reader_records(a), x, y);
+    }
+}
+
+static void print_worst(const struct nf_compare *c)
+{
+    const struct nf_difference *w = &c->worst;
+
+    printf("%" PRIu64 " of %" PRIu64 " values differ\n", c->different, c->values);
+    printf("worst: record %" PRIu64 ", %s", w->record, w->where);
+    if (*w->a)
+        printf(": %s and %s", w->a, w->b);
+    if (isfinite(w->size))
+        printf(" differ by %g, %g allowed", w->size, w->allowed);
+    putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_compare c = { .rtol = 0 };
+    bool header = false;
+    const struct nf_opt opts[] = {
+        { 0, "rtol", NF_OPT_REAL, &c.rtol, 0, 1, "X", "reals may differ by X times the value in the second stream", true },
+        { 0, "atol", NF_OPT_REAL, &c.atol, 0, 1e300, "X", "and by X besides", true },
+        { 0, "nan-equal", NF_OPT_FLAG, &c.nan_equal, 0, 0, NULL, "NaN in the same place of both is no difference", true },
+        { 0, "header", NF_OPT_FLAG, &header, 0, 0, NULL, "compare the headers too, history included", true },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "stream-diff", "compare two streams record by record, within a tolerance", "FILE FILE", "any kind, twice",
+                                "the worst element; exit status 0 same, 3 different", opts };
+    struct nf_reader *a, *b;
+    int first, rc;
+
+    nf_prog_start(cmd.name, argv);
+    first = nf_opt_parse(&cmd, argc, argv);
+    if (argc - first != 2)
+        nf_die(NF_EXIT_USAGE, "takes two files (- is standard input), %d were given", argc - first);
+    if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
+        nf_die(NF_EXIT_USAGE, "standard input can be only one of the two streams");
+
+    a = open_stream(argv[first], &err);
+    b = a ? open_stream(argv[first + 1], &err) : NULL;
+    if (!a || !b)
+        nf_die_err(&err);
+    if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0)
+        nf_die(NF_EXIT_INPUT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a), nf_reader_what(b), nf_reader_kind(b));
+    if (header && compare_headers(&c, a, b, &err) < 0)
+        nf_die_err(&err);
+    rc = compare_streams(&c, a, b);
+    if (rc < 0)
+        nf_die_err(&err);
+    if (rc == NF_EOF)
+        compare_records(&c, nf_reader_records(a) + 1, nf_reader_end(a), nf_reader_end(b));
+    if (c.different)
+        print_worst(&c);
+    if (fflush(stdout) != 0)
+        nf_die(NF_EXIT_SYS, "standard output: %s", strerror(errno));
+    if (rc != NF_EOF)
+        nf_die(NF_EXIT_INPUT, "%s ends after %" PRIu64 " records, %s after %" PRIu64 " or more", nf_reader_what(a), nf_reader_records(a),
+               nf_reader_what(b), nf_reader_records(b));
+    if (c.different)
+        nf_die(NF_EXIT_INPUT, "%s and %s differ", nf_reader_what(a), nf_reader_what(b));
+    if (nf_common.verbose)
+        nf_warn("%" PRIu64 " records, %" PRIu64 " values; largest difference %g", nf_reader_records(a), c.values, c.largest);
+    nf_reader_close(a);
+    nf_reader_close(b);
+    return NF_EXIT_OK;
+}
