@@ -47,7 +47,7 @@ struct nf_weights {
  *
  *   dir   a folder with model.safetensors, or model.safetensors.index.json and its shards
  *   cfg   from nf_config_read(); weights_sha256 is filled here, and `tied` is set to what the checkpoint holds: an lm_head.weight
- *         equal to the embedding, or none, is tied
+ *         equal to the embedding, or none, is tied; one that differs where config.json ties it is refused (versions of transformers disagree)
  *   w     out; release with nf_weights_close()
  *
  * NF_EFORMAT  no safetensors file; header corrupt, over 100 MB, or its offsets overlap or leave the file; a tensor that is missing,
