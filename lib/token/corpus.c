@@ -172,6 +172,8 @@ static int json_document(struct cutter *k)
         domain = member(object, k->c->domain_field, why, sizeof why);
     if (!s || !domain) {
         json_decref(object);
+        if (!object && json_error_code(&error) == json_error_out_of_memory)
+            return nf_fail(k->err, NF_ESYS, "out of memory");
         return bad_line(k, why);
     }
     rc = begin(k, domain);

@@ -208,6 +208,7 @@ static size_t whole_characters(const unsigned char *p, size_t n)
 /* text -> ids, as far as certain. */
 static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
 {
+    const size_t most = NF_BPE_PIECE_MAX + e->text_tokens.longest + 4;   /* one uncertain piece, token and character */
     size_t pos = 0, at, used;
     int rc = NF_OK;
 
@@ -230,8 +231,8 @@ static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
         pos = at + t->n;
     }
     nf_bytes_drop(&e->text, pos);
-    e->retry = last ? 0 : 2 * e->text.n;
-    if (rc == NF_OK && !last && e->text.n > 2 * (size_t)NF_BPE_PIECE_MAX)
+    e->retry = last ? 0 : nf_min(2 * e->text.n, most + 1);
+    if (rc == NF_OK && !last && e->text.n > most)
         rc = nf_fail(err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
     return rc;
 }

@@ -84,7 +84,7 @@ struct nf_pretok *nf_pretok_open(const char *pattern, struct nf_err *err)
     p->code = pcre2_compile((PCRE2_SPTR)spelled, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
     if (!p->code) {
         pcre2_get_error_message(code, why, sizeof why);
-        nf_fail(err, NF_EFORMAT, "pre-tokenizer pattern: %s", (const char *)why);
+        nf_fail(err, code == PCRE2_ERROR_HEAP_FAILED ? NF_ESYS : NF_EFORMAT, "pre-tokenizer pattern: %s", (const char *)why);
         goto fail;
     }
     pcre2_pattern_info(p->code, PCRE2_INFO_MAXLOOKBEHIND, &behind);

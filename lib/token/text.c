@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/alloc.h"
 
@@ -101,7 +102,7 @@ static ssize_t read_zstd(struct nf_text *t, struct nf_err *err)
         in = (ZSTD_inBuffer){ t->in, t->in_n, t->in_pos };
         t->frame = ZSTD_decompressStream(t->zstd, &out, &in);
         if (ZSTD_isError(t->frame))
-            return nf_fail(err, NF_EFORMAT, "%s: zstd: %s", t->name, ZSTD_getErrorName(t->frame));
+            return nf_fail(err, ZSTD_getErrorCode(t->frame) == ZSTD_error_memory_allocation ? NF_ESYS : NF_EFORMAT, "%s: zstd: %s", t->name, ZSTD_getErrorName(t->frame));
         if (t->frame && t->in_n == 0 && out.pos == before)
             return nf_fail(err, NF_EFORMAT, "%s: ends inside its zstd frame", t->name);
         t->in_pos = in.pos;

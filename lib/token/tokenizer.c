@@ -21,7 +21,8 @@ json_t *nf_load_json(struct nf_load *l, const char *name)
     if (path && nf_file_exists(path) && nf_map_open(path, &map, l->err) == NF_OK) {
         root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
         if (!root)
-            nf_fail(l->err, NF_EFORMAT, "%s: line %d: %s", path, why.line, why.text);
+            nf_fail(l->err, json_error_code(&why) == json_error_out_of_memory ? NF_ESYS : NF_EFORMAT, "%s: line %d: %s", path, why.line,
+                    why.text);
         else if (!json_is_object(root))
             nf_fail(l->err, NF_EFORMAT, "%s: not a JSON object", path);
         if (!json_is_object(root)) {

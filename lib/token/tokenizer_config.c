@@ -112,8 +112,11 @@ static int read_special(struct nf_load *l, const struct beside *b, const char *k
     json_t *own = NULL;
     int rc = NF_OK;
 
-    if (!v && text && nf_load_id(l, text, strlen(text)) >= 0)
+    if (!v && text && nf_load_id(l, text, strlen(text)) >= 0) {
         v = own = json_string(text);
+        if (!v)
+            return nf_fail(l->err, NF_ESYS, "out of memory");
+    }
     if (v && !json_is_string(v) && !json_is_object(v))
         rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: %s is neither a text nor an object", l->dir, file, key);
     else if (v)
@@ -131,6 +134,8 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
 
     json_object_foreach(b->added, key, v) {
         token = json_pack("{s:s, s:b}", "content", key, "normalized", 1);
+        if (rc == NF_OK && !token)
+            rc = nf_fail(l->err, NF_ESYS, "out of memory");
         if (rc == NF_OK)
             rc = json_is_integer(v) ? nf_load_added(l, "added_tokens.json", token, json_integer_value(v))
                                     : nf_fail(l->err, NF_EFORMAT, "%s/added_tokens.json: \"%s\" has no id", l->dir, key);

@@ -1,0 +1,272 @@
+/* test_tokenizer.c - lib/token/tokenizer: what is read from a model's directory, what is refused and how it is named. */
+#include "check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "token/encoder.h"
+
+#define DEMO "pipelines/demo/model"
+
+static char dir[] = "/tmp/nf-tokenizer-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+    char *path = nf_path_join(dir, name, NULL);
+    FILE *f = fopen(path, "w");
+
+    CHECK(f && fputs(text, f) >= 0 && fclose(f) == 0);
+    free(path);
+}
+
+static void clear(void)
+{
+    static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+                                         "added_tokens.json", "config.json" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = nf_path_join(dir, names[i], NULL);
+
+        unlink(path);
+        free(path);
+    }
+}
+
+/* The 94 printable ASCII characters with ids 0 to 93, then `more`. */
+static const char *vocab(const char *more)
+{
+    static char text[4096];
+    size_t n = 1;
+
+    text[0] = '{';
+    for (int c = '!'; c <= '~'; c++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "\"%s%c\": %d, ", c == '"' || c == '\\' ? "\\" : "", c, c - '!');
+    snprintf(text + n - 2, sizeof text - n + 2, "%s}", more);
+    return text;
+}
+
+static const char *json(const char *model_more, const char *vocab_more, const char *merges, const char *rest)
+{
+    static char text[8192];
+
+    snprintf(text, sizeof text, "{\"model\": {\"type\": \"BPE\", \"vocab\": %s, \"merges\": %s%s}%s}", vocab(vocab_more), merges, model_more, rest);
+    return text;
+}
+
+#define LEVEL ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false}"
+
+/* The directory as it is now is refused, and the message holds `says`. */
+static void refused(const char *says)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_tokenizer *t = nf_tokenizer_open(dir, &err);
+
+    if (t || err.code != NF_EFORMAT || !strstr(err.text, says))
+        printf("# wanted [%s], got [%s]\n", says, err.text);
+    CHECK(t == NULL && err.code == NF_EFORMAT && strstr(err.text, says) != NULL);
+    nf_tokenizer_close(t);
+}
+
+static struct nf_tokenizer *accepted(void)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_tokenizer *t = nf_tokenizer_open(dir, &err);
+
+    if (!t)
+        printf("# %s\n", err.text);
+    CHECK(t != NULL);
+    return t;
+}
+
+static void unknown_components_are_named(void)
+{
+    static const char *const cases[][2] = {
+        { ", \"normalizer\": {\"type\": \"Prepend\"}" LEVEL, "normalizer Prepend" },
+        { ", \"pre_tokenizer\": {\"type\": \"Metaspace\"}", "pre_tokenizer Metaspace" },
+        { ", \"pre_tokenizer\": null", "pre_tokenizer without" },
+        { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true}", "add_prefix_space" },
+        { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"use_regex\": false}", "without a pattern" },
+        { ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}", "behavior Removed" },
+        { LEVEL ", \"post_processor\": {\"type\": \"RobertaProcessing\"}", "post_processor RobertaProcessing" },
+        { LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {}}, {\"SpecialToken\": {}}]}", "before the text" },
+        { LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<m>\", \"lstrip\": true}]", "<m>\": lstrip" },
+        { LEVEL ", \"added_tokens\": [{\"id\": 95, \"content\": \"<m>\"}]", "no token has id 94" },
+        { LEVEL ", \"added_tokens\": [{\"id\": 5, \"content\": \"<m>\"}]", "the same id 5" },
+    };
+
+    clear();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put("tokenizer.json", json("", "", "[]", cases[i][0]));
+        refused(cases[i][1]);
+    }
+    put("tokenizer.json", json(", \"byte_fallback\": true", "", "[]", LEVEL));
+    refused("byte_fallback");
+    put("tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}");
+    refused("model Unigram");
+    put("tokenizer.json", "[1]");
+    refused("not a JSON object");
+    put("tokenizer.json", "{\"model\":");
+    refused("line 1");
+}
+
+static void broken_vocabularies_are_named(void)
+{
+    clear();
+    put("merges.txt", "#version: 0.2\n");
+    refused("no tokenizer there");
+    put("vocab.json", vocab(", \"ab\": 96"));
+    refused("no token has id 94");
+    put("vocab.json", vocab(", \"ab\": 5"));
+    refused("the same id 5");
+    put("vocab.json", vocab(", \"ab\": -1"));
+    refused("\"ab\"");
+    put("vocab.json", vocab(", \"ab\": 1e3"));
+    refused("\"ab\"");
+    put("vocab.json", "{\"a\": 0}");
+    refused("byte 0x21 has no token");
+    put("vocab.json", "{\"a\": 0, \"a\": 1}");
+    refused("duplicate");
+    put("vocab.json", vocab(""));
+    put("merges.txt", "#version: 0.2\na b\n");
+    refused("merge 0: \"ab\" is not in the vocabulary");
+    put("vocab.json", vocab(", \"ab\": 94"));
+    put("merges.txt", "a b\n\xc4\xa0 b\n");
+    refused("merge 1: \"\xc4\xa0\" is not in the vocabulary");
+    put("merges.txt", "a b\nab\n");
+    refused("merge 1");
+}
+
+static void what_is_bos(void)
+{
+    struct nf_tokenizer *t;
+
+    clear();
+    put("merges.txt", "a b\n");
+    put("vocab.json", vocab(", \"ab\": 94, \"</s>\": 95, \"<|endoftext|>\": 96"));
+    t = accepted();
+    CHECK(t->bos_id == 96 && !t->bos_auto && t->vocab.special[96] && !t->vocab.special[95] && t->context == 0);   /* as GPT-2 */
+    nf_tokenizer_close(t);
+    put("config.json", "{\"model_type\": \"opt\", \"max_position_embeddings\": 512}");
+    t = accepted();
+    CHECK(t->bos_id == 95 && t->bos_auto && t->vocab.special[95] && !t->vocab.special[96] && t->context == 512);   /* as OPT */
+    nf_tokenizer_close(t);
+    put("tokenizer_config.json", "{\"add_bos_token\": false, \"bos_token\": {\"content\": \"ab\"}}");
+    t = accepted();
+    CHECK(t->bos_id == 94 && !t->bos_auto);
+    nf_tokenizer_close(t);
+    put("tokenizer_config.json", "{\"add_eos_token\": true}");
+    refused("add_eos_token");
+    clear();
+    put("tokenizer.json", json("", ", \"<s>\": 94", "[]", LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": "
+                               "[{\"SpecialToken\": {\"id\": \"<s>\"}}, {\"Sequence\": {}}], \"special_tokens\": {\"<s>\": {\"ids\": [94]}}}"));
+    t = accepted();
+    CHECK(t->bos_id == 94 && t->bos_auto);
+    nf_tokenizer_close(t);
+    put("tokenizer_config.json", "{\"add_bos_token\": false}");   /* goes before the template */
+    t = accepted();
+    CHECK(t->bos_id == 94 && !t->bos_auto);
+    nf_tokenizer_close(t);
+}
+
+static void a_token_the_vocabulary_lacks_is_appended(void)
+{
+    struct nf_tokenizer *t;
+    size_t n;
+
+    clear();
+    put("merges.txt", "");
+    put("vocab.json", vocab(""));
+    put("special_tokens_map.json", "{\"pad_token\": \"[PAD]\"}");
+    put("added_tokens.json", "{\"<x>\": 94}");
+    t = accepted();
+    CHECK(t && t->vocab.V == 96 && memcmp(nf_vocab_bytes(&t->vocab, 95, &n), "[PAD]", 5) == 0 && n == 5);
+    CHECK(t && t->vocab.special[95] && !t->vocab.special[94]);
+    nf_tokenizer_close(t);
+}
+
+/* The same tokenizer from its two forms has the same digest; another merge, token, pattern or added token has another. */
+static void digest_is_of_the_tokenizer(void)
+{
+    static const char *const others[][2] = {
+        { "[\"a c\"]", LEVEL },
+        { "[\"a b\"]", ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": "
+          "\"a+\"}, \"behavior\": \"Isolated\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}" },
+        { "[\"a b\"]", LEVEL ", \"normalizer\": {\"type\": \"NFC\"}" },
+        { "[\"a b\"]", LEVEL ", \"added_tokens\": [{\"id\": 95, \"content\": \"ac\", \"special\": true}]" },
+    };
+    char digest[NF_DIGEST_HEX];
+    struct nf_tokenizer *t;
+
+    clear();
+    put("vocab.json", vocab(", \"ab\": 94, \"ac\": 95"));
+    put("merges.txt", "#version: 0.2\na b\n");
+    t = accepted();
+    memcpy(digest, t->digest, sizeof digest);
+    nf_tokenizer_close(t);
+    put("tokenizer.json", json("", ", \"ac\": 95, \"ab\": 94", "[[\"a\", \"b\"]]", LEVEL));
+    t = accepted();
+    CHECK(strcmp(digest, t->digest) == 0);
+    nf_tokenizer_close(t);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        put("tokenizer.json", json("", ", \"ab\": 94, \"ac\": 95", others[i][0], others[i][1]));
+        t = accepted();
+        CHECK(t && strcmp(digest, t->digest) != 0);
+        nf_tokenizer_close(t);
+    }
+}
+
+static void encodes(const char *text, const char *want)
+{
+    struct nf_tokenizer *t = accepted();
+    struct nf_encoder *e = nf_encoder_open(t, true, NULL);
+    struct nf_ids ids = { 0 };
+    char got[256] = "";
+    size_t at = 0;
+
+    CHECK(nf_encode(e, text, strlen(text), true, &ids, NULL) == NF_OK);
+    for (size_t i = 0; i < ids.n; i++)
+        at += (size_t)snprintf(got + at, sizeof got - at, "%u ", (unsigned)ids.ids[i]);
+    if (strcmp(got, want) != 0)
+        printf("# %s: [%s], wanted [%s]\n", text, got, want);
+    CHECK(strcmp(got, want) == 0);
+    nf_ids_clear(&ids);
+    nf_encoder_close(e);
+    nf_tokenizer_close(t);
+}
+
+/* Splits by a pattern of its own, as Llama 3 and Qwen: here between every two letters, so that "ab" is merged only from the start. */
+static void a_pattern_of_its_own(void)
+{
+    clear();
+    put("tokenizer.json", json("", ", \"ab\": 94", "[\"a b\"]", ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": "
+                               "\"Split\", \"pattern\": {\"Regex\": \"\\\\p{N}|..?\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": "
+                               "\"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}"));
+    encodes("abab", "94 94 ");
+    encodes("cabab", "66 64 65 64 65 ");
+    encodes("1ab", "16 94 ");
+}
+
+/* The leftmost added token counts, and the longest of those. */
+static void added_tokens_leftmost_longest(void)
+{
+    clear();
+    put("tokenizer.json", json("", "", "[]", LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<a\"}, {\"id\": 95, \"content\": \"<a><\"}, "
+                               "{\"id\": 96, \"content\": \"><b\"}]"));
+    encodes("<a><b", "95 65 ");
+    encodes("<a>", "94 29 ");
+    encodes("<<a><b><b", "27 95 65 96 ");
+}
+
+int main(void)
+{
+    int status;
+
+    if (!mkdtemp(dir))
+        return 1;
+    status = RUN(unknown_components_are_named, broken_vocabularies_are_named, what_is_bos, a_token_the_vocabulary_lacks_is_appended,
+                 digest_is_of_the_tokenizer, a_pattern_of_its_own, added_tokens_leftmost_longest);
+    clear();
+    rmdir(dir);
+    return status;
+}
