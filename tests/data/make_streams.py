@@ -30,7 +30,7 @@ def share(k, n):
         return {"k": 0, "n": 0, "p": None, "lo": None, "hi": None}
     p = k / n
     mid, half = (p + z2 / (2 * n)) / (1 + z2 / n), (z2 * (p * (1 - p) / n + z2 / (4 * n * n))) ** 0.5 / (1 + z2 / n)
-    return {"k": k, "n": n, "p": p, "lo": mid - half, "hi": mid + half}
+    return {"k": k, "n": n, "p": p, "lo": min(max(mid - half, 0), p), "hi": max(min(mid + half, 1), p)}
 
 
 def write(name, head, records, totals):
@@ -100,7 +100,8 @@ def neurons():
                       "run1": 2, "roughness": 0.01, "stable": None, "curve": u4(3, 3, 0, 0)}},
     ]
     write("neurons", header("neurons", [TOKENIZE, ("forward-capture", {}), ("reduce-stats", {}), ("classify-neurons", {"min-share": 0.95})], model=MODEL,
-                            thresholds={"token": 0.95}), records, {"neurons": 2})
+                            thresholds={"token": 0.95}), records,
+          {"neurons": 2, "dead": 1, "token-detector": 1, "bigram-detector": 0, "trigram-detector": 0, "positional": 0, "first-positions": 0, "other": 0})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,142 @@
+/*
+ * stream-check - is a stream whole, of the right kind, finite and consistent?
+ *
+ *   in   any kind
+ *   out  one line a fault; exit status
+ *   doc  src/stream-check.md
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/opt.h"
+#include "base/prog.h"
+#include "report/check.h"
+#include "stream/mp.h"
+#include "stream/reader.h"
+
+struct options {
+    const char *kind;
+    uint64_t max_faults;
+};
+
+/* One stream being checked. */
+struct check {
+    const struct options *opt;
+    struct nf_reader *in;
+    const struct nf_check_kind *kind;   /* NULL: nothing is known of this kind but that it is a stream */
+    void *state;
+    uint64_t faults;
+};
+
+/* NF_EFORMAT is a fault of the record; anything worse ends the check. */
+static int note(struct check *c, const msgpack_object *rec, const struct nf_err *fault, struct nf_err *err)
+{
+    const msgpack_object *r = nf_mp_find(rec, "r");
+
+    if (fault->code == NF_OK)
+        return NF_OK;
+    if (fault->code != NF_EFORMAT)
+        return nf_fail(err, fault->code, "%s", fault->text);
+    if (++c->faults <= c->opt->max_faults)
+        printf("%s: record %" PRIu64 " (%.*s): %s\n", nf_reader_what(c->in), nf_reader_records(c->in) + (nf_reader_end(c->in) != NULL),
+               r->via.str.size < 40 ? (int)r->via.str.size : 40, r->via.str.ptr, fault->text);
+    return NF_OK;
+}
+
+static int check_record(struct check *c, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_err fault = NF_ERR_INIT;
+
+    nf_check_finite(rec, &fault);
+    if (note(c, rec, &fault, err) < 0 || !c->kind)
+        return err->code;
+    fault = (struct nf_err)NF_ERR_INIT;
+    c->kind->record(c->state, rec, &fault);
+    return note(c, rec, &fault, err);
+}
+
+static int check_end(struct check *c, struct nf_err *err)
+{
+    struct nf_err fault = NF_ERR_INIT;
+
+    if (c->kind)
+        c->kind->end(c->state, nf_reader_end(c->in), &fault);
+    return note(c, nf_reader_end(c->in), &fault, err);
+}
+
+static int check_stream(struct check *c, struct nf_err *err)
+{
+    const msgpack_object *rec;
+    int rc = NF_OK;
+
+    c->kind = nf_check_find(nf_reader_kind(c->in));
+    if (c->kind && !(c->state = c->kind->open(nf_reader_header(c->in), err)))
+        rc = err->code;
+    while (rc == NF_OK && (rc = nf_reader_next(c->in, &rec)) == NF_OK)
+        rc = check_record(c, rec, err);
+    if (rc == NF_EOF)
+        rc = check_end(c, err);
+    if (c->kind)
+        c->kind->close(c->state);
+    if (rc == NF_OK && c->faults)
+        rc = nf_fail(err, NF_EFORMAT, "%s: %" PRIu64 " faults", nf_reader_what(c->in), c->faults);
+    return rc;
+}
+
+/* Checks one file and says what is wrong with it; the exit status that this file deserves. */
+static int check_file(const struct options *opt, const char *path)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct check c = { .opt = opt };
+    bool dash = strcmp(path, "-") == 0;
+    const char *what = dash ? "standard input" : path;
+    int fd = dash ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), rc;
+
+    if (fd < 0) {
+        nf_warn("%s: %s", path, strerror(errno));
+        return NF_EXIT_SYS;
+    }
+    c.in = nf_reader_open(fd, what, opt->kind, &err);
+    rc = c.in ? check_stream(&c, &err) : (int)err.code;
+    if (rc == NF_OK && nf_common.verbose)
+        nf_warn("%s: kind %s, %" PRIu64 " records, no fault", what, nf_reader_kind(c.in), nf_reader_records(c.in));
+    nf_reader_close(c.in);
+    if (!dash)
+        close(fd);
+    if (fflush(stdout) != 0)
+        nf_die(NF_EXIT_SYS, "standard output: %s", strerror(errno));
+    if (rc == NF_OK)
+        return NF_EXIT_OK;
+    nf_warn("%s", err.text);
+    return rc == NF_ESYS ? NF_EXIT_SYS : NF_EXIT_INPUT;
+}
+
+int main(int argc, char **argv)
+{
+    struct options opt = { .max_faults = 20 };
+    const struct nf_opt opts[] = {
+        { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "refuse other kinds; alternatives: stats|neurons", true },
+        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print this many faults of a stream at most; all are counted", true },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "stream-check", "is a stream whole, of the right kind, finite and consistent?", "[FILE...]", "any kind",
+                                "one line a fault; exit status 0 good, 3 faulty", opts };
+    int first, status = NF_EXIT_OK;
+
+    nf_prog_start(cmd.name, argv);
+    first = nf_opt_parse(&cmd, argc, argv);
+    if (first == argc)
+        return check_file(&opt, "-");
+    /* Every file is checked; the machine's failure (1) is the more urgent news than a fault (3). */
+    for (int i = first; i < argc; i++) {
+        int s = check_file(&opt, argv[i]);
+
+        if (s == NF_EXIT_SYS || status == NF_EXIT_OK)
+            status = s;
+    }
+    return status;
+}
