@@ -126,24 +126,32 @@ check-pipeline: all $(AIDS)
 
 # Each line is a whole check in its own folder.
 check-matrix:
+	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_TEST) $(NEED_LINT)"
 	$(MAKE) check WERROR=1 CC=gcc
 	$(MAKE) check WERROR=1 CC=gcc SAN=address,undefined
 	$(MAKE) check WERROR=1 CC=clang OPT=-O3
 
-# Headers compile alone; gcc's analyzer (which works only in a real compile); layout; shell scripts.
-SCRIPTS = .ci/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bats tests/*/*.sh)
+# Headers compile alone; gcc's analyzer (which works only in a real compile); layout, where the space before a comment is free; shell.
+SCRIPTS = .ci/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bash tests/*/*.bats tests/*/*.sh)
 SOURCES = $(wildcard lib/*/*.[ch] src/*.c tests/*/*.[ch])
-lint: $(B)/version.h
-	$(Q)bad=; for h in $(wildcard lib/*/*.h); do \
-	    echo "#include \"$${h#lib/}\"" | $(CC) $(CPP_FLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -xc - || bad=1; done; [ -z "$$bad" ]
-	$(Q)bad=; for c in $(LIB_SRC) $(TOOL_SRC); do \
-	    gcc $(CPP_FLAGS) -std=c11 -O1 -fopenmp -fanalyzer -Werror -c -o /dev/null $$c || bad=1; done; [ -z "$$bad" ]
-	$(Q)clang-format --dry-run -Werror $(SOURCES)
+lint:
+	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_LINT)"
+	$(Q)$(MAKE) -s -k lint-headers lint-analyzer lint-format lint-shell
+lint-headers: $(B)/version.h
+	$(Q)printf '%s\n' $(patsubst lib/%,%,$(wildcard lib/*/*.h)) | xargs -P $(JOBS) -I{} \
+	    sh -c 'echo "#include \"{}\"" | $(CC) $(CPP_FLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -xc -'
+lint-analyzer: $(B)/version.h
+	$(Q)printf '%s\n' $(LIB_SRC) $(TOOL_SRC) | xargs -P $(JOBS) -I{} \
+	    gcc $(CPP_FLAGS) -std=c11 -O1 -fopenmp -fanalyzer -Werror -c -o /dev/null {}
+lint-format:
+	$(Q)bad=; for f in $(SOURCES); do clang-format $$f | diff -b --label $$f --label "$$f, laid out" -u $$f - || bad=1; done; [ -z "$$bad" ]
+lint-shell:
 	$(Q)shellcheck -x -s bash $(filter-out %.bats,$(SCRIPTS)) && shellcheck -x -s bats $(filter %.bats,$(SCRIPTS))
 
 # Look for new crashes: FUZZ_TIME seconds a target, from a copy of the corpus; what crashed is left in build/.
 FUZZ_TIME = 60
 fuzz:
+	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_LINT)"
 	$(Q)$(MAKE) -j$(JOBS) fuzzers CC=clang OPT=-O1 SAN=fuzzer-no-link,address,undefined
 fuzzers: $(LIB) $(FUZZ_SRC:%.c=$(B)/%.o)
 	$(Q)for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)); do \
@@ -203,6 +211,6 @@ help:
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
 	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
 
-.PHONY: all demo test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix lint fuzz fuzzers \
-        bench install uninstall deps clean help FORCE
+.PHONY: all demo test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix \
+        lint lint-headers lint-analyzer lint-format lint-shell fuzz fuzzers bench install uninstall deps clean help FORCE
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))
