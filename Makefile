@@ -64,14 +64,14 @@ $(LIB): $(LIB_OBJ)
 $(BIN)/%: $(B)/src/%.o $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(LIB)
+$(UNIT): %: %.o $(REF_OBJ) $(LIB)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
-$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay_main.o $(LIB)
+$(FUZZ): %: %.o $(B)/tests/fuzz/replay_main.o $(LIB)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
 $(B)/tests/%.so: tests/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPP_FLAGS) -std=c11 $(WARN) -fPIC -shared -o $@ $< -ldl
-$(B)/tests/%: $(B)/tests/%.o $(LIB)
+$(filter-out %.so,$(AIDS)): %: %.o $(LIB)
 	$(Q)$(CC) $(LD_FLAGS) -o $@ $^ $(LD_LIBS)
 
 # Two generated files, replaced only when their text differs: new flags rebuild everything, a new version only what includes it.
