@@ -88,12 +88,13 @@ static void widen(const unsigned char *extra, size_t n, uint64_t *size, uint64_t
 
 static int read_entry(const struct nf_map *m, const char *what, uint64_t *at, struct nf_zip_member *e, struct nf_err *err)
 {
-    const unsigned char *p = m->data + *at;
+    const unsigned char *p;
     uint64_t size, stored, local, data;
     size_t name, extra, comment;
 
     if (!signed_with(m, *at, ENTRY_BYTES, ENTRY_SIGNATURE))
         return nf_fail(err, NF_EFORMAT, "%s: the zip directory is corrupt at byte %llu", what, (unsigned long long)*at);
+    p = m->data + *at;
     name = little(p + 28, 2);
     extra = little(p + 30, 2);
     comment = little(p + 32, 2);

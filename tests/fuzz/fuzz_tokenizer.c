@@ -40,12 +40,20 @@ static void round_trip(const struct nf_tokenizer *t)
     nf_encoder_close(e);
 }
 
+static char dir[] = "/tmp/fuzz_tokenizer.XXXXXX";
+
+static void remove_folder(void)
+{
+    rmdir(dir);
+}
+
 static const char *folder(void)
 {
-    static char dir[] = "/tmp/fuzz_tokenizer.XXXXXX";
     static bool made;
 
-    made = made || mkdtemp(dir);
+    if (!made && (!mkdtemp(dir) || atexit(remove_folder) != 0))
+        abort();
+    made = true;
     return dir;
 }
 
