@@ -1,0 +1,100 @@
+/*
+ * fuzz_dump.c - any bytes as a stream, and whatever is accepted through everything that looks at records of any kind:
+ * the text forms, tables, arrays, the comparator and the checks of its kind.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "report/arrays.h"
+#include "report/check.h"
+#include "report/compare.h"
+#include "report/json_text.h"
+#include "report/table.h"
+#include "report/text.h"
+#include "stream/mp.h"
+#include "stream/reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct sinks {
+    FILE *null;
+    struct nf_vocab vocab;
+    struct nf_table *table;
+    struct nf_arrays *arrays;
+    const struct nf_check_kind *kind;
+    void *state;
+};
+
+static void show(struct sinks *s, const msgpack_object *rec)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_compare same = { .nan_equal = true };
+
+    nf_context_read(rec, &s->vocab, &err);
+    nf_text_record(s->null, rec, &s->vocab, 8);
+    nf_json_text(s->null, rec);
+    nf_table_row(s->table, rec, &err);
+    err = (struct nf_err)NF_ERR_INIT;
+    nf_arrays_add(s->arrays, rec, NULL, &err);
+    nf_compare(&same, rec, rec);
+    nf_mp_path(rec, "a.0.b");
+}
+
+static void check(struct sinks *s, const msgpack_object *rec)
+{
+    struct nf_err err = NF_ERR_INIT;
+
+    nf_check_finite(rec, &err);
+    err = (struct nf_err)NF_ERR_INIT;
+    if (s->state)
+        s->kind->record(s->state, rec, &err);
+}
+
+static void read_records(struct sinks *s, struct nf_reader *r)
+{
+    struct nf_err err = NF_ERR_INIT;
+    const msgpack_object *rec;
+    int rc;
+
+    s->kind = nf_check_find(nf_reader_kind(r));
+    s->state = s->kind ? s->kind->open(nf_reader_header(r), &err) : NULL;
+    nf_text_header(s->null, nf_reader_header(r));
+    while ((rc = nf_reader_next(r, &rec)) == NF_OK) {
+        show(s, rec);
+        check(s, rec);
+    }
+    if (rc == NF_EOF && s->state)
+        s->kind->end(s->state, nf_reader_end(r), &err);
+    if (s->kind)
+        s->kind->close(s->state);
+    err = (struct nf_err)NF_ERR_INIT;
+    nf_arrays_safetensors(s->arrays, s->null, &err);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct sinks s = { .null = fopen("/dev/null", "w") };
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    struct nf_reader *r;
+
+    if (!s.null || fd < 0 || (size && write(fd, data, size) != (ssize_t)size) || lseek(fd, 0, SEEK_SET) != 0)
+        abort();
+    s.table = nf_table_open(s.null, ',', "neuron", NULL, 0, &err);
+    s.arrays = nf_arrays_open(&err);
+    if (!s.table || !s.arrays)
+        abort();
+    r = nf_reader_open(fd, "input", NULL, &err);
+    if (r)
+        read_records(&s, r);
+    nf_reader_close(r);
+    nf_arrays_close(s.arrays);
+    nf_table_close(s.table);
+    nf_vocab_clear(&s.vocab);
+    fclose(s.null);
+    close(fd);
+    return 0;
+}
