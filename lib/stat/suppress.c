@@ -97,6 +97,12 @@ void nf_suppress_close(struct nf_suppress *s)
     free(s);
 }
 
+void nf_suppress_sizes(const struct nf_suppress *s, size_t *V, size_t *D)
+{
+    *V = s->end.V;
+    *D = s->end.D;
+}
+
 /* y [E] = P x, or x. */
 static void through(const struct nf_suppress *s, const float *x, float *y)
 {

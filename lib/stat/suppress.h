@@ -39,6 +39,7 @@ struct nf_suppress;
 /* nf_suppress_open - norms of the rows of E and their mean.  NULL: memory.  `end` is copied, its tensors are not. */
 struct nf_suppress *nf_suppress_open(const struct nf_output_end *end, struct nf_err *err);
 void nf_suppress_close(struct nf_suppress *s);   /* accepts NULL */
+void nf_suppress_sizes(const struct nf_suppress *s, size_t *V, size_t *D);
 
 /*
  * nf_suppress_project - all projections of n rows.

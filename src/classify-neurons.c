@@ -1,0 +1,188 @@
+/*
+ * classify-neurons - name the roles of every FFN neuron, with the evidence.
+ *
+ *   in   stats     firing counts and triggers of the layers' neurons
+ *   out  neurons   one record a neuron: classes and why; one a layer; suppression of triggers; positional teams
+ *   doc  src/classify-neurons.md: the rules and where each threshold comes from
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/opt.h"
+#include "base/prog.h"
+#include "model/weights.h"
+#include "stat/study.h"
+#include "stream/mp.h"
+#include "stream/reader.h"
+
+/* The model, when one is given. */
+struct model {
+    struct nf_config cfg;
+    struct nf_weights weights;
+    struct nf_output_end end;
+};
+
+static const char *text_of(const json_t *header, const char *map, const char *key)
+{
+    const char *s = json_string_value(json_object_get(json_object_get(header, map), key));
+
+    return s ? s : "";
+}
+
+static size_t size_of(const json_t *header, const char *map, const char *key)
+{
+    json_int_t v = json_integer_value(json_object_get(json_object_get(header, map), key));
+
+    return v > 0 ? (size_t)v : 0;
+}
+
+/* The checkpoint must be the one that fired. */
+static int check_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
+{
+    const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
+
+    if (strcmp(config, cfg->config_sha256) != 0)
+        return nf_fail(err, NF_EFORMAT, "%s: config.json has SHA-256 %.12s.., the counts were made with %.12s..", dir, cfg->config_sha256, config);
+    if (strcmp(weights, cfg->weights_sha256) != 0)
+        return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir, cfg->weights_sha256,
+                       weights);
+    if (size_of(header, "tokenizer", "vocab") > cfg->V)
+        return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
+                       size_of(header, "tokenizer", "vocab"), cfg->V);
+    return NF_OK;
+}
+
+static int open_model(struct model *m, const char *dir, const json_t *header, struct nf_err *err)
+{
+    if (nf_config_read(dir, &m->cfg, err) < 0 || nf_weights_open(dir, &m->cfg, &m->weights, err) < 0)
+        return err->code;
+    m->end = (struct nf_output_end){ .V = m->cfg.V, .D = m->cfg.D, .unembed = m->weights.unembed, .project_out = m->weights.project_out.w,
+                                     .final_norm = m->cfg.final_norm, .gain = m->weights.final_norm.gain };
+    return check_model(header, &m->cfg, dir, err);
+}
+
+/* Column `neuron` of the second FFN matrix, [D, F]. */
+static void output_row(void *ctx, size_t layer, size_t neuron, float *w)
+{
+    const struct model *m = ctx;
+    const struct nf_tensor *t = &m->weights.layer[layer].ffn_out.w;
+
+    for (size_t d = 0; d < m->cfg.D; d++)
+        nf_to_f32(t->dtype, (const char *)t->data + (d * m->cfg.F + neuron) * nf_dtype_size(t->dtype), 1, w + d);
+}
+
+static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, struct nf_err *err)
+{
+    json_t *header = nf_header_new("neurons", in, cmd, err);
+    struct nf_writer *out = NULL;
+
+    if (!header)
+        return NULL;
+    json_object_set_new(header, "thresholds", nf_opt_json(cmd));
+    out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
+    json_decref(header);
+    return out;
+}
+
+static int pass(struct nf_reader *in, struct nf_writer *out, struct nf_study *study, struct nf_err *err)
+{
+    const msgpack_object *rec;
+    size_t layer, layers, n;
+    const void *bytes;
+    int rc;
+
+    while ((rc = nf_reader_next(in, &rec)) == NF_OK) {
+        if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special")) {
+            nf_reader_bytes(in, &bytes, &n);
+            nf_writer_copy(out, bytes, n);
+            continue;
+        }
+        if (nf_study_take(study, rec, err) < 0)
+            return err->code;
+        layer = nf_study_layer(study, &layers);
+        nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
+    }
+    nf_progress_end();
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_classify c = nf_classify_defaults();
+    const char *dir = NULL, *scope = "half";
+    const struct nf_opt opts[] = {
+        { 'm', "model", NF_OPT_STR, &dir, 0, 0, "DIR", "checkpoint that fired; without it suppression is left out", true },
+        { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "layers of the n-gram rules: bottom half, or all", false },
+        { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain", false },
+        { 0, "rate", NF_OPT_REAL, &c.rate, 0.5, 1, "P", "share of an n-gram's occurrences on which a detector of it fires", false },
+        { 0, "explain", NF_OPT_REAL, &c.explain, 0.5, 1, "P", "share of a detector's activations that such n-grams explain", false },
+        { 0, "max-tokens", NF_OPT_UINT, &c.most[0], 1, 1e6, "N", "most covering tokens of a token detector", false },
+        { 0, "max-bigrams", NF_OPT_UINT, &c.most[1], 1, 1e6, "N", "most covering bigrams of a bigram detector", false },
+        { 0, "max-trigrams", NF_OPT_UINT, &c.most[2], 1, 1e6, "N", "most covering trigrams of a trigram detector", false },
+        { 0, "min-count", NF_OPT_UINT, &c.min_count, 1, 1e9, "N", "rarer n-grams do not count as detected", false },
+        { 0, "ignore-bos", NF_OPT_FLAG, &c.ignore_bos, 0, 0, NULL, "a neuron that fires on BOS only is dead", false },
+        { 0, "dormant", NF_OPT_REAL, &c.dormant, 0, 1, "P", "dormant below this firing frequency", false },
+        { 0, "rare", NF_OPT_REAL, &c.rare, 0, 1, "P", "rare below this firing frequency", false },
+        { 0, "hyperactive", NF_OPT_REAL, &c.hyperactive, 0, 1, "P", "hyperactive above this firing frequency", false },
+        { 0, "mi", NF_OPT_REAL, &c.mi, 0, 1, "X", "positional above this mutual information in nats", false },
+        { 0, "full-needed", NF_OPT_UINT, &c.full_needed, 1, 1e9, "N", "full windows below which positional results are marked as few", false },
+        { 0, "skip", NF_OPT_UINT, &c.skip, 0, 1e6, "N", "first positions that types leave out", false },
+        { 0, "smooth", NF_OPT_UINT, &c.smooth, 1, 1e6, "N", "width of the moving average for types, odd", false },
+        { 0, "osc-high", NF_OPT_REAL, &c.high, 0, 1, "P", "oscillatory: up from this share of the curve's range", false },
+        { 0, "osc-low", NF_OPT_REAL, &c.low, 0, 1, "P", "oscillatory: down from this share of the range", false },
+        { 0, "osc-swing", NF_OPT_REAL, &c.swing, 0, 1, "P", "oscillatory: least range", false },
+        { 0, "osc-cycles", NF_OPT_UINT, &c.cycles, 1, 1e6, "N", "oscillatory: least number of cycles", false },
+        { 0, "run", NF_OPT_UINT, &c.run, 1, 1e6, "N", "least length of an interval at 0 or 1", false },
+        { 0, "edge-strong", NF_OPT_REAL, &c.edge_strong, 0, 0.5, "P", "as far from 0 or 1 a strong interval may be", false },
+        { 0, "edge-weak", NF_OPT_REAL, &c.edge_weak, 0, 0.5, "P", "as far from 0 or 1 an interval may be", false },
+        { 0, "rough", NF_OPT_REAL, &c.rough, 0, 1, "X", "greatest roughness of a strong curve of type other", false },
+        { 0, "first", NF_OPT_UINT, &c.first, 1, 1e6, "N", "first-positions: fires only before this position", false },
+        { 0, "first-share", NF_OPT_REAL, &c.first_share, 0.5, 1, "P", "first-positions: at least with this share of its fires", false },
+        { 0, "first-fires", NF_OPT_UINT, &c.first_fires, 1, 1e9, "N", "first-positions: and so many fires in full windows", false },
+        { 0, "stable-rms", NF_OPT_REAL, &c.stable_rms, 0, 1, "X", "stable: greatest rms between a domain's curve and all", false },
+        { 0, "stable-full", NF_OPT_UINT, &c.stable_full, 1, 1e9, "N", "stable: full windows that a domain needs", false },
+        { 0, "null-draws", NF_OPT_UINT, &c.draws, 0, 1e6, "N", "suppression: random token sets a detector", false },
+        { 0, "null-neurons", NF_OPT_UINT, &c.null_neurons, 0, 1e6, "N", "suppression: random firing neurons a layer", false },
+        { 0, "seed", NF_OPT_UINT, &c.seed, 0, 0, "N", "of the random choices", false },
+        { 0, "top", NF_OPT_UINT, &c.top, 1, 200, "N", "most frequent triggers shown for a neuron", false },
+        { 0, "listed", NF_OPT_UINT, &c.listed, 1, 1e4, "N", "covered n-grams shown for a neuron", false },
+        { 0, "extremes", NF_OPT_UINT, &c.extremes, 0, 1e3, "N", "promoted and suppressed tokens shown for a detector", false },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "classify-neurons", "name the roles of every FFN neuron, with the evidence", "", "stats", "neurons", opts };
+    struct nf_reader *in;
+    struct nf_writer *out = NULL;
+    struct nf_study *study = NULL;
+    struct model model = { 0 };
+    struct nf_output_rows rows = { output_row, &model };
+    json_t *totals = NULL;
+    int rc = NF_ESYS;
+
+    nf_prog_start(cmd.name, argv);
+    if (nf_opt_parse(&cmd, argc, argv) < argc)
+        nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
+    c.all_layers = strcmp(scope, "all") == 0;
+    if (nf_classify_check(&c, &err) < 0)
+        nf_die_err(&err);
+    nf_prog_no_terminal(STDOUT_FILENO);
+
+    in = nf_reader_open(STDIN_FILENO, "standard input", "stats", &err);
+    if (in && (!dir || open_model(&model, dir, nf_reader_header(in), &err) == NF_OK))
+        out = open_output(&cmd, nf_reader_header(in), &err);
+    if (out)
+        study = nf_study_open(&(struct nf_study_setup){ .cfg = &c, .L = size_of(nf_reader_header(in), "model", "L"),
+                                                        .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
+                                                        .end = dir ? &model.end : NULL, .rows = &rows, .out = out }, &err);
+    if (study)
+        rc = pass(in, out, study, &err);
+    if (rc == NF_EOF)
+        rc = nf_study_end(study, &totals, &err);
+    if (rc < 0 || nf_writer_close(out, totals) < 0)
+        nf_die_err(&err);
+    json_decref(totals);
+    nf_study_close(study);
+    nf_weights_close(&model.weights);
+    nf_reader_close(in);
+    return NF_EXIT_OK;
+}
