@@ -4,7 +4,7 @@
  * Every struct is a view of one record: what it points to is borrowed and unaligned when read (copy with memcpy), except
  * struct nf_totals, which owns what it holds.  Reading checks shapes against the sizes that the caller passes.
  *
- * Order of the records: totals; then for each order ngrams.., lost_ngrams?; then for each layer, ascending: fires, position..,
+ * Order of the records: totals; then for each order lost_ngrams?, ngrams..; then for each layer, ascending: fires, position..,
  * domain_position.., for each order counts.., lost?; then, by site in byte order and layer ascending: moments, histogram.., top...
  * Long tables are cut into records by `first`; the counts records of a layer are cut exactly where the ngrams records were, so the
  * i-th counts record of (layer, order) belongs to the i-th ngrams record of that order.

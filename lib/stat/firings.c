@@ -141,22 +141,8 @@ static uint32_t domain_bin(const struct nf_firings *f, bool bos, bool full, size
     return full ? nf_firings_bin(f, domain, p / f->t->bin) : NF_COUNTER_NONE;
 }
 
-static int aim_fixed(struct nf_firings *f, const struct nf_batch *b, const size_t *domain, fixed_counter *which, struct nf_err *err)
-{
-    size_t row = 0;
-
-    for (size_t w = 0; w < b->W; w++)
-        for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++, row++) {
-            uint32_t c = which(f, b->bos[w], b->length[w] == f->t->context, domain[w], p);
-
-            if (c == NF_COUNTER_NONE)
-                continue;
-            if (nf_firings_raise(f, c, 1, err) < 0)
-                return err->code;
-            aim(f, c, row);
-        }
-    return add_groups(f, false, err);
-}
+static fixed_counter *const fixed_spaces[] = { domain_or_bos, position, domain_bin };
+enum { FIXED_SPACES = sizeof fixed_spaces / sizeof *fixed_spaces };
 
 /* The n-grams of all orders that end at position p of a window; ids: of the window. */
 static int count_ngrams(struct nf_firings *f, const uint32_t *ids, size_t p, bool bos, struct nf_err *err)
@@ -171,29 +157,52 @@ static int count_ngrams(struct nf_firings *f, const uint32_t *ids, size_t p, boo
     return NF_OK;
 }
 
-/* Counts first, all of the batch: a later n-gram may drop an earlier one. */
-static int aim_ngrams(struct nf_firings *f, const struct nf_batch *b, struct nf_err *err)
+/*
+ * Raise the counters of every position, before any row is added: a later n-gram may drop an earlier one.  In the order of the
+ * positions, so that what is dropped does not depend on the batches.
+ */
+static int count_batch(struct nf_firings *f, const struct nf_batch *b, const size_t *domain, struct nf_err *err)
 {
     const uint32_t *ids = b->ids;
 
     nf_ngrams_begin(&f->ngrams);
     for (size_t w = 0; w < b->W; ids += b->length[w++])
-        for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++)
+        for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++) {
+            for (size_t s = 0; s < FIXED_SPACES; s++) {
+                uint32_t id = fixed_spaces[s](f, b->bos[w], b->length[w] == f->t->context, domain[w], p);
+
+                if (id != NF_COUNTER_NONE && nf_firings_raise(f, id, 1, err) < 0)
+                    return err->code;
+            }
             if (count_ngrams(f, ids, p, b->bos[w], err) < 0)
                 return err->code;
-    for (size_t order = 1; order <= NF_ORDERS; order++) {
-        size_t row = 0, i = 0;
-
-        if (!f->t->order[order - 1])
-            continue;
-        for (size_t w = 0; w < b->W; w++)
-            for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++, row++)
-                if (p + 1 >= order + b->bos[w])
-                    aim(f, f->ngrams.pending[order - 1][i++], row);
-        if (add_groups(f, true, err) < 0)
-            return NF_ESYS;
-    }
+        }
     return NF_OK;
+}
+
+static int aim_fixed(struct nf_firings *f, const struct nf_batch *b, const size_t *domain, fixed_counter *space, struct nf_err *err)
+{
+    size_t row = 0;
+
+    for (size_t w = 0; w < b->W; w++)
+        for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++, row++) {
+            uint32_t id = space(f, b->bos[w], b->length[w] == f->t->context, domain[w], p);
+
+            if (id != NF_COUNTER_NONE)
+                aim(f, id, row);
+        }
+    return add_groups(f, false, err);
+}
+
+static int aim_ngrams(struct nf_firings *f, const struct nf_batch *b, size_t order, struct nf_err *err)
+{
+    size_t row = 0, i = 0;
+
+    for (size_t w = 0; w < b->W; w++)
+        for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++, row++)
+            if (p + 1 >= order + b->bos[w])
+                aim(f, f->ngrams.pending[order - 1][i++], row);
+    return add_groups(f, true, err);
 }
 
 int nf_firings_end(struct nf_firings *f, struct nf_err *err)
@@ -225,10 +234,15 @@ int nf_firings_batch(struct nf_firings *f, const struct nf_batch *b, const size_
         if (!f->rows)
             return NF_ESYS;
     }
-    if (aim_fixed(f, b, domain, domain_or_bos, err) < 0 || aim_fixed(f, b, domain, position, err) < 0 ||
-        aim_fixed(f, b, domain, domain_bin, err) < 0)
+    if (count_batch(f, b, domain, err) < 0)
         return err->code;
-    return f->t->n_ngram_layers ? aim_ngrams(f, b, err) : NF_OK;
+    for (size_t s = 0; s < FIXED_SPACES; s++)
+        if (aim_fixed(f, b, domain, fixed_spaces[s], err) < 0)
+            return NF_ESYS;
+    for (size_t order = 1; order <= NF_ORDERS; order++)
+        if (f->t->order[order - 1] && aim_ngrams(f, b, order, err) < 0)
+            return NF_ESYS;
+    return NF_OK;
 }
 
 /* ---- rows ---- */

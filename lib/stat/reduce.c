@@ -266,7 +266,7 @@ int nf_reduce_begin(struct nf_reduce *r, const json_t *header, struct nf_err *er
 
 static bool same_layers(const size_t *a, size_t n, const size_t *b, size_t m)
 {
-    return n == m && memcmp(a, b, n * sizeof *a) == 0;
+    return n == m && (!n || memcmp(a, b, n * sizeof *a) == 0);
 }
 
 static int compare_totals(const struct nf_totals *a, const struct nf_totals *b, struct nf_err *err)
@@ -319,8 +319,8 @@ static int take_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf
         t->ngram_layers = nf_alloc(in->n_ngram_layers, sizeof *t->ngram_layers, err);
         if (!t->ngram_layers)
             return NF_ESYS;
-        memcpy(t->ngram_layers, in->ngram_layers, in->n_ngram_layers * sizeof *t->ngram_layers);
-        t->n_ngram_layers = in->n_ngram_layers;
+        for (size_t i = 0; i < in->n_ngram_layers; i++)
+            t->ngram_layers[t->n_ngram_layers++] = in->ngram_layers[i];
         if (compare_totals(t, in, err) < 0 || open_firings(r, err) < 0)
             return err->code;
     }
