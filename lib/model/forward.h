@@ -68,6 +68,7 @@ struct nf_forward_opts {
     size_t batch_tokens;     /* most rows of a run; 0: chosen (nf_forward_plan) */
     uint64_t memory;         /* bytes for weights and work space; 0: no limit */
     const struct nf_tap *tap;   /* decides which weights are needed */
+    bool allow_nonfinite;    /* hand on NaN and Inf in results; false: NF_EFORMAT names site or part, layer and row */
 };
 
 /* What a run will take; made before anything is allocated. */
@@ -106,7 +107,7 @@ const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f);
 /*
  * nf_forward_run - the whole pass over one batch, T <= plan.batch_tokens.
  *
- * NF_EFORMAT  an id >= V or a window longer than the model's positions (named by window and position); NaN or Inf in a result
+ * NF_EFORMAT  an id >= V or a window longer than the model's positions (named by window and position); NaN or Inf in a result (unless allow_nonfinite)
  * NF_ESYS     memory; or what tap.rows returned
  */
 int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err);
