@@ -258,7 +258,7 @@ int nf_scan_more(struct nf_scan *s, const unsigned char *p, size_t n, struct nf_
         if (rc == NF_EFORMAT)
             return nf_fail(err, NF_EFORMAT, "byte 0x%02x begins no object that a stream may hold", p[s->at]);
         if (rc == NF_EOF) {
-            s->want = s->at + s->pending;
+            s->want = s->at + s->pending > n ? s->at + s->pending : n + 1;
             return NF_EOF;
         }
         /* What is still to come takes at least one byte each. */
@@ -314,13 +314,13 @@ const msgpack_object *nf_mp_find(const msgpack_object *rec, const char *key)
 static const msgpack_object *path_in_map(const msgpack_object_map *m, const char *path)
 {
     const msgpack_object *best = NULL;
-    size_t best_len = 0;
+    size_t best_len = 0, len = strlen(path);
 
     for (uint32_t i = 0; i < m->size; i++) {
         const msgpack_object *k = &m->ptr[i].key, *v;
         size_t n = k->type == MSGPACK_OBJECT_STR ? k->via.str.size : 0;
 
-        if (n <= best_len || strncmp(path, k->via.str.ptr, n) != 0 || (path[n] != '.' && path[n] != '\0'))
+        if (n <= best_len || n > len || memcmp(path, k->via.str.ptr, n) != 0 || (path[n] != '.' && path[n] != '\0'))
             continue;
         v = path[n] ? nf_mp_path(&m->ptr[i].val, path + n + 1) : &m->ptr[i].val;
         if (v) {

@@ -94,9 +94,7 @@ static int next_object(struct nf_reader *r, size_t limit)
 
     nf_scan_init(&scan, limit);
     while ((rc = nf_scan_more(&scan, r->buf + r->pos, r->len - r->pos, &why)) == NF_EOF) {
-        size_t need = scan.want > r->len - r->pos ? scan.want : r->len - r->pos + 1;
-
-        got = read_more(r, need);
+        got = read_more(r, scan.want);
         if (got < 0)
             return (int)got;
         if (got == 0)
