@@ -1,4 +1,4 @@
-/* checkpoint.c - find the files of a checkpoint in its directory: one safetensors file, or an index and its shards. */
+/* checkpoint.c - find the files of a checkpoint in its directory: one tensor file, or an index and its shards. */
 #include "model/checkpoint.h"
 
 #include <jansson.h>
@@ -9,11 +9,23 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "model/safetensors.h"
+#include "model/torchfile.h"
 
 enum { SHARDS_MAX = 4096, INDEX_BYTES = 100 << 20 };
 
+/* What may be in the directory, best first. */
+static const struct layout {
+    const char *name, *index;
+    int (*open)(const char *path, struct nf_tf *f, struct nf_err *err);
+} layouts[] = {
+    { "model.safetensors", "model.safetensors.index.json", nf_st_open },
+    { "pytorch_model.bin", "pytorch_model.bin.index.json", nf_torch_open },
+};
+
 struct load {
     const char *dir;
+    const struct layout *layout;
     struct nf_checkpoint *c;
     struct nf_err *err;
 };
@@ -33,7 +45,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
 static int open_file(struct load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
-    int rc = path ? nf_st_open(path, &l->c->st[l->c->n], l->err) : NF_ESYS;
+    int rc = path ? l->layout->open(path, &l->c->file[l->c->n], l->err) : NF_ESYS;
 
     if (rc == NF_OK)
         l->c->n++;
@@ -58,7 +70,7 @@ static int open_shards(struct load *l, const json_t *map)
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
-            rc = refuse(l, "model.safetensors.index.json: tensor %s: the name of a file in this folder is wanted", name);
+            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is wanted", l->layout->index, name);
         if (rc < 0)
             break;
         file[m++] = s;
@@ -80,22 +92,22 @@ static int check_index(const struct load *l, const json_t *map)
 
     json_object_foreach((json_t *)map, name, v)
         if (!nf_checkpoint_find(l->c, name))
-            return refuse(l, "model.safetensors.index.json: tensor %s is not in %s", name, json_string_value(v));
+            return refuse(l, "%s: tensor %s is not in %s", l->layout->index, name, json_string_value(v));
     for (size_t i = 0; i < l->c->n; i++)
-        for (size_t k = 0; k < l->c->st[i].n; k++) {
-            const struct nf_st_entry *e = &l->c->st[i].entry[k];
+        for (size_t k = 0; k < l->c->file[i].n; k++) {
+            const struct nf_tf_entry *e = &l->c->file[i].entry[k];
 
             if (nf_checkpoint_find(l->c, e->name) != e)
                 return refuse(l, "tensor %s is in two shards", e->name);
             if (!json_object_get(map, e->name))
-                return refuse(l, "tensor %s is in a shard but not in model.safetensors.index.json", e->name);
+                return refuse(l, "tensor %s is in a shard but not in %s", e->name, l->layout->index);
         }
     return NF_OK;
 }
 
 static int open_index(struct load *l)
 {
-    char *path = nf_path_join(l->dir, "model.safetensors.index.json", l->err);
+    char *path = nf_path_join(l->dir, l->layout->index, l->err);
     struct nf_map map = { NULL, 0 };
     json_error_t jerr;
     json_t *root = NULL, *weights;
@@ -129,43 +141,43 @@ static bool in_dir(const struct load *l, const char *name)
 
 static int open_files(struct load *l)
 {
-    if (in_dir(l, "model.safetensors"))
-        return open_file(l, "model.safetensors");
-    if (in_dir(l, "model.safetensors.index.json"))
-        return open_index(l);
-    if (in_dir(l, "pytorch_model.bin") || in_dir(l, "pytorch_model.bin.index.json"))
-        return refuse(l, "pytorch_model.bin is a pickle, which is not read; convert it with transformers: "
-                         "OPTForCausalLM.from_pretrained(\"%s\").save_pretrained(\"%s\", safe_serialization=True)", l->dir, l->dir);
-    return refuse(l, "no model.safetensors and no model.safetensors.index.json");
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        l->layout = &layouts[i];
+        if (in_dir(l, l->layout->name))
+            return open_file(l, l->layout->name);
+        if (in_dir(l, l->layout->index))
+            return open_index(l);
+    }
+    return refuse(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
 }
 
 struct nf_checkpoint *nf_checkpoint_open(const char *dir, struct nf_err *err)
 {
     struct nf_checkpoint *c = nf_alloc(1, sizeof *c, err);
-    struct load l = { dir, c, err };
+    struct load l = { .dir = dir, .c = c, .err = err };
 
     if (c)
-        c->st = nf_alloc(SHARDS_MAX, sizeof *c->st, err);
-    if (c && c->st && open_files(&l) == NF_OK)
+        c->file = nf_alloc(SHARDS_MAX, sizeof *c->file, err);
+    if (c && c->file && open_files(&l) == NF_OK)
         return c;
     nf_checkpoint_close(c);
     return NULL;
 }
 
-struct nf_st_entry *nf_checkpoint_find(const struct nf_checkpoint *c, const char *name)
+struct nf_tf_entry *nf_checkpoint_find(const struct nf_checkpoint *c, const char *name)
 {
-    struct nf_st_entry *e = NULL;
+    struct nf_tf_entry *e = NULL;
 
     for (size_t i = 0; i < c->n && !e; i++)
-        e = nf_st_find(&c->st[i], name);
+        e = nf_tf_find(&c->file[i], name);
     return e;
 }
 
 void nf_checkpoint_close(struct nf_checkpoint *c)
 {
-    for (size_t i = 0; c && c->st && i < c->n; i++)
-        nf_st_close(&c->st[i]);
+    for (size_t i = 0; c && c->file && i < c->n; i++)
+        nf_tf_close(&c->file[i]);
     if (c)
-        free(c->st);
+        free(c->file);
     free(c);
 }

@@ -32,7 +32,7 @@ static int bad(const struct parse *p, const char *name, const char *what)
     return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %s", p->path, name, what);
 }
 
-static int set_type(const struct parse *p, const json_t *v, struct nf_st_entry *e, size_t *size)
+static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *size)
 {
     const char *type = json_string_value(v);
 
@@ -48,7 +48,7 @@ static int set_type(const struct parse *p, const json_t *v, struct nf_st_entry *
 }
 
 /* The shape; *bytes: the product with the size of an element. */
-static int set_shape(const struct parse *p, const json_t *v, struct nf_st_entry *e, size_t *bytes)
+static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bytes)
 {
     if (!json_is_array(v))
         return bad(p, e->name, "shape: an array is wanted");
@@ -70,7 +70,7 @@ static int set_shape(const struct parse *p, const json_t *v, struct nf_st_entry 
     return NF_OK;
 }
 
-static int set_entry(const struct parse *p, const char *name, const json_t *v, struct nf_st_entry *e)
+static int set_entry(const struct parse *p, const char *name, const json_t *v, struct nf_tf_entry *e)
 {
     const json_t *offsets = json_object_get(v, "data_offsets");
     json_int_t begin = json_integer_value(json_array_get(offsets, 0)), end = json_integer_value(json_array_get(offsets, 1));
@@ -86,74 +86,70 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
     if (begin < 0 || end < begin || (uint64_t)end > p->data_size)
         return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name, (long long)begin,
                        (long long)end, p->data_size);
-    e->begin = (size_t)begin;
-    e->end = (size_t)end;
-    if (e->end - e->begin != bytes)
-        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %zu bytes, its shape asks for %zu", p->path, name, e->end - e->begin, bytes);
-    e->t.data = p->data + e->begin;
+    if ((size_t)(end - begin) != bytes)
+        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %lld bytes, its shape asks for %zu", p->path, name, (long long)(end - begin), bytes);
+    e->t.data = p->data + begin;
+    e->bytes = bytes;
+    e->mapped = true;
     return NF_OK;
 }
 
-static int by_offset(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-    const struct nf_st_entry *x = a, *y = b;
+    const struct nf_tf_entry *x = a, *y = b;
 
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    return x->end < y->end ? -1 : x->end > y->end;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct nf_st_entry *)a)->name, ((const struct nf_st_entry *)b)->name);
+    if (x->t.data != y->t.data)
+        return (const unsigned char *)x->t.data < (const unsigned char *)y->t.data ? -1 : 1;
+    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
 /* The tensors lie one after the other and fill the file. */
-static int check_layout(const struct parse *p, const struct nf_st *st)
+static int check_layout(const struct parse *p, const struct nf_tf *f)
 {
     size_t at = 0;
 
-    qsort(st->entry, st->n, sizeof *st->entry, by_offset);
-    for (size_t i = 0; i < st->n; i++) {
-        const struct nf_st_entry *e = &st->entry[i];
+    if (f->n)
+        qsort(f->entry, f->n, sizeof *f->entry, by_place);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct nf_tf_entry *e = &f->entry[i];
+        size_t begin = (size_t)((const unsigned char *)e->t.data - p->data);
 
-        if (e->begin < at)
+        if (begin < at)
             return bad(p, e->name, "overlaps another tensor");
-        if (e->begin > at)
-            return nf_fail(p->err, NF_EFORMAT, "%s: %zu bytes before tensor %s belong to no tensor", p->path, e->begin - at, e->name);
-        at = e->end;
+        if (begin > at)
+            return nf_fail(p->err, NF_EFORMAT, "%s: %zu bytes before tensor %s belong to no tensor", p->path, begin - at, e->name);
+        at = begin + e->bytes;
     }
     if (at != p->data_size)
         return nf_fail(p->err, NF_EFORMAT, "%s: the last %zu bytes belong to no tensor", p->path, p->data_size - at);
     return NF_OK;
 }
 
-static int parse_entries(const struct parse *p, const json_t *root, struct nf_st *st)
+static int parse_entries(const struct parse *p, const json_t *root, struct nf_tf *f)
 {
     const char *name;
     json_t *v;
 
     if (!json_is_object(root))
         return nf_fail(p->err, NF_EFORMAT, "%s: the header is not a JSON object", p->path);
-    st->entry = nf_alloc(json_object_size(root), sizeof *st->entry, p->err);
-    if (!st->entry)
+    f->entry = nf_alloc(json_object_size(root), sizeof *f->entry, p->err);
+    if (!f->entry)
         return NF_ESYS;
     json_object_foreach((json_t *)root, name, v) {
         int rc;
 
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        rc = set_entry(p, name, v, &st->entry[st->n++]);
+        rc = set_entry(p, name, v, &f->entry[f->n++]);
         if (rc < 0)
             return rc;
     }
-    if (check_layout(p, st) < 0)
+    if (check_layout(p, f) < 0)
         return NF_EFORMAT;
-    qsort(st->entry, st->n, sizeof *st->entry, by_name);
-    return NF_OK;
+    return nf_tf_sort(f, p->path, p->err);
 }
 
-int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struct nf_st *st, struct nf_err *err)
+int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struct nf_tf *f, struct nf_err *err)
 {
     struct parse p = { path, 0, NULL, err };
     json_error_t jerr;
@@ -161,7 +157,7 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
     json_t *root;
     int rc;
 
-    *st = (struct nf_st){ 0 };
+    *f = (struct nf_tf){ 0 };
     for (size_t i = 0; i < 8 && size >= 8; i++)
         header |= (uint64_t)bytes[i] << (8 * i);
     if (size < 8)
@@ -175,41 +171,25 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
         return nf_fail(err, NF_EFORMAT, "%s: header: %s", path, jerr.text);
     p.data = bytes + 8 + header;
     p.data_size = size - 8 - (size_t)header;
-    rc = parse_entries(&p, root, st);
+    rc = parse_entries(&p, root, f);
     json_decref(root);
     if (rc < 0)
-        nf_st_close(st);
+        nf_tf_close(f);
     return rc;
 }
 
-int nf_st_open(const char *path, struct nf_st *st, struct nf_err *err)
+int nf_st_open(const char *path, struct nf_tf *f, struct nf_err *err)
 {
     struct nf_map map;
     int rc = nf_map_open(path, &map, err);
 
-    *st = (struct nf_st){ 0 };
+    *f = (struct nf_tf){ 0 };
     if (rc < 0)
         return rc;
-    rc = nf_st_parse(map.data, map.size, path, st, err);
+    rc = nf_st_parse(map.data, map.size, path, f, err);
     if (rc < 0)
         nf_map_close(&map);
     else
-        st->map = map;
+        f->map = map;
     return rc;
-}
-
-struct nf_st_entry *nf_st_find(const struct nf_st *st, const char *name)
-{
-    struct nf_st_entry key = { .name = (char *)name };
-
-    return st->n ? bsearch(&key, st->entry, st->n, sizeof *st->entry, by_name) : NULL;
-}
-
-void nf_st_close(struct nf_st *st)
-{
-    for (size_t i = 0; i < st->n; i++)
-        free(st->entry[i].name);
-    free(st->entry);
-    nf_map_close(&st->map);
-    *st = (struct nf_st){ 0 };
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/pickle.h"
+#include "model/zip.h"
 
 /* torch/serialization.py: MAGIC_NUMBER = 0x1950a86a20f9469cfc6c, of which pickle.c keeps the low 64 bits; PROTOCOL_VERSION = 1001. */
 static const uint64_t legacy_magic = 0xa86a20f9469cfc6cu;
@@ -21,9 +23,31 @@ struct storages {
     size_t *bytes;
 };
 
-static int bad(struct nf_err *err, const char *what, const struct nf_torch_tensor *t, const char *why)
+/* What the tensors of a file point into, besides its map. */
+struct nf_torch {
+    struct nf_pickle *pickle;
+    struct nf_zip zip;
+    void **gathered;     /* [n_gathered] copies in C order */
+    size_t n_gathered;
+};
+
+/* The file being read. */
+struct load {
+    const unsigned char *p;
+    size_t size;
+    const char *path;
+    struct nf_tf *f;
+    struct nf_err *err;
+};
+
+static int refuse(const struct load *l, const char *why)
 {
-    return nf_fail(err, NF_EFORMAT, "%s: tensor %.*s %s", what, (int)t->name_len, t->name, why);
+    return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->path, why);
+}
+
+static int bad(const struct load *l, const struct nf_tf_entry *e, const char *why)
+{
+    return nf_fail(l->err, NF_EFORMAT, "%s: tensor %s %s", l->path, e->name, why);
 }
 
 static const unsigned char *find_storage(const struct storages *s, const struct nf_pickle_value *v, size_t *bytes)
@@ -70,53 +94,56 @@ static bool c_order(const struct nf_pickle_value *v, const struct nf_tensor *t)
     return true;
 }
 
-static int gather(const struct nf_pickle_value *v, const unsigned char *from, struct nf_torch_tensor *t, struct nf_err *err)
+/* A copy in C order; `torch` has room for it. */
+static int gather(const struct load *l, const struct nf_pickle_value *v, const unsigned char *from, size_t n, struct nf_tensor *t)
 {
-    size_t size = nf_dtype_size(t->t.dtype), n, index[NF_NDIM_MAX] = { 0 };
-    unsigned char *to;
+    size_t size = nf_dtype_size(t->dtype), index[NF_NDIM_MAX] = { 0 };
+    unsigned char *to = nf_alloc(n, size, l->err);
 
-    if (!nf_tensor_count(&t->t, &n))
-        return nf_fail(err, NF_EFORMAT, "tensor %.*s has too many elements", (int)t->name_len, t->name);
-    to = t->gathered = nf_alloc(n, size, err);
     if (!to)
         return NF_ESYS;
+    t->data = l->f->torch->gathered[l->f->torch->n_gathered++] = to;
     for (size_t i = 0; i < n; i++, to += size) {
         size_t at = 0;
 
-        for (size_t d = 0; d < t->t.ndim; d++)
+        for (size_t d = 0; d < t->ndim; d++)
             at += index[d] * (size_t)v->stride->item[d]->i;
         memcpy(to, from + at * size, size);
-        for (size_t d = t->t.ndim; d-- > 0 && ++index[d] == t->t.shape[d];)
+        for (size_t d = t->ndim; d-- > 0 && ++index[d] == t->shape[d];)
             index[d] = 0;
     }
-    t->t.data = t->gathered;
     return NF_OK;
 }
 
-static int place(const struct storages *s, const char *what, const struct nf_pickle_value *v, struct nf_torch_tensor *t, struct nf_err *err)
+static int place(const struct load *l, const struct storages *s, const struct nf_pickle_value *v, struct nf_tf_entry *e)
 {
+    size_t bytes = 0, size, reach, count, offset;
     const unsigned char *data;
-    size_t bytes = 0, size, reach, count;
 
     if (v->shape->n > NF_NDIM_MAX)
-        return bad(err, what, t, "has too many dimensions");
-    t->t.ndim = v->shape->n;
-    for (size_t d = 0; d < t->t.ndim; d++)
-        t->t.shape[d] = (size_t)v->shape->item[d]->i;
-    t->t.dtype = (enum nf_dtype)v->storage->dtype;
-    size = nf_dtype_size(t->t.dtype);
+        return bad(l, e, "has too many dimensions");
+    e->t.ndim = v->shape->n;
+    for (size_t d = 0; d < e->t.ndim; d++)
+        e->t.shape[d] = (size_t)v->shape->item[d]->i;
+    e->t.dtype = (enum nf_dtype)v->storage->dtype;
+    e->type = nf_dtype_name(e->t.dtype);
+    e->weight = e->t.dtype == NF_F32 || e->t.dtype == NF_F16 || e->t.dtype == NF_BF16;
+    size = nf_dtype_size(e->t.dtype);
     data = find_storage(s, v->storage, &bytes);
     if (!data)
-        return bad(err, what, t, "has a storage that is not in the file");
+        return bad(l, e, "has a storage that is not in the file");
     if (bytes / size < (size_t)v->storage->i)
-        return bad(err, what, t, "has a storage that is shorter than the file says");
-    if (!nf_tensor_count(&t->t, &count) || !extent(v, &t->t, &reach) || reach > bytes / size)
-        return bad(err, what, t, "leaves its storage");
+        return bad(l, e, "has a storage that is shorter than the file says");
+    if (!nf_tensor_count(&e->t, &count) || !extent(v, &e->t, &reach) || reach > bytes / size)
+        return bad(l, e, "leaves its storage");
+    offset = count ? (size_t)v->i * size : 0;
+    e->bytes = count * size;
+    e->mapped = c_order(v, &e->t);
+    e->t.data = data + offset;
+    if (e->mapped)
+        return NF_OK;
     /* expanded views (stride 0) would let a small file ask for much memory */
-    if (!c_order(v, &t->t))
-        return count <= bytes / size ? gather(v, data + (size_t)v->i * size, t, err) : bad(err, what, t, "repeats elements of its storage");
-    t->t.data = count ? data + (size_t)v->i * size : data;
-    return NF_OK;
+    return count <= bytes / size ? gather(l, v, data + offset, count, &e->t) : bad(l, e, "repeats elements of its storage");
 }
 
 /* Some training scripts wrap the weights: {"state_dict": {...}}. */
@@ -131,30 +158,33 @@ static const struct nf_pickle_value *unwrap(const struct nf_pickle_value *root)
     return root;
 }
 
-static int list_tensors(struct nf_torchfile *f, const struct storages *s, const struct nf_pickle_value *root, const char *what, struct nf_err *err)
+static int list_tensors(const struct load *l, const struct storages *s, const struct nf_pickle_value *root)
 {
     const struct nf_pickle_value *dict = unwrap(root);
+    struct nf_tf *f = l->f;
 
     if (dict->type != NF_PICKLE_DICT)
-        return nf_fail(err, NF_EFORMAT, "%s: holds no state dict", what);
-    f->tensor = nf_alloc(dict->n / 2, sizeof *f->tensor, err);
-    if (!f->tensor)
+        return refuse(l, "holds no state dict");
+    f->entry = nf_alloc(dict->n / 2, sizeof *f->entry, l->err);
+    f->torch->gathered = nf_alloc(dict->n / 2, sizeof *f->torch->gathered, l->err);
+    if (!f->entry || !f->torch->gathered)
         return NF_ESYS;
     for (size_t i = 0; i + 1 < dict->n; i += 2) {
         const struct nf_pickle_value *key = dict->item[i], *v = dict->item[i + 1];
-        struct nf_torch_tensor *t = &f->tensor[f->n];
+        struct nf_tf_entry *e = &f->entry[f->n];
         int rc;
 
         if (key->type != NF_PICKLE_STR || v->type != NF_PICKLE_TENSOR)
             continue;
-        t->name = key->s;
-        t->name_len = key->n;
+        e->name = strndup(key->s, key->n);
+        if (!e->name)
+            return nf_fail(l->err, NF_ESYS, "out of memory");
         f->n++;
-        rc = place(s, what, v, t, err);
+        rc = place(l, s, v, e);
         if (rc < 0)
             return rc;
     }
-    return NF_OK;
+    return nf_tf_sort(f, l->path, l->err);
 }
 
 static bool ends_with(const struct nf_zip_member *m, const char *tail)
@@ -164,108 +194,134 @@ static bool ends_with(const struct nf_zip_member *m, const char *tail)
     return m->name_len >= n && memcmp(m->name + m->name_len - n, tail, n) == 0;
 }
 
-static int open_zip(const struct nf_map *map, const char *what, struct nf_torchfile *f, struct nf_err *err)
+static int read_zip(const struct load *l)
 {
     static const char program[] = "data.pkl";
+    const struct nf_zip *zip = &l->f->torch->zip;
     const struct nf_zip_member *pkl = NULL, *order;
     const struct nf_pickle_value *root;
-    struct storages s = { .zip = &f->zip };
+    struct storages s = { .zip = zip };
+    struct nf_map bytes = { l->p, l->size };
     char prefix[512];
     size_t used, top;
-    int rc = nf_zip_open(map, what, &f->zip, err);
+    int rc = nf_zip_open(&bytes, l->path, &l->f->torch->zip, l->err);
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < f->zip.n; i++)
-        if (ends_with(&f->zip.member[i], "/data.pkl"))
-            pkl = &f->zip.member[i];
+    for (size_t i = 0; i < zip->n; i++)
+        if (ends_with(&zip->member[i], "/data.pkl"))
+            pkl = &zip->member[i];
     if (!pkl || pkl->name_len > sizeof prefix - sizeof "data/")
-        return nf_fail(err, NF_EFORMAT, "%s: a zip archive, but not one of torch.save(): no data.pkl", what);
+        return refuse(l, "a zip archive, but not one of torch.save(): no data.pkl");
     top = pkl->name_len - (sizeof program - 1);
-    order = nf_zip_find(&f->zip, pkl->name, top, "byteorder", 9);
+    order = nf_zip_find(zip, pkl->name, top, "byteorder", 9);
     if (order && (order->size != 6 || memcmp(order->data, "little", 6) != 0))
-        return nf_fail(err, NF_EFORMAT, "%s: is not little-endian", what);
+        return refuse(l, "is not little-endian");
     memcpy(prefix, pkl->name, top);
     memcpy(prefix + top, "data/", 5);
     s.prefix = prefix;
     s.prefix_len = top + 5;
-    root = nf_pickle_run(f->pickle, pkl->data, pkl->size, what, &used, err);
-    return root ? list_tensors(f, &s, root, what, err) : err ? (int)err->code : NF_EFORMAT;
+    root = nf_pickle_run(l->f->torch->pickle, pkl->data, pkl->size, l->path, &used, l->err);
+    return root ? list_tensors(l, &s, root) : (int)l->err->code;
 }
 
-/* Legacy: magic, protocol, system, state dict, keys; then for each key the number of elements (8 bytes) and the elements. */
-static int open_legacy(const struct nf_map *map, const char *what, struct nf_torchfile *f, struct nf_err *err)
+/* Legacy: after the pickles, for each key the number of elements (8 bytes) and the elements. */
+static int find_storages(const struct load *l, size_t at, struct storages *s)
+{
+    for (size_t i = 0; i < s->keys->n; i++) {
+        const struct nf_pickle_value *key = s->keys->item[i];
+        enum nf_dtype dtype;
+        uint64_t n;
+
+        if (key->type != NF_PICKLE_STR || l->size - at < sizeof n)
+            return refuse(l, "truncated in its storages");
+        memcpy(&n, l->p + at, sizeof n);
+        at += sizeof n;
+        if (nf_pickle_storage_dtype(l->f->torch->pickle, key->s, key->n, &dtype) < 0 || !nf_mul(n, nf_dtype_size(dtype), &s->bytes[i]) ||
+            s->bytes[i] > l->size - at)
+            return nf_fail(l->err, NF_EFORMAT, "%s: storage %.*s is truncated or belongs to no tensor", l->path, (int)key->n, key->s);
+        s->data[i] = l->p + at;
+        at += s->bytes[i];
+    }
+    return NF_OK;
+}
+
+/* Legacy: five pickles: magic, protocol, system, state dict, keys of the storages. */
+static int read_legacy(const struct load *l)
 {
     const struct nf_pickle_value *part[5];
     struct storages s = { 0 };
     size_t at = 0, used;
-    int rc = NF_OK;
+    int rc;
 
     for (int i = 0; i < 5; i++) {
-        part[i] = nf_pickle_run(f->pickle, map->data + at, map->size - at, what, &used, err);
+        part[i] = nf_pickle_run(l->f->torch->pickle, l->p + at, l->size - at, l->path, &used, l->err);
         if (!part[i])
-            return err ? (int)err->code : NF_EFORMAT;
+            return (int)l->err->code;
         at += used;
         if (i == 0 && (part[0]->type != NF_PICKLE_INT || (uint64_t)part[0]->i != legacy_magic))
-            return nf_fail(err, NF_EFORMAT, "%s: neither a zip archive nor a legacy file of torch.save()", what);
+            return refuse(l, "neither a zip archive nor a legacy file of torch.save()");
         if (i == 1 && (part[1]->type != NF_PICKLE_INT || part[1]->i != LEGACY_PROTOCOL))
-            return nf_fail(err, NF_EFORMAT, "%s: a legacy file of an unknown protocol", what);
+            return refuse(l, "a legacy file of an unknown protocol");
     }
     s.keys = part[4];
     if (s.keys->type != NF_PICKLE_LIST)
-        return nf_fail(err, NF_EFORMAT, "%s: a legacy file without its list of storages", what);
-    s.data = nf_alloc(s.keys->n, sizeof *s.data, err);
-    s.bytes = nf_alloc(s.keys->n, sizeof *s.bytes, err);
-    rc = s.data && s.bytes ? NF_OK : NF_ESYS;
-    for (size_t i = 0; rc == NF_OK && i < s.keys->n; i++) {
-        uint64_t n = 0;
-        size_t bytes = 0;
-        enum nf_dtype dtype;
-
-        if (s.keys->item[i]->type != NF_PICKLE_STR || map->size - at < 8) {
-            rc = nf_fail(err, NF_EFORMAT, "%s: truncated in its storages", what);
-            break;
-        }
-        memcpy(&n, map->data + at, 8);
-        at += 8;
-        rc = nf_pickle_storage_dtype(f->pickle, s.keys->item[i]->s, s.keys->item[i]->n, &dtype);
-        if (rc < 0 || !nf_mul(n, nf_dtype_size(dtype), &bytes) || bytes > map->size - at) {
-            rc = nf_fail(err, NF_EFORMAT, "%s: storage %.*s is truncated or belongs to no tensor", what, (int)s.keys->item[i]->n,
-                         s.keys->item[i]->s);
-            break;
-        }
-        s.data[i] = map->data + at;
-        s.bytes[i] = bytes;
-        at += bytes;
-    }
+        return refuse(l, "a legacy file without its list of storages");
+    s.data = nf_alloc(s.keys->n, sizeof *s.data, l->err);
+    s.bytes = nf_alloc(s.keys->n, sizeof *s.bytes, l->err);
+    rc = s.data && s.bytes ? find_storages(l, at, &s) : NF_ESYS;
     if (rc == NF_OK)
-        rc = list_tensors(f, &s, part[3], what, err);
+        rc = list_tensors(l, &s, part[3]);
     free(s.data);
     free(s.bytes);
     return rc;
 }
 
-int nf_torchfile_open(const struct nf_map *map, const char *what, struct nf_torchfile *f, struct nf_err *err)
+int nf_torch_parse(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err)
 {
     static const unsigned char zip_magic[4] = { 'P', 'K', 3, 4 };
+    struct nf_err mine = NF_ERR_INIT;
+    const struct load l = { p, size, path, f, &mine };
     int rc;
 
-    *f = (struct nf_torchfile){ 0 };
-    f->pickle = nf_pickle_open(err);
-    if (!f->pickle)
-        return NF_ESYS;
-    rc = map->size >= 4 && memcmp(map->data, zip_magic, 4) == 0 ? open_zip(map, what, f, err) : open_legacy(map, what, f, err);
-    if (rc < 0)
-        nf_torchfile_close(f);
+    *f = (struct nf_tf){ .torch = calloc(1, sizeof *f->torch) };
+    if (!f->torch)
+        rc = nf_fail(&mine, NF_ESYS, "out of memory");
+    else if (!(f->torch->pickle = nf_pickle_open(&mine)))
+        rc = NF_ESYS;
+    else
+        rc = size >= 4 && memcmp(p, zip_magic, 4) == 0 ? read_zip(&l) : read_legacy(&l);
+    if (rc < 0) {
+        nf_tf_close(f);
+        nf_fail(err, mine.code, "%s", mine.text);
+    }
     return rc;
 }
 
-void nf_torchfile_close(struct nf_torchfile *f)
+int nf_torch_open(const char *path, struct nf_tf *f, struct nf_err *err)
 {
-    for (size_t i = 0; i < f->n; i++)
-        free(f->tensor[i].gathered);
-    free(f->tensor);
-    nf_pickle_close(f->pickle);
-    nf_zip_close(&f->zip);
-    *f = (struct nf_torchfile){ 0 };
+    struct nf_map map;
+    int rc = nf_map_open(path, &map, err);
+
+    *f = (struct nf_tf){ 0 };
+    if (rc < 0)
+        return rc;
+    rc = nf_torch_parse(map.data, map.size, path, f, err);
+    if (rc < 0)
+        nf_map_close(&map);
+    else
+        f->map = map;
+    return rc;
+}
+
+void nf_torch_free(struct nf_torch *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->n_gathered; i++)
+        free(t->gathered[i]);
+    free(t->gathered);
+    nf_pickle_close(t->pickle);
+    nf_zip_close(&t->zip);
+    free(t);
 }

@@ -9,35 +9,21 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "base/file.h"
-#include "model/pickle.h"
-#include "model/zip.h"
-#include "tensor/tensor.h"
-
-struct nf_torch_tensor {
-    const char *name;      /* borrowed from the mapping; not NUL-terminated */
-    size_t name_len;
-    struct nf_tensor t;    /* data: in the mapping, or in `gathered` */
-    void *gathered;        /* a copy in C order of a tensor that is stored with other strides; usually NULL */
-};
-
-struct nf_torchfile {
-    struct nf_torch_tensor *tensor;   /* in the order of the file */
-    size_t n;
-    struct nf_pickle *pickle;
-    struct nf_zip zip;
-};
+#include "model/tensorfile.h"
 
 /*
- * nf_torchfile_open - list the tensors of the file in `map`; values of the state dict that are no tensors are passed over.
- *
- *   map   stays open as long as the tensors are used
- *   what  how messages name the file
+ * nf_torch_open - map a file and list its tensors; values of the state dict that are no tensors are passed over.  A tensor that is stored with
+ * other strides than C order is copied; all others lie in the map.  nf_torch_parse - the same for bytes that the caller keeps.
  *
  * NF_EFORMAT  neither layout; refused or corrupt pickle; a big-endian file; a tensor that leaves its storage or whose storage is missing
  *             or of another size; more than NF_NDIM_MAX dimensions (named).
+ *
+ * Close with nf_tf_close().
  */
-int nf_torchfile_open(const struct nf_map *map, const char *what, struct nf_torchfile *f, struct nf_err *err);
-void nf_torchfile_close(struct nf_torchfile *f);   /* accepts a zeroed struct */
+int nf_torch_open(const char *path, struct nf_tf *f, struct nf_err *err);
+int nf_torch_parse(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err);
+
+/* nf_torch_free - what nf_tf_close() calls for its `torch`; accepts NULL. */
+void nf_torch_free(struct nf_torch *t);
 
 #endif

@@ -31,6 +31,7 @@ struct slot {
 struct family {
     const char *const *prefixes;      /* before all names but the unembedding's; the one that is in use is found by `first` */
     const char *first, *unembed;
+    const char *stale;                /* a tensor that old checkpoints have behind the prefix, and that no computation uses; or NULL */
     const struct slot *model, *layer;
 };
 
@@ -70,7 +71,7 @@ static const struct slot opt_layer[] = {
 };
 
 static const struct family families[] = {
-    [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "lm_head.weight", opt_model, opt_layer },
+    [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "lm_head.weight", "version", opt_model, opt_layer },
 };
 
 static unsigned has(const struct nf_config *cfg)
@@ -104,7 +105,7 @@ struct load {
     const char *prefix;
     struct nf_config *cfg;
     struct nf_weights *w;
-    const struct nf_st_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
+    const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
     char (*name)[NAME_MAX_BYTES];      /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
     struct nf_err *err;
@@ -122,7 +123,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->dir, text);
 }
 
-static struct nf_st_entry *find(const struct load *l, const char *name)
+static struct nf_tf_entry *find(const struct load *l, const char *name)
 {
     return nf_checkpoint_find(l->w->file, name);
 }
@@ -137,18 +138,18 @@ static const char *shape_text(const size_t *shape, size_t n, char *buf, size_t s
     return buf;
 }
 
-static int keep(struct load *l, struct nf_st_entry *e, const char *short_name)
+static int keep(struct load *l, struct nf_tf_entry *e, const char *short_name)
 {
     if (e->used)
         return refuse(l, "tensor %s has two roles", e->name);
     e->used = true;
     snprintf(l->name[l->n_kept], NAME_MAX_BYTES, "%s", short_name);
     l->kept[l->n_kept++] = e;
-    l->w->bytes += e->end - e->begin;
+    l->w->bytes += e->bytes;
     return NF_OK;
 }
 
-static int check_tensor(const struct load *l, const struct nf_st_entry *e, const char *letters)
+static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const char *letters)
 {
     size_t want[NF_NDIM_MAX], n = strlen(letters);
     char got_text[96], want_text[96];
@@ -169,7 +170,7 @@ static int take(struct load *l, const struct slot *slots, const char *inner, voi
     char short_name[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 32];
 
     for (const struct slot *s = slots; s->name; s++) {
-        struct nf_st_entry *e;
+        struct nf_tf_entry *e;
 
         if ((s->needs & has(l->cfg)) != s->needs)
             continue;
@@ -200,7 +201,7 @@ static int take_all(struct load *l)
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
 static int take_unembed(struct load *l)
 {
-    struct nf_st_entry *e = find(l, l->family->unembed);
+    struct nf_tf_entry *e = find(l, l->family->unembed);
 
     l->w->unembed = l->w->embed;
     if (!e)
@@ -223,10 +224,12 @@ static int check_rest(const struct load *l)
 
     snprintf(head, sizeof head, "%.*s", (int)(strcspn(l->family->unembed, ".") + 1), l->family->unembed);
     for (size_t i = 0; i < l->w->file->n; i++)
-        for (size_t k = 0; k < l->w->file->st[i].n; k++) {
-            const struct nf_st_entry *e = &l->w->file->st[i].entry[k];
+        for (size_t k = 0; k < l->w->file->file[i].n; k++) {
+            const struct nf_tf_entry *e = &l->w->file->file[i].entry[k];
             bool inside = starts(e->name, head);
 
+            if (starts(e->name, l->prefix) && l->family->stale && strcmp(e->name + strlen(l->prefix), l->family->stale) == 0)
+                continue;
             for (const char *const *p = l->family->prefixes; *p; p++)
                 inside = inside || (**p && starts(e->name, *p)) || (!*l->prefix && !**p);
             if (!e->used && inside)
@@ -293,10 +296,10 @@ struct seen {
     bool failed;         /* no memory for the digest */
 };
 
-static void look(const struct nf_st_entry *e, struct seen *s)
+static void look(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
-    size_t bytes = e->end - e->begin, size = nf_dtype_size(e->t.dtype);
+    size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype);
     struct nf_digest *d = nf_digest_open(NULL);
 
     s->bad = SIZE_MAX;
@@ -307,7 +310,8 @@ static void look(const struct nf_st_entry *e, struct seen *s)
         if (i < n / size && s->bad == SIZE_MAX)
             s->bad = at / size + i;
         nf_digest_add(d, p + at, n);
-        drop(p + at, n);
+        if (e->mapped)
+            drop(p + at, n);
     }
     nf_digest_close(d, s->hex);
 }
@@ -329,7 +333,7 @@ static int look_at_all(const struct load *l, struct seen *seen)
 /* An lm_head beside the embedding: the same, or on its own as config.json says; otherwise versions of transformers disagree. */
 static int settle_tie(struct load *l, const struct seen *seen)
 {
-    const struct nf_st_entry *e = l->kept[l->n_kept - 1];
+    const struct nf_tf_entry *e = l->kept[l->n_kept - 1];
     bool equal;
 
     if (l->w->unembed.data == l->w->embed.data)
@@ -339,7 +343,7 @@ static int settle_tie(struct load *l, const struct seen *seen)
         return refuse(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to", e->name);
     if (equal) {
         l->w->unembed = l->w->embed;
-        l->w->bytes -= e->end - e->begin;
+        l->w->bytes -= e->bytes;
         l->n_kept--;
     }
     l->cfg->tied = equal;
@@ -439,7 +443,7 @@ void nf_weights_drop(const struct nf_weights *w, const struct nf_tensor *t)
     size_t n;
 
     for (size_t i = 0; w->file && t->data && i < w->file->n; i++) {
-        const struct nf_map *map = &w->file->st[i].map;
+        const struct nf_map *map = &w->file->file[i].map;
         uintptr_t at = (uintptr_t)t->data, from = (uintptr_t)map->data;
 
         if (at >= from && at < from + map->size && nf_tensor_count(t, &n))

@@ -8,20 +8,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct nf_map map = { data, size };
-    struct nf_torchfile f;
+    struct nf_tf f;
     volatile unsigned char sum = 0;
 
-    if (nf_torchfile_open(&map, "file", &f, NULL) != NF_OK)
+    if (nf_torch_parse(data, size, "file", &f, NULL) != NF_OK)
         return 0;
     for (size_t i = 0; i < f.n; i++) {   /* every byte that a tensor claims can be read */
-        size_t n = 0;
+        const unsigned char *p = f.entry[i].t.data;
 
-        nf_tensor_count(&f.tensor[i].t, &n);
-        n *= nf_dtype_size(f.tensor[i].t.dtype);
-        for (size_t k = 0; k < n; k++)
-            sum = (unsigned char)(sum + ((const unsigned char *)f.tensor[i].t.data)[k]);
+        for (size_t k = 0; k < f.entry[i].bytes; k++)
+            sum = (unsigned char)(sum + p[k]);
     }
-    nf_torchfile_close(&f);
+    nf_tf_close(&f);
     return 0;
 }

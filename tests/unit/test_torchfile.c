@@ -8,20 +8,12 @@
 
 #define DATA "tests/data/torchfile/"
 
-static const struct nf_torch_tensor *find(const struct nf_torchfile *f, const char *name)
+static bool shaped(const struct nf_tf_entry *e, enum nf_dtype dtype, size_t ndim, size_t d0, size_t d1)
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (f->tensor[i].name_len == strlen(name) && memcmp(f->tensor[i].name, name, strlen(name)) == 0)
-            return &f->tensor[i];
-    return NULL;
+    return e && e->t.dtype == dtype && e->t.ndim == ndim && (ndim < 1 || e->t.shape[0] == d0) && (ndim < 2 || e->t.shape[1] == d1);
 }
 
-static bool shaped(const struct nf_torch_tensor *t, enum nf_dtype dtype, size_t ndim, size_t d0, size_t d1)
-{
-    return t && t->t.dtype == dtype && t->t.ndim == ndim && (ndim < 1 || t->t.shape[0] == d0) && (ndim < 2 || t->t.shape[1] == d1);
-}
-
-static float at(const struct nf_torch_tensor *t, size_t i)
+static float at(const struct nf_tf_entry *t, size_t i)
 {
     float x;
 
@@ -33,47 +25,44 @@ static float at(const struct nf_torch_tensor *t, size_t i)
 static void check_state(const char *path)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct nf_torchfile f;
-    struct nf_map map;
-    const struct nf_torch_tensor *t;
+    struct nf_tf f;
+    const struct nf_tf_entry *t;
     uint16_t h[2];
     int64_t steps;
 
-    CHECK(nf_map_open(path, &map, &err) == NF_OK);
-    CHECK(nf_torchfile_open(&map, path, &f, &err) == NF_OK);
+    CHECK(nf_torch_open(path, &f, &err) == NF_OK);
     if (err.code != NF_OK)
         printf("# %s\n", err.text);
     CHECK(f.n == 8);
     if (f.n != 8)
         return;
-    t = find(&f, "a");
-    CHECK(shaped(t, NF_F32, 2, 3, 4) && !t->gathered);
+    t = nf_tf_find(&f, "a");
+    CHECK(shaped(t, NF_F32, 2, 3, 4) && t->mapped);
     for (size_t i = 0; t && i < 12; i++)
         CHECK(at(t, i) == (float)i);
-    t = find(&f, "transposed");
-    CHECK(shaped(t, NF_F32, 2, 4, 3) && t->gathered);
+    t = nf_tf_find(&f, "transposed");
+    CHECK(shaped(t, NF_F32, 2, 4, 3) && !t->mapped);
     for (size_t i = 0; t && i < 12; i++)
         CHECK(at(t, i) == (float)(i % 3 * 4 + i / 3));
-    t = find(&f, "tail");
+    t = nf_tf_find(&f, "tail");
     CHECK(shaped(t, NF_F32, 2, 2, 4) && at(t, 0) == 4 && at(t, 7) == 11);
-    t = find(&f, "half");
+    t = nf_tf_find(&f, "half");
     CHECK(shaped(t, NF_F16, 1, 2, 0));
     memcpy(h, t->t.data, sizeof h);
     CHECK(nf_f16_to_f32(h[0]) == 1 && nf_f16_to_f32(h[1]) == -2.5f);
-    t = find(&f, "bf16");
+    t = nf_tf_find(&f, "bf16");
     CHECK(shaped(t, NF_BF16, 1, 2, 0));
     memcpy(h, t->t.data, sizeof h);
     CHECK(nf_bf16_to_f32(h[0]) == 1 && nf_bf16_to_f32(h[1]) == -2.5f);
-    t = find(&f, "mask");
+    t = nf_tf_find(&f, "mask");
     CHECK(shaped(t, NF_U8, 2, 2, 2));
-    t = find(&f, "steps");
+    t = nf_tf_find(&f, "steps");
     CHECK(shaped(t, NF_I64, 0, 0, 0));
     memcpy(&steps, t->t.data, sizeof steps);
     CHECK(steps == 7);
-    t = find(&f, "parameter");
+    t = nf_tf_find(&f, "parameter");
     CHECK(shaped(t, NF_F32, 1, 2, 0) && at(t, 0) == 3 && at(t, 1) == 3);
-    nf_torchfile_close(&f);
-    nf_map_close(&map);
+    nf_tf_close(&f);
 }
 
 static void zip_layout(void)
@@ -94,9 +83,9 @@ static void wrapped_state_dict_of_protocol_4(void)
 static void check_refused(const struct nf_map *map, const char *says)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct nf_torchfile f;
+    struct nf_tf f;
 
-    CHECK(nf_torchfile_open(map, "file", &f, &err) == NF_EFORMAT);
+    CHECK(nf_torch_parse(map->data, map->size, "file", &f, &err) == NF_EFORMAT);
     CHECK(err.code == NF_EFORMAT && strstr(err.text, says));
     if (!strstr(err.text, says))
         printf("# %s\n", err.text);
@@ -117,31 +106,29 @@ static void a_call_of_anything_else_is_refused_by_name(void)
 /* Every cut and every flipped byte: refused or read, never a crash (the sanitizer run is what makes this test strict). */
 static void cut_and_flipped(const char *path)
 {
-    struct nf_map map, part;
+    struct nf_map map;
     unsigned char *copy;
 
     CHECK(nf_map_open(path, &map, NULL) == NF_OK);
     for (size_t n = 0; n < map.size; n++) {
-        struct nf_torchfile f;
+        struct nf_tf f;
         struct nf_err err = NF_ERR_INIT;
 
         copy = malloc(n ? n : 1);   /* its own block, so that one byte too many is seen */
         memcpy(copy, map.data, n);
-        part = (struct nf_map){ copy, n };
-        CHECK(nf_torchfile_open(&part, "file", &f, &err) == NF_EFORMAT);
+        CHECK(nf_torch_parse(copy, n, "file", &f, &err) == NF_EFORMAT);
         free(copy);
     }
     copy = malloc(map.size);
     for (size_t n = 0; n < map.size; n++)
         for (int bit = 0; bit < 8; bit += 3) {
-            struct nf_torchfile f;
+            struct nf_tf f;
             struct nf_err err = NF_ERR_INIT;
 
             memcpy(copy, map.data, map.size);
             copy[n] ^= (unsigned char)(1 << bit);
-            part = (struct nf_map){ copy, map.size };
-            if (nf_torchfile_open(&part, "file", &f, &err) == NF_OK)
-                nf_torchfile_close(&f);
+            if (nf_torch_parse(copy, map.size, "file", &f, &err) == NF_OK)
+                nf_tf_close(&f);
             else
                 CHECK(err.code != NF_OK);
         }
