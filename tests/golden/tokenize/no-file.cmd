@@ -1,0 +1,1 @@
+tokenize -m pipelines/demo/model nowhere.txt
