@@ -211,6 +211,18 @@ static int json_bytes(struct cutter *k, const unsigned char *p, size_t n)
     return rc;
 }
 
+/* The file ends: a \r that was held is no half of a line break. */
+static int last_bytes(struct cutter *k)
+{
+    int rc = NF_OK;
+
+    if (k->c->split == NF_SPLIT_JSONL)
+        rc = json_line(k);
+    else if (k->open && k->held.n == 1 && k->held.p[0] == '\r')
+        rc = text(k, k->held.p, 1);
+    return rc == NF_OK ? end(k) : rc;
+}
+
 static int read_file(struct nf_corpus *c, const char *path, const char *domain, const struct nf_corpus_sink *sink, struct nf_err *err)
 {
     static int (*const cut[])(struct cutter *, const unsigned char *, size_t) = {
@@ -228,10 +240,8 @@ static int read_file(struct nf_corpus *c, const char *path, const char *domain, 
         rc = begin(&k, k.domain);
     while (rc == NF_OK && (n = nf_text_read(t, &p, err)) != 0)
         rc = n < 0 ? (int)n : cut[c->split](&k, p, (size_t)n);
-    if (rc == NF_OK && c->split == NF_SPLIT_JSONL)
-        rc = json_line(&k);
     if (rc == NF_OK)
-        rc = end(&k);
+        rc = last_bytes(&k);
     nf_bytes_clear(&k.held);
     nf_text_close(t);
     return rc;

@@ -145,8 +145,11 @@ static int byte_of(uint32_t c)
     return (int)(c < 33 ? c : c < 33 + 34 ? c - 33 + 0x7f : 0xad);
 }
 
-/* The bytes of a vocabulary entry into out [strlen]; an entry with characters outside the alphabet stands for itself. */
-static size_t entry_bytes(const char *entry, unsigned char *out)
+/*
+ * The bytes of a vocabulary entry into out [strlen]; returns their number.  An entry with characters outside the alphabet (*spelled is
+ * false) stands for itself; no text is merged into it.
+ */
+static size_t entry_bytes(const char *entry, unsigned char *out, bool *spelled)
 {
     const unsigned char *p = (const unsigned char *)entry;
     size_t n = strlen(entry), used = 0, len;
@@ -154,7 +157,8 @@ static size_t entry_bytes(const char *entry, unsigned char *out)
 
     for (size_t i = 0; i < n; i += len) {
         len = nf_utf8_decode(p + i, n - i, &c);
-        if (!len || byte_of(c) < 0) {
+        *spelled = len && byte_of(c) >= 0;
+        if (!*spelled) {
             memcpy(out, entry, n);
             return n;
         }
@@ -194,7 +198,7 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
 {
     struct nf_tokenizer *t = l->t;
     unsigned char *buf;
-    bool have[256] = { false };
+    bool have[256] = { false }, spelled = false;
     size_t n, longest = 0;
     int rc = NF_OK;
 
@@ -209,9 +213,9 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
             t->vocab.special[i] = rc == NF_OK && added[i]->special;
             continue;
         }
-        n = entry_bytes(entries[i], buf);
+        n = entry_bytes(entries[i], buf, &spelled);
         rc = nf_vocab_add(&t->vocab, buf, n, l->err);
-        if (n == 1 && !have[buf[0]]) {
+        if (n == 1 && spelled && !have[buf[0]]) {
             have[buf[0]] = true;
             t->bpe.byte[buf[0]] = (uint32_t)i;
         }
