@@ -208,17 +208,14 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
     for (int b = 0; b < 256; b++)
         t->bpe.byte[b] = NF_BPE_NO_BYTE;
     for (size_t i = 0; buf && i < V && rc == NF_OK; i++) {
-        if (added[i]) {
-            rc = nf_vocab_add(&t->vocab, added[i]->text, added[i]->n, l->err);
-            t->vocab.special[i] = rc == NF_OK && added[i]->special;
-            continue;
-        }
-        n = entry_bytes(entries[i], buf, &spelled);
-        rc = nf_vocab_add(&t->vocab, buf, n, l->err);
-        if (n == 1 && spelled && !have[buf[0]]) {
+        n = entries[i] ? entry_bytes(entries[i], buf, &spelled) : 0;
+        if (n == 1 && spelled) {
             have[buf[0]] = true;
             t->bpe.byte[buf[0]] = (uint32_t)i;
         }
+        rc = added[i] ? nf_vocab_add(&t->vocab, added[i]->text, added[i]->n, l->err) : nf_vocab_add(&t->vocab, buf, n, l->err);
+        if (rc == NF_OK)
+            t->vocab.special[i] = added[i] && added[i]->special;
     }
     free(buf);
     for (int b = '!'; b <= '~' && rc == NF_OK; b++)
