@@ -25,7 +25,7 @@ struct options {
     struct nf_list records, sites, columns;
     struct nf_range layers;
     uint64_t values;
-    bool header;
+    bool header;       /* header and END are shown: asked for, or a whole stream as text */
 };
 
 /* What a dump is made of; the members that the format does not need stay NULL. */
@@ -54,13 +54,17 @@ static bool listed(const struct nf_list *list, const msgpack_object *o)
     return list->n == 0;
 }
 
+static bool all_layers(const struct options *opt)
+{
+    return opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
+}
+
 static bool chosen(const struct options *opt, const msgpack_object *rec)
 {
     const msgpack_object *layer = nf_mp_find(rec, "layer");
-    bool all_layers = opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
 
     return listed(&opt->records, nf_mp_find(rec, "r")) && listed(&opt->sites, nf_mp_find(rec, "site")) &&
-           (all_layers || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
+           (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
                            layer->via.u64 < opt->layers.to));
 }
 
@@ -83,10 +87,25 @@ static void check_options(const struct options *opt)
         nf_die(NF_EXIT_USAGE, "--field is for --format npy and safetensors, not %s", opt->format);
     if (opt->columns.n && !tabular(opt))
         nf_die(NF_EXIT_USAGE, "--columns is for --format csv and tsv, not %s", opt->format);
-    if (opt->header && !is(opt->format, "ndjson"))
-        nf_die(NF_EXIT_USAGE, "--header is for --format ndjson, not %s", opt->format);
+    if (opt->header && !is(opt->format, "ndjson") && !is(opt->format, "text"))
+        nf_die(NF_EXIT_USAGE, "--header is for --format text and ndjson, not %s", opt->format);
     if (tabular(opt) && opt->records.n > 1)
         nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+}
+
+static void header(const struct options *opt, const struct nf_reader *in)
+{
+    json_t *h;
+
+    if (is(opt->format, "text")) {
+        nf_text_header(stdout, nf_reader_header(in));
+        return;
+    }
+    h = json_pack("{s:s}", "r", "header");
+    json_object_update(h, nf_reader_header(in));
+    json_dumpf(h, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(h);
 }
 
 static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
@@ -99,15 +118,8 @@ static int begin(struct dump *d, struct options *opt, struct nf_reader *in, stru
         d->table = nf_table_open(stdout, is(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);
     } else if (is(opt->format, "npy") || is(opt->format, "safetensors")) {
         d->arrays = nf_arrays_open(err);
-    } else if (is(opt->format, "text")) {
-        nf_text_header(stdout, nf_reader_header(in));
     } else if (opt->header) {
-        json_t *h = json_pack("{s:s}", "r", "header");
-
-        json_object_update(h, nf_reader_header(in));
-        json_dumpf(h, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(h);
+        header(opt, in);
     }
     return err->code;
 }
@@ -133,7 +145,7 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
         nf_arrays_npy(d->arrays, stdout, err);
     else if (is(d->opt->format, "safetensors"))
         nf_arrays_safetensors(d->arrays, stdout, err);
-    else if (is(d->opt->format, "text") || d->opt->header)
+    else if (d->opt->header)
         record(d, nf_reader_end(in), err);
     nf_table_close(d->table);
     nf_arrays_close(d->arrays);
@@ -171,7 +183,7 @@ int main(int argc, char **argv)
         { 's', "site", NF_OPT_LIST, &opt.sites, 0, 0, "SITE,...", "only records of these sites", true },
         { 'c', "columns", NF_OPT_LIST, &opt.columns, 0, 0, "PATH,...", "csv, tsv: these columns, such as layer,dead.p or share=token.share.p", true },
         { 0, "field", NF_OPT_STR, &opt.field, 0, 0, "PATH", "npy, safetensors: only the tensor of this name in its record", true },
-        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL, "ndjson: the header first and END last, as records", true },
+        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL, "text, ndjson: the header first and END last; text of a whole stream has them anyway", true },
         { 'n', "values", NF_OPT_UINT, &opt.values, 0, 0, "N", "text: values shown of an array or tensor; 0: all", true },
         NF_OPT_LAST,
     };
@@ -185,6 +197,9 @@ int main(int argc, char **argv)
     if (argc - first > 1)
         nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);
     check_options(&opt);
+    opt.header |= is(opt.format, "text") && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
+    if (is(opt.format, "npy") || is(opt.format, "safetensors"))
+        nf_prog_no_terminal(STDOUT_FILENO);
     if (first < argc && (fd = open(argv[first], O_RDONLY | O_CLOEXEC)) < 0)
         nf_die(NF_EXIT_SYS, "%s: %s", argv[first], strerror(errno));
 
