@@ -1,0 +1,69 @@
+/*
+ * ops.h - the arithmetic of one transformer block, row by row, over all threads.
+ *
+ * Shape letters: T rows (positions), D residual width, H heads, K = D / H, F FFN width, V vocabulary.  Row-major: x[T,D] at (t,d) is
+ * x[t * D + d].  float32 in memory, sums of rows in double.  Rows are independent, so no result depends on the number of threads.
+ * Nothing here allocates, prints or fails: shapes were checked once, in nf_weights_open().
+ */
+#ifndef NF_MODEL_OPS_H
+#define NF_MODEL_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/kernels.h"
+
+/* The two types that a matrix product takes: exactly one is not NULL. */
+struct nf_mat {
+    float *f32;
+    uint16_t *bf16;
+};
+
+/*
+ * nf_layernorm - y[t,d] = gain[d] (x[t,d] - mean_t) / sqrt(var_t + eps) + bias[d]
+ *
+ *   gain, bias  [D] in   NULL: one, zero
+ *   y           [T,D] out   may be x
+ *
+ * var_t divides by D.  Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450, section 3.
+ */
+void nf_layernorm(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *y);
+
+/* nf_layernorm_to - the same into `y`, by way of a float row in `row` [T,D] when y is bf16. */
+void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row, struct nf_mat y);
+
+/* nf_copy_to - y = x [n], rounded to nearest, ties to even, for bf16; float may be x itself. */
+void nf_copy_to(const float *x, size_t n, struct nf_mat y);
+
+/* nf_add - y[n] += x[n]. */
+void nf_add(const float *x, size_t n, float *y);
+
+/*
+ * nf_relu_bits - x[T,F] becomes max(x, 0); before that
+ *
+ *   bits  [T, ceil(F/8)] out   bit f % 8 of byte f / 8 is x[t,f] > 0; may be NULL
+ *   near  [T] out              how many f have |x[t,f]| < eps; may be NULL
+ */
+void nf_relu_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits, uint32_t *near);
+
+/*
+ * nf_block_norms - out[T,8] from the streams of one block, all [T,D]; sums in double.
+ *
+ * |attn|, |ffn|, |attn + ffn|, |pre|, |post|, cos(attn + ffn, pre), cos(attn, pre), cos(pre, post); a cosine with a zero vector is 0.
+ */
+void nf_block_norms(const float *pre, const float *attn, const float *ffn, const float *post, size_t T, size_t D, float *out);
+
+/* nf_first_nonfinite - the first t whose row x[t,D] holds NaN or an infinity; T: none. */
+size_t nf_first_nonfinite(const float *x, size_t T, size_t D);
+
+/*
+ * Running logits of one position: start, then kernels->run() with every tile of the vocabulary in order, then read.
+ *
+ * With m the maximum, s = sum e^(x - m), d = sum e^(x - m) (x - m):  log-sum-exp = m + ln s;  loss = lse - x[target];
+ * entropy = ln s - d / s, of the softmax, since -sum p ln p = lse - sum p x.  s and d are rescaled when m grows, as in Milakov and
+ * Gimelshein 2018, arXiv:1805.02867.
+ */
+struct nf_running nf_running_init(float target_logit);          /* NaN: no target */
+void nf_running_pred(const struct nf_running *r, float pred[4]);   /* loss (nats), entropy (bits), top-1 id, rank of the target */
+
+#endif
