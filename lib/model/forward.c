@@ -1,0 +1,413 @@
+/* forward.c - plan, open and run the forward pass. */
+#include "model/forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/par.h"
+#include "model/attention.h"
+#include "model/forward_impl.h"
+
+/* Rows of a run when nobody says: enough for full speed (reached from 512 on), little enough to stay small (12 MiB of stream at D = 768). */
+enum { BATCH_TOKENS = 4096 };
+/* Layer-major: the more rows, the less often weights are packed; beyond this, packing is below 1 % of a layer's arithmetic. */
+enum { BATCH_TOKENS_MOST = 262144 };
+
+bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer)
+{
+    const struct nf_tap *tap = f->opts.tap;
+
+    return tap && tap->wants(tap->self, site, layer);
+}
+
+int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width, const void *data,
+                   const uint32_t *near, struct nf_err *err)
+{
+    const struct nf_rows r = { site, layer, row, rows, width, data, near };
+    int rc = nf_forward_wants(f, site, layer) ? f->opts.tap->rows(f->opts.tap->self, &r) : NF_OK;
+
+    return rc < 0 ? nf_fail(err, (enum nf_code)rc, "layer %zu: the run was ended by its reader", layer) : NF_OK;
+}
+
+struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16)
+{
+    return f->opts.dtype == NF_BF16 ? (struct nf_mat){ NULL, bf16 } : (struct nf_mat){ f32, NULL };
+}
+
+/* ---- plan ---- */
+
+static bool wants(const struct nf_tap *tap, enum nf_site site, size_t layer)
+{
+    return tap && tap->wants(tap->self, site, layer);
+}
+
+static bool wants_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site)
+{
+    for (size_t l = 0; l < cfg->L; l++)
+        if (wants(tap, site, l))
+            return true;
+    return false;
+}
+
+static enum nf_depth depth_of(enum nf_site site)
+{
+    switch (site) {
+    case NF_SITE_RESID_PRE:
+    case NF_SITE_ATTN_LOCAL:
+        return NF_TO_ATTN;
+    case NF_SITE_ATTN_OUT:
+    case NF_SITE_RESID_MID:
+        return NF_TO_MID;
+    case NF_SITE_FFN_PRE:
+    case NF_SITE_FFN_ACTIVE:
+    case NF_SITE_FFN_ACT:
+        return NF_TO_ACT;
+    default:
+        return NF_TO_END;
+    }
+}
+
+/* Blocks that must run for the tap, and how much of the last; no tap: all of them. */
+static size_t layers_needed(const struct nf_config *cfg, const struct nf_tap *tap, bool unembed, enum nf_depth *last)
+{
+    size_t layers = cfg->L;
+
+    *last = NF_TO_END;
+    if (!tap || unembed)
+        return layers;
+    *last = NF_TO_ATTN;
+    for (; layers > 0; layers--) {
+        bool any = false;
+
+        for (enum nf_site s = 0; s < NF_SITE_PRED; s++)
+            if (wants(tap, s, layers - 1)) {
+                any = true;
+                *last = depth_of(s) > *last ? depth_of(s) : *last;
+            }
+        if (any)
+            break;
+    }
+    return layers;
+}
+
+/* Bytes of a packed map: the library rounds its columns up to 64. */
+static uint64_t packed_bytes(size_t K, size_t N, size_t item)
+{
+    return (uint64_t)K * nf_blocks(N, 64) * 64 * item + (uint64_t)N * sizeof(float);
+}
+
+static uint64_t layer_bytes(const struct nf_config *cfg, size_t item)
+{
+    size_t D = cfg->D, F = cfg->F;
+
+    return packed_bytes(D, 3 * D, item) + packed_bytes(D, D, item) + packed_bytes(D, F, item) + packed_bytes(F, D, item) +
+           4 * (uint64_t)D * sizeof(float);
+}
+
+static size_t vocab_tile(const struct nf_config *cfg)
+{
+    return nf_min(NF_VOCAB_TILE, nf_blocks(cfg->V, 64) * 64);
+}
+
+/* Floats of the widest linear map, on its way to be packed. */
+static size_t slab_floats(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(3 * cfg->D, cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * vocab_tile(cfg)));
+}
+
+/* Work space for each row of a batch, and the rest of it, for a chunk of `chunk` rows. */
+static uint64_t row_bytes(const struct nf_config *cfg, bool unembed)
+{
+    return cfg->D * sizeof(float) + (unembed ? cfg->E * sizeof(float) + sizeof(struct nf_running) : 0);
+}
+
+static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t chunk, bool unembed)
+{
+    const struct nf_tap *tap = opts->tap;
+    uint64_t D = cfg->D, wide = nf_max(cfg->D, cfg->E), floats;
+
+    floats = chunk * (wide + 3 * D + wide) + (uint64_t)NF_CHUNK * cfg->F;
+    floats += slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads());
+    if (opts->dtype == NF_BF16)
+        floats += chunk * wide / 2 + (uint64_t)NF_CHUNK * cfg->F / 2;
+    if (wants_anywhere(cfg, tap, NF_SITE_NORMS))
+        floats += 2 * chunk * D;
+    if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
+        floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
+    if (unembed)
+        floats += (uint64_t)NF_CHUNK * (vocab_tile(cfg) + 4);
+    if (wants(tap, NF_SITE_LOGITS, cfg->L))
+        floats += (uint64_t)NF_LOGIT_ROWS * cfg->V;
+    return floats * sizeof(float);
+}
+
+static void count_flops(const struct nf_config *cfg, size_t context, struct nf_forward_plan *plan)
+{
+    double D = (double)cfg->D, F = (double)cfg->F, linear = 2 * (4 * D * D + 2 * D * F);
+
+    plan->flops_block = (double)plan->layers * (linear + 4 * D * ((double)context + 1) / 2);   /* a position sees half the window */
+    plan->flops_head = plan->unembed ? 2 * (double)cfg->E * (double)cfg->V : 0;
+}
+
+/* Rows of a run in what the memory leaves, at least one window. */
+static size_t choose_batch(const struct nf_forward_opts *opts, const struct nf_forward_plan *plan, uint64_t per_row, uint64_t fixed,
+                           size_t context)
+{
+    uint64_t left = opts->memory > fixed ? (opts->memory - fixed) / per_row : 0;
+
+    if (opts->batch_tokens)
+        return nf_max(opts->batch_tokens, context);
+    if (plan->resident)
+        return nf_max(opts->memory && left < BATCH_TOKENS ? left : BATCH_TOKENS, context);
+    return nf_max(left < BATCH_TOKENS_MOST ? left : BATCH_TOKENS_MOST, context);
+}
+
+int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t context, struct nf_forward_plan *plan,
+                    struct nf_err *err)
+{
+    size_t item = nf_dtype_size(opts->dtype), chunk = nf_max(NF_CHUNK, context);
+    uint64_t ends, vocab, one, all, per_row, work;
+    enum nf_depth last;
+
+    memset(plan, 0, sizeof *plan);
+    plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L);
+    plan->layers = layers_needed(cfg, opts->tap, plan->unembed, &last);
+    vocab = plan->unembed ? packed_bytes(cfg->E, vocab_tile(cfg), item) : 0;
+    ends = cfg->E != cfg->D ? 2 * packed_bytes(cfg->D, cfg->E, item) : 0;
+    one = ends + layer_bytes(cfg, item) + 2 * vocab;
+    all = ends + plan->layers * layer_bytes(cfg, item) + vocab * (nf_blocks(cfg->V, vocab_tile(cfg)) + 1);
+    per_row = row_bytes(cfg, plan->unembed);
+    work = chunk_bytes(cfg, opts, chunk, plan->unembed);
+
+    plan->resident = !opts->memory || all + work + per_row * nf_max(opts->batch_tokens, context) <= opts->memory;
+    plan->weight_bytes = plan->resident ? all : one;
+    plan->batch_tokens = choose_batch(opts, plan, per_row, plan->weight_bytes + work, context);
+    plan->work_bytes = work + per_row * plan->batch_tokens;
+    count_flops(cfg, context, plan);
+    if (opts->memory && plan->weight_bytes + plan->work_bytes > opts->memory)
+        return nf_fail(err, NF_EUSAGE, "--memory %llu is too small: one layer and %zu tokens need %llu bytes", (unsigned long long)opts->memory,
+                       plan->batch_tokens, (unsigned long long)(plan->weight_bytes + plan->work_bytes));
+    return NF_OK;
+}
+
+/* ---- open ---- */
+
+int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err)
+{
+    if (!t->data)
+        return NF_OK;
+    *y = nf_alloc(n, sizeof **y, err);
+    if (!*y)
+        return NF_ESYS;
+    nf_to_f32(t->dtype, t->data, n, *y);
+    return NF_OK;
+}
+
+/* n maps of the same input, their rows one after the other, as one packed map. */
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed, struct nf_err *err)
+{
+    float *to = f->slab;
+    int rc;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t rows = w[i].shape[0], cols = w[i].shape[1], bytes = cols * nf_dtype_size(w[i].dtype);
+
+#pragma omp parallel for schedule(static)
+        for (size_t r = 0; r < rows; r++)
+            nf_to_f32(w[i].dtype, (const char *)w[i].data + r * bytes, cols, to + r * cols);
+        to += rows * cols;
+    }
+    rc = nf_gemm_pack(g, f->slab, packed, err);
+    for (size_t i = 0; i < n; i++)
+        nf_weights_drop(f->w, &w[i]);
+    return rc;
+}
+
+static int open_gemms(struct nf_forward *f, struct nf_err *err)
+{
+    const struct nf_config *cfg = f->cfg;
+    enum nf_dtype t = f->opts.dtype;
+    const struct {
+        struct nf_gemm **gemm;
+        struct nf_gemm_shape shape;
+        bool needed;
+    } gemms[] = {
+        { &f->qkv, { cfg->D, 3 * cfg->D, t, NF_F32, false }, true },
+        { &f->o, { cfg->D, cfg->D, t, NF_F32, false }, true },
+        { &f->in, { cfg->D, cfg->F, t, t, false }, true },
+        { &f->relu, { cfg->D, cfg->F, t, t, true }, true },
+        { &f->out, { cfg->F, cfg->D, t, NF_F32, false }, true },
+        { &f->project_in, { cfg->E, cfg->D, t, NF_F32, false }, cfg->E != cfg->D },
+        { &f->project_out, { cfg->D, cfg->E, t, NF_F32, false }, cfg->E != cfg->D && f->plan.unembed },
+        { &f->unembed, { cfg->E, f->tile, t, NF_F32, false }, f->plan.unembed },
+    };
+
+    for (size_t i = 0; i < sizeof gemms / sizeof *gemms; i++)
+        if (gemms[i].needed && !(*gemms[i].gemm = nf_gemm_open(&gemms[i].shape, err)))
+            return NF_ESYS;
+    return NF_OK;
+}
+
+/* Room for n items of `size` bytes where they are needed; *p stays NULL otherwise. */
+static int room(void *p, bool needed, size_t n, size_t size, struct nf_err *err)
+{
+    void *fresh = needed ? nf_alloc(n, size, err) : NULL;
+
+    memcpy(p, &fresh, sizeof fresh);
+    return fresh || !needed ? NF_OK : NF_ESYS;
+}
+
+static int open_work(struct nf_forward *f, struct nf_err *err)
+{
+    const struct nf_config *cfg = f->cfg;
+    const struct nf_tap *tap = f->opts.tap;
+    size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = nf_max(D, E), n = f->chunk, T = f->plan.batch_tokens;
+    bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS), local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL);
+    bool floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_ACT), head = f->plan.unembed;
+    const struct {
+        void *p;
+        bool needed;
+        size_t n, size;
+    } need[] = {
+        { &f->x, true, T * D, sizeof *f->x },
+        { &f->h, true, n * wide, sizeof *f->h },
+        { &f->h16, bf16, n * wide, sizeof *f->h16 },
+        { &f->qkv_out, true, n * 3 * D, sizeof *f->qkv_out },
+        { &f->y, true, n * wide, sizeof *f->y },
+        { &f->act, !bf16, NF_CHUNK * F, sizeof *f->act },
+        { &f->act16, bf16, NF_CHUNK * F, sizeof *f->act16 },
+        { &f->wide, bf16 && floats, NF_CHUNK * F, sizeof *f->wide },
+        { &f->bits, true, NF_CHUNK * ((F + 7) / 8), 1 },
+        { &f->near, true, NF_CHUNK, sizeof *f->near },
+        { &f->attn_work, true, nf_attention_work(cfg->K, f->threads), sizeof *f->attn_work },
+        { &f->log_sum, local, cfg->H * n, sizeof *f->log_sum },
+        { &f->local, local, n * cfg->H * NF_LOCAL_WIDTH, sizeof *f->local },
+        { &f->pre, norms, n * D, sizeof *f->pre },
+        { &f->attn, norms, n * D, sizeof *f->attn },
+        { &f->norms, norms, NF_CHUNK * 8, sizeof *f->norms },
+        { &f->final, head && !bf16, T * E, sizeof *f->final },
+        { &f->final16, head && bf16, T * E, sizeof *f->final16 },
+        { &f->logits, head, NF_CHUNK * f->tile, sizeof *f->logits },
+        { &f->row_logits, wants(tap, NF_SITE_LOGITS, cfg->L), NF_LOGIT_ROWS * cfg->V, sizeof *f->row_logits },
+        { &f->pred, head, NF_CHUNK * 4, sizeof *f->pred },
+        { &f->running, head, T, sizeof *f->running },
+    };
+
+    for (size_t i = 0; i < sizeof need / sizeof *need; i++)
+        if (room(need[i].p, need[i].needed, need[i].n, need[i].size, err) < 0)
+            return NF_ESYS;
+    return NF_OK;
+}
+
+static int open_blocks(struct nf_forward *f, struct nf_err *err)
+{
+    size_t n = f->plan.resident ? f->plan.layers : 1;
+
+    f->block = nf_alloc(n, sizeof *f->block, err);
+    for (size_t l = 0; f->block && l < n; l++)
+        if (nf_block_alloc(f, &f->block[l], err) < 0 || (f->plan.resident && nf_block_pack(f, l, &f->block[l], err) < 0))
+            return NF_ESYS;
+    return f->block ? NF_OK : NF_ESYS;
+}
+
+struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, size_t context,
+                                   struct nf_err *err)
+{
+    struct nf_forward *f = nf_alloc(1, sizeof *f, err);
+
+    if (!f)
+        return NULL;
+    f->cfg = cfg;
+    f->w = w;
+    f->opts = *opts;
+    f->chunk = nf_max(NF_CHUNK, context);
+    f->threads = nf_threads();
+    f->tile = vocab_tile(cfg);
+    if (nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
+        goto fail;
+    layers_needed(cfg, opts->tap, f->plan.unembed, &f->last);
+    f->slab = nf_alloc(slab_floats(cfg), sizeof *f->slab, err);
+    if (!f->slab || open_gemms(f, err) < 0 || open_blocks(f, err) < 0 || nf_head_open(f, err) < 0 || open_work(f, err) < 0)
+        goto fail;
+    return f;
+fail:
+    nf_forward_close(f);
+    return NULL;
+}
+
+const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f)
+{
+    return &f->plan;
+}
+
+void nf_forward_close(struct nf_forward *f)
+{
+    if (!f)
+        return;
+    struct nf_gemm *gemm[] = { f->qkv, f->o, f->in, f->relu, f->out, f->project_in, f->project_out, f->unembed };
+    void *work[] = { f->slab, f->x, f->h, f->h16, f->qkv_out, f->y, f->act, f->act16, f->wide, f->bits, f->near, f->attn_work, f->log_sum,
+                     f->local, f->pre, f->attn, f->norms, f->final, f->final16, f->logits, f->row_logits, f->pred, f->running };
+
+    for (size_t l = 0; f->block && l < (f->plan.resident ? f->plan.layers : 1); l++)
+        nf_block_free(&f->block[l]);
+    free(f->block);
+    nf_head_close(f);
+    for (size_t i = 0; i < sizeof gemm / sizeof *gemm; i++)
+        nf_gemm_close(gemm[i]);
+    for (size_t i = 0; i < sizeof work / sizeof *work; i++)
+        free(work[i]);
+    free(f);
+}
+
+/* ---- run ---- */
+
+static int check_windows(const struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
+{
+    size_t longest = nf_min(f->chunk, f->cfg->max_positions), row = 0;
+
+    for (size_t w = 0; w < win->W; row += win->length[w++]) {
+        if (win->length[w] == 0 || win->length[w] > longest)
+            return nf_fail(err, NF_EFORMAT, "window %zu of the batch has %u tokens; the model takes 1 to %zu", w, win->length[w], longest);
+        if (win->length[w] > win->T - row)
+            return nf_fail(err, NF_EFORMAT, "window %zu of the batch ends behind its %zu tokens", w, win->T);
+        for (size_t p = 0; p < win->length[w]; p++)
+            if (win->ids[row + p] >= f->cfg->V)
+                return nf_fail(err, NF_EFORMAT, "token id %u (window %zu of the batch, position %zu) is not below the vocabulary's %zu",
+                               win->ids[row + p], w, p, f->cfg->V);
+    }
+    if (row != win->T || win->T > f->plan.batch_tokens)
+        return nf_fail(err, NF_EFORMAT, "a batch of %zu tokens, where windows hold %zu and %zu is the most", win->T, row, f->plan.batch_tokens);
+    return NF_OK;
+}
+
+/* The packed weights of a layer; not resident: packed now. */
+static int layer_weights(struct nf_forward *f, size_t layer, const struct nf_block **b, struct nf_err *err)
+{
+    *b = &f->block[f->plan.resident ? layer : 0];
+    return f->plan.resident ? NF_OK : nf_block_pack(f, layer, f->block, err);
+}
+
+static int run_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err)
+{
+    const struct nf_block *b;
+    int rc = layer_weights(f, layer, &b, err);
+
+    return rc < 0 ? rc : nf_block_run(f, layer, b, win, x, depth, err);
+}
+
+int nf_forward_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, struct nf_err *err)
+{
+    return run_block(f, layer, win, x, NF_TO_END, err);
+}
+
+int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
+{
+    int rc = check_windows(f, win, err);
+
+    if (rc == NF_OK)
+        rc = nf_forward_embed(f, win, f->x, err);
+    for (size_t l = 0; rc == NF_OK && l < f->plan.layers; l++)
+        rc = run_block(f, l, win, f->x, l + 1 < f->plan.layers ? NF_TO_END : f->last, err);
+    return rc == NF_OK ? nf_forward_head(f, win, f->x, err) : rc;
+}

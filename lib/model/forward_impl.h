@@ -1,0 +1,100 @@
+/*
+ * forward_impl.h - what forward.c (open, run), block.c (one block) and head.c (embedding and unembedding) share.
+ */
+#ifndef NF_MODEL_FORWARD_IMPL_H
+#define NF_MODEL_FORWARD_IMPL_H
+
+#include "model/forward.h"
+#include "model/ops.h"
+#include "tensor/gemm.h"
+
+/* Rows that go through the linear maps at a time (attention: whole windows, at least one); more is not faster. */
+enum { NF_CHUNK = 512 };
+/* Columns of one tile of the vocabulary: its logits for a chunk (2 MB) stay in cache. */
+enum { NF_VOCAB_TILE = 1024 };
+/* Rows whose full logits are put together at a time, when somebody wants them. */
+enum { NF_LOGIT_ROWS = 64 };
+
+/* y = W x + b, ready for use.  The kernel is shared by all layers. */
+struct nf_packed {
+    void *w;       /* NULL: the map does not exist */
+    float *bias;   /* NULL: none */
+};
+
+struct nf_gain {
+    float *gain, *bias;   /* NULL: one, zero */
+};
+
+struct nf_block {
+    struct nf_gain attn_norm, ffn_norm;
+    struct nf_packed qkv, o, in, out;
+};
+
+/* How much of a block is needed. */
+enum nf_depth { NF_TO_ATTN, NF_TO_MID, NF_TO_ACT, NF_TO_END };
+
+struct nf_forward {
+    const struct nf_config *cfg;
+    const struct nf_weights *w;
+    struct nf_forward_opts opts;
+    struct nf_forward_plan plan;
+    size_t chunk;          /* rows of the work space: NF_CHUNK, or the longest window */
+    size_t threads;        /* parts of attn_work */
+    size_t tile;           /* columns of a vocabulary tile */
+    enum nf_depth last;    /* how much of block plan.layers - 1 is needed */
+
+    /* Kernels; `relu` is `in` with the activation fused, for blocks whose pre-activations nobody looks at. */
+    struct nf_gemm *qkv, *o, *in, *relu, *out, *project_in, *project_out, *unembed;
+    struct nf_block *block;   /* [layers] resident, else [1] */
+    struct nf_packed p_in, p_out;
+    struct nf_gain final_norm;
+    void **vocab;             /* [tiles] resident, else [1] */
+    float *slab;              /* one linear map in float, on its way to be packed */
+
+    /* Work space; [chunk, ...] unless said otherwise.  16: the same in bf16, NULL in f32. */
+    float *x;                 /* [batch_tokens, D] residual stream */
+    float *h;                 /* [D or E, the wider] */
+    uint16_t *h16;
+    float *qkv_out;           /* [3D] */
+    float *y;                 /* [D] attention before its output map, and what a block adds */
+    float *act;               /* [NF_CHUNK, F] */
+    uint16_t *act16;
+    float *wide;              /* [NF_CHUNK, F] bf16 activations for a tap; NULL: not needed */
+    uint8_t *bits;            /* [NF_CHUNK, ceil(F/8)] */
+    uint32_t *near;           /* [NF_CHUNK] */
+    float *attn_work, *log_sum, *local;
+    float *pre, *attn, *norms;                     /* copies for NF_SITE_NORMS; NULL: not wanted */
+    float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */
+    uint16_t *final16;
+    struct nf_running *running;                    /* [batch_tokens] */
+};
+
+bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
+
+/* nf_forward_tap - hand rows to the tap where it wants them. */
+int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width, const void *data,
+                   const uint32_t *near, struct nf_err *err);
+
+/* The two types of a GEMM input, by the run's dtype: f32 or bf16. */
+struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16);
+static inline const void *nf_mat_data(struct nf_mat m)
+{
+    return m.f32 ? (const void *)m.f32 : (const void *)m.bf16;
+}
+
+/* ---- block.c ---- */
+int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
+int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
+void nf_block_free(struct nf_block *b);
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x, enum nf_depth depth,
+                 struct nf_err *err);
+
+/* ---- head.c ---- */
+int nf_head_open(struct nf_forward *f, struct nf_err *err);
+void nf_head_close(struct nf_forward *f);
+
+/* ---- forward.c: widen a tensor that may be absent; pack one map ---- */
+int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed, struct nf_err *err);
+
+#endif

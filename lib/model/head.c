@@ -1,0 +1,245 @@
+/* head.c - the two ends of the model: tokens to rows, and rows to predictions without ever holding their logits. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/par.h"
+#include "model/forward_impl.h"
+
+/* ---- weights ---- */
+
+static size_t tiles(const struct nf_forward *f)
+{
+    return nf_blocks(f->cfg->V, f->tile);
+}
+
+/* Rows id[0..n-1] of the unembedding (id NULL: first, first + 1, ..) as one tile; columns from n on are zero. */
+static int pack_tile(struct nf_forward *f, const uint32_t *id, size_t first, size_t n, void *packed, struct nf_err *err)
+{
+    const struct nf_tensor *u = &f->w->unembed;
+    size_t E = f->cfg->E, bytes = E * nf_dtype_size(u->dtype);
+
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++)
+        nf_to_f32(u->dtype, (const char *)u->data + (id ? id[i] : first + i) * bytes, E, f->slab + i * E);
+    memset(f->slab + n * E, 0, (f->tile - n) * E * sizeof *f->slab);
+    return nf_gemm_pack(f->unembed, f->slab, packed, err);
+}
+
+static int open_projection(struct nf_forward *f, const struct nf_linear *l, const struct nf_gemm *g, size_t N, struct nf_packed *p,
+                           struct nf_err *err)
+{
+    if (!g)
+        return NF_OK;
+    p->w = nf_alloc(nf_gemm_packed_size(g), 1, err);
+    if (!p->w || nf_forward_vector(&l->b, N, &p->bias, err) < 0)
+        return NF_ESYS;
+    return nf_forward_pack(f, g, &l->w, 1, p->w, err);
+}
+
+int nf_head_open(struct nf_forward *f, struct nf_err *err)
+{
+    const struct nf_config *cfg = f->cfg;
+    const struct nf_weights *w = f->w;
+    size_t n = f->plan.resident ? tiles(f) : 1;
+
+    if (open_projection(f, &w->project_in, f->project_in, cfg->D, &f->p_in, err) < 0)
+        return NF_ESYS;
+    if (!f->plan.unembed)
+        return NF_OK;
+    if (open_projection(f, &w->project_out, f->project_out, cfg->E, &f->p_out, err) < 0 ||
+        nf_forward_vector(&w->final_norm.gain, cfg->D, &f->final_norm.gain, err) < 0 ||
+        nf_forward_vector(&w->final_norm.bias, cfg->D, &f->final_norm.bias, err) < 0)
+        return NF_ESYS;
+    f->vocab = nf_alloc(n + 1, sizeof *f->vocab, err);   /* the last holds the targets of a chunk */
+    for (size_t i = 0; f->vocab && i <= n; i++) {
+        f->vocab[i] = nf_alloc(nf_gemm_packed_size(f->unembed), 1, err);
+        if (!f->vocab[i])
+            return NF_ESYS;
+        if (f->plan.resident && i < n &&
+            pack_tile(f, NULL, i * f->tile, nf_min(f->tile, cfg->V - i * f->tile), f->vocab[i], err) < 0)
+            return NF_ESYS;
+    }
+    return f->vocab ? NF_OK : NF_ESYS;
+}
+
+void nf_head_close(struct nf_forward *f)
+{
+    size_t n = f->plan.resident ? tiles(f) : 1;
+
+    for (size_t i = 0; f->vocab && i <= n; i++)
+        free(f->vocab[i]);
+    free(f->vocab);
+    free(f->p_in.w);
+    free(f->p_in.bias);
+    free(f->p_out.w);
+    free(f->p_out.bias);
+    free(f->final_norm.gain);
+    free(f->final_norm.bias);
+}
+
+/* ---- embedding ---- */
+
+/* y[t] = row id[t] of a table [., width] */
+static void gather(const struct nf_tensor *table, size_t width, const uint32_t *id, size_t n, float *y)
+{
+    size_t bytes = width * nf_dtype_size(table->dtype);
+
+#pragma omp parallel for schedule(static)
+    for (size_t t = 0; t < n; t++)
+        nf_to_f32(table->dtype, (const char *)table->data + id[t] * bytes, width, y + t * width);
+}
+
+static void add_positions(struct nf_forward *f, const struct nf_windows *win, float *x)
+{
+    const struct nf_tensor *table = &f->w->positions;
+    size_t D = f->cfg->D, bytes = D * nf_dtype_size(table->dtype), row = 0;
+
+    for (size_t w = 0; w < win->W; row += win->length[w++])
+        for (size_t p = 0; p < win->length[w]; p++) {
+            nf_to_f32(table->dtype, (const char *)table->data + (p + f->cfg->position_offset) * bytes, D, f->h);
+            nf_kernels()->add(f->h, D, x + (row + p) * D);
+        }
+}
+
+int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *x, struct nf_err *err)
+{
+    const struct nf_config *cfg = f->cfg;
+    size_t D = cfg->D, E = cfg->E;
+    int rc = NF_OK;
+
+    if (!f->project_in)
+        gather(&f->w->embed, D, win->ids, win->T, x);
+    for (size_t at = 0; f->project_in && rc == NF_OK && at < win->T; at += NF_CHUNK) {
+        size_t rows = nf_min(NF_CHUNK, win->T - at);
+        struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
+
+        gather(&f->w->embed, E, win->ids + at, rows, f->h);
+        nf_copy_to(f->h, rows * E, h);
+        rc = nf_gemm_run(f->project_in, f->p_in.w, f->p_in.bias, nf_mat_data(h), rows, x + at * D, err);
+    }
+    if (rc == NF_OK && cfg->positions == NF_POS_LEARNED)
+        add_positions(f, win, x);
+    return rc;
+}
+
+/* ---- unembedding ---- */
+
+/* x to what the unembedding takes: [T,E] in f->final or f->final16. */
+static int final_rows(struct nf_forward *f, size_t T, const float *x, struct nf_err *err)
+{
+    const struct nf_config *cfg = f->cfg;
+    size_t D = cfg->D, E = cfg->E;
+
+    for (size_t at = 0; at < T; at += NF_CHUNK) {
+        size_t rows = nf_min(NF_CHUNK, T - at);
+        struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
+        struct nf_mat to = nf_forward_mat(f, f->final + at * E, f->final16 ? f->final16 + at * E : NULL);
+        struct nf_mat normed = f->project_out ? h : to;
+
+        if (cfg->final_norm)
+            nf_layernorm_to(x + at * D, f->final_norm.gain, f->final_norm.bias, cfg->norm_eps, rows, D, f->h, normed);
+        else
+            nf_copy_to(x + at * D, rows * D, normed);
+        if (!f->project_out)
+            continue;
+        if (nf_gemm_run(f->project_out, f->p_out.w, f->p_out.bias, nf_mat_data(h), rows, f->y, err) < 0)
+            return NF_ESYS;
+        nf_copy_to(f->y, rows * E, to);
+    }
+    return NF_OK;
+}
+
+/* logits of `rows` rows from `row` for one packed tile, into f->logits [rows, tile] */
+static int tile_logits(struct nf_forward *f, const void *packed, size_t row, size_t rows, struct nf_err *err)
+{
+    size_t at = row * f->cfg->E;
+    const void *x = f->final16 ? (const void *)(f->final16 + at) : (const void *)(f->final + at);
+
+    return nf_gemm_run(f->unembed, packed, NULL, x, rows, f->logits, err);
+}
+
+/*
+ * Start the running sums of every row.  The target's logit must be known before the first tile, or the logits above it could not be
+ * counted in one pass: the targets of a chunk are gathered into a tile of their own, whose products have the same bits as in theirs.
+ */
+static int start_rows(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
+{
+    size_t step = nf_min(NF_CHUNK, f->tile), last = 0, w = 0;
+    void *packed = f->vocab[f->plan.resident ? tiles(f) : 1];
+
+    for (size_t at = 0; at < win->T; at += step) {
+        size_t rows = nf_min(step, win->T - at), targets = nf_min(rows, win->T - at - 1);
+
+        if (pack_tile(f, win->ids + at + 1, 0, targets, packed, err) < 0 || tile_logits(f, packed, at, rows, err) < 0)
+            return NF_ESYS;
+        for (size_t i = 0; i < rows; i++) {
+            while (at + i >= last + win->length[w])
+                last += win->length[w++];
+            f->running[at + i] = nf_running_init(at + i + 1 < last + win->length[w] ? f->logits[i * f->tile + i] : NAN);
+        }
+    }
+    return NF_OK;
+}
+
+/* One tile of the vocabulary for rows row .. row + n - 1. */
+static int run_tile(struct nf_forward *f, size_t tile, size_t row, size_t n, bool pred, bool logits, struct nf_err *err)
+{
+    size_t first = tile * f->tile, columns = nf_min(f->tile, f->cfg->V - first);
+    const void *packed = f->vocab[f->plan.resident ? tile : 0];
+
+    if (!f->plan.resident && pack_tile(f, NULL, first, columns, f->vocab[0], err) < 0)
+        return NF_ESYS;
+    for (size_t at = row; at < row + n; at += NF_CHUNK) {
+        size_t rows = nf_min(NF_CHUNK, row + n - at);
+
+        if (tile_logits(f, packed, at, rows, err) < 0)
+            return NF_ESYS;
+        for (size_t i = 0; logits && i < rows; i++)
+            memcpy(f->row_logits + i * f->cfg->V + first, f->logits + i * f->tile, columns * sizeof *f->logits);
+        if (!pred)
+            continue;
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < rows; i++)
+            nf_kernels()->run(&f->running[at + i], f->logits + i * f->tile, columns, (uint32_t)first);
+    }
+    return NF_OK;
+}
+
+static int give_pred(struct nf_forward *f, size_t T, struct nf_err *err)
+{
+    int rc = NF_OK;
+
+    for (size_t at = 0; rc == NF_OK && at < T; at += NF_CHUNK) {
+        size_t rows = nf_min(NF_CHUNK, T - at);
+
+        for (size_t i = 0; i < rows; i++)
+            nf_running_pred(&f->running[at + i], f->pred + 4 * i);
+        rc = nf_forward_tap(f, NF_SITE_PRED, f->cfg->L, at, rows, 4, f->pred, NULL, err);
+    }
+    return rc;
+}
+
+int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const float *x, struct nf_err *err)
+{
+    size_t L = f->cfg->L, V = f->cfg->V, T = win->T;
+    bool pred = nf_forward_wants(f, NF_SITE_PRED, L), logits = nf_forward_wants(f, NF_SITE_LOGITS, L);
+    size_t group = logits ? NF_LOGIT_ROWS : T;   /* rows that go through all tiles together */
+    int rc = NF_OK;
+
+    if (!f->plan.unembed)
+        return NF_OK;
+    rc = final_rows(f, T, x, err);
+    if (rc == NF_OK && pred)
+        rc = start_rows(f, win, err);
+    for (size_t row = 0; rc == NF_OK && row < T; row += group) {
+        size_t n = nf_min(group, T - row);
+
+        for (size_t tile = 0; rc == NF_OK && tile < tiles(f); tile++)
+            rc = run_tile(f, tile, row, n, pred, logits, err);
+        if (rc == NF_OK && logits)
+            rc = nf_forward_tap(f, NF_SITE_LOGITS, L, row, n, V, f->row_logits, NULL, err);
+    }
+    return rc == NF_OK && pred ? give_pred(f, T, err) : rc;
+}
