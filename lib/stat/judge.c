@@ -25,7 +25,7 @@ static void judge_order(const struct nf_classify *cfg, struct nf_layer_counts *l
     struct nf_triggers *t = &l->triggers[o];
     uint64_t lost = l->lost[o][f];
     struct nf_tally tally = nf_triggers_tally(t, f, lost);
-    struct nf_detect d = { .activations = t->total[f] + lost, .possible = t->possible[f], .lost = lost };
+    struct nf_detect d = { .activations = t->total[f] + lost, .lost = lost };
 
     nf_cover(&tally, nf_ratio(cfg->cover), &d.cover_lo, &d.cover_hi);
     j->activations[o] = d.activations;
@@ -33,6 +33,7 @@ static void judge_order(const struct nf_classify *cfg, struct nf_layer_counts *l
     j->cover_hi[o] = d.cover_hi;
     for (size_t v = 0; v < NF_VARIANTS; v++) {
         d.sure = t->sure[f * NF_VARIANTS + v];
+        d.possible = t->possible[f * NF_VARIANTS + v];
         j->variant[o][v] = nf_detect(&d, cfg->most[o], nf_ratio(cfg->explain));
     }
     j->detector[o] = j->variant[o][0];

@@ -31,7 +31,7 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
     t->distinct = nf_alloc(F, sizeof *t->distinct, err);
     t->sure = nf_alloc(F * NF_VARIANTS, sizeof *t->sure, err);
     t->sure_n = nf_alloc(F * NF_VARIANTS, sizeof *t->sure_n, err);
-    t->possible = nf_alloc(F, sizeof *t->possible, err);
+    t->possible = nf_alloc(F * NF_VARIANTS, sizeof *t->possible, err);
     t->limit = nf_alloc(F, sizeof *t->limit, err);
     t->candidate = nf_alloc(words, sizeof *t->candidate, err);
     t->room = nf_alloc(words, sizeof *t->room, err);
@@ -78,7 +78,7 @@ void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const 
     memset(t->distinct, 0, t->F * sizeof *t->distinct);
     memset(t->sure, 0, t->F * NF_VARIANTS * sizeof *t->sure);
     memset(t->sure_n, 0, t->F * NF_VARIANTS * sizeof *t->sure_n);
-    memset(t->possible, 0, t->F * sizeof *t->possible);
+    memset(t->possible, 0, t->F * NF_VARIANTS * sizeof *t->possible);
     memset(t->n_top, 0, t->F);
     memset(t->candidate, 0, words * sizeof *t->candidate);
     memset(t->room, t->top_max ? 0xff : 0, words * sizeof *t->room);
@@ -157,14 +157,14 @@ static int add_count(struct nf_triggers *t, size_t f, const struct bar *bar, uin
             return NO_MEMORY;
         many->c[many->n++] = c;
     }
-    if (c >= bar->possible && (uint64_t)bar->n + bar->dropped >= t->min_count[0])
-        t->possible[f] += c;
-    if (c >= bar->sure)
-        for (size_t v = 0; v < NF_VARIANTS; v++)
-            if (bar->n >= t->min_count[v]) {
-                t->sure[f * NF_VARIANTS + v] += c;
-                t->sure_n[f * NF_VARIANTS + v]++;
-            }
+    for (size_t v = 0; v < NF_VARIANTS && c >= bar->possible; v++) {
+        if ((uint64_t)bar->n + bar->dropped >= t->min_count[v])
+            t->possible[f * NF_VARIANTS + v] += c;
+        if (c >= bar->sure && bar->n >= t->min_count[v]) {
+            t->sure[f * NF_VARIANTS + v] += c;
+            t->sure_n[f * NF_VARIANTS + v]++;
+        }
+    }
     add_top(t, f, (struct nf_hit){ bar->key, c });
     if (candidate && t->distinct[f] > t->limit[f])
         drop_candidate(t, f);
@@ -233,10 +233,9 @@ static void take_slices(struct nf_triggers *t, size_t w, uint64_t slice[SLICES])
         t->few[f * NF_FEW + 1] += n;
         t->total[f] += n;
         t->distinct[f] += n;
-        if (t->min_count[0] <= 1)
-            t->possible[f] += n;
         for (size_t v = 0; v < NF_VARIANTS; v++)
             if (t->min_count[v] <= 1) {
+                t->possible[f * NF_VARIANTS + v] += n;
                 t->sure[f * NF_VARIANTS + v] += n;
                 t->sure_n[f * NF_VARIANTS + v] += n;
             }

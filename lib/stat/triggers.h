@@ -46,7 +46,7 @@ struct nf_triggers {
     uint64_t *total, *distinct;           /* [F] */
     uint64_t *sure;                       /* [F, NF_VARIANTS]: fires on n-grams that are surely in C */
     uint32_t *sure_n;                     /* [F, NF_VARIANTS]: how many */
-    uint64_t *possible;                   /* [F]: fires on n-grams that may be in C */
+    uint64_t *possible;                   /* [F, NF_VARIANTS]: fires on n-grams that may be in C */
     uint64_t *limit;                      /* [F]: more distinct n-grams than this exclude a detector */
     uint64_t *candidate;                  /* bit f: within the limit so far */
     uint64_t *room;                       /* bit f: fewer than top_max triggers so far */

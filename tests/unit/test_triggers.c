@@ -162,7 +162,7 @@ static bool slow_detector(size_t f, uint64_t most, uint64_t min)
 static struct nf_detect detect_of(struct nf_triggers *tr, size_t f, size_t v)
 {
     struct nf_tally tally = nf_triggers_tally(tr, f, t.lost[f]);
-    struct nf_detect d = { tr->total[f] + t.lost[f], 0, 0, tr->sure[f * NF_VARIANTS + v], tr->possible[f], t.lost[f] };
+    struct nf_detect d = { tr->total[f] + t.lost[f], 0, 0, tr->sure[f * NF_VARIANTS + v], tr->possible[f * NF_VARIANTS + v], t.lost[f] };
 
     nf_cover(&tally, nf_ratio(0.95), &d.cover_lo, &d.cover_hi);
     return d;
