@@ -58,6 +58,8 @@ all: $(TOOLS)
 $(B)/%.o: %.c $(B)/flags | $(B)/version.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPP_FLAGS) $(C_FLAGS) -MMD -MP -c -o $@ $<
+# The page's files are embedded in the program.
+$(B)/lib/report/asset.o: $(wildcard lib/report/page/* lib/report/vendor/*.js)
 # Removing first drops members whose source is gone.
 $(LIB): $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -1,0 +1,100 @@
+/* figures.c - the table of figures, and what their functions share. */
+#include "report/figures.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct nf_figure dead[] = {
+    { "1a", "Dead neurons by layer", nf_fig_dead_share },
+    { "1b", "How often the other neurons fire", nf_fig_frequency },
+};
+
+static const struct nf_figure ngram[] = {
+    { "2", "How many tokens cover a neuron's firings", nf_fig_cover_tokens },
+    { "3a", "Token detectors by layer", nf_fig_token_detectors },
+    { "3b", "Tokens that have a detector", nf_fig_tokens_covered },
+    { "4", "Which of these tokens are new", nf_fig_tokens_new },
+    { "12", "How many bigrams cover a neuron's firings", nf_fig_cover_bigrams },
+    { "13", "How many trigrams cover a neuron's firings", nf_fig_cover_trigrams },
+    { "14a", "Bigram and trigram detectors by layer", nf_fig_trigram_detectors },
+    { "14b", "Trigrams that have a detector", nf_fig_trigrams_covered },
+    { "15", "Which of these trigrams are new", nf_fig_trigrams_new },
+};
+
+static const struct nf_figure suppression[] = {
+    { "5", "Token detectors: what they detect, promote and suppress", nf_fig_examples },
+    { "6", "Do detectors suppress the token that triggers them?", nf_fig_suppression },
+};
+
+static const struct nf_figure position[] = {
+    { "7", "Kinds of positional neurons", nf_fig_gallery },
+    { "8", "Positional neurons by layer", nf_fig_circles },
+    { "9", "Teams that tile the context", nf_fig_teams },
+    { "10", "With and without position embeddings", nf_fig_positions },
+    { "11", "Over checkpoints", nf_fig_checkpoints },
+    { "16", "Post-LN models", nf_fig_post_norm },
+};
+
+#define ROWS(a) a, sizeof(a) / sizeof *(a)
+
+const struct nf_section nf_sections[] = {
+    { "dead", "Dead neurons", "A neuron fires at a token when its pre-activation is above zero. It is dead when that never happens on this corpus.",
+      ROWS(dead) },
+    { "n-gram", "N-gram detectors",
+      "An n-gram triggers a neuron when the neuron fires at its last token. A token detector fires on at least 95 % of the occurrences of its tokens, and these "
+      "make up at least 95 % of its firings. Measured in the layers that the run's scope lists (by default the first half).",
+      ROWS(ngram) },
+    { "suppression", "Suppression of the trigger",
+      "When a neuron fires, its output row is added to the residual stream. Projected on the vocabulary, the row says which next tokens it promotes and which it "
+      "suppresses.",
+      ROWS(suppression) },
+    { "positional", "Positional neurons",
+      "A neuron is positional when the mutual information between its firing and the position in the window is above 0.05 nats, after the correction for bias.",
+      ROWS(position) },
+};
+const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;
+
+struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_run *run)
+{
+    struct nf_shown out = { "" };
+
+    if (r->n > 1)
+        snprintf(out.s, sizeof out.s, "%.90s: ", run->name);
+    return out;
+}
+
+uint64_t nf_layer_sum(const struct nf_run *run, const char *path)
+{
+    uint64_t sum = 0;
+    size_t i;
+    json_t *layer;
+
+    json_array_foreach(run->layers, i, layer)
+        sum += nf_whole_at(layer, path);
+    return sum;
+}
+
+/* One token with its spaces visible: U+2423. */
+static void token_show(struct nf_text *t, const char *s)
+{
+    for (; *s; s++)
+        nf_text_add(t, *s == ' ' ? "\u2423" : s, *s == ' ' ? 3 : 1);
+}
+
+void nf_gram_show(struct nf_text *t, const struct nf_run *run, const json_t *gram)
+{
+    size_t i;
+    json_t *id;
+
+    nf_text_str(t, "\u201c");
+    if (json_is_array(gram)) {
+        json_array_foreach(gram, i, id)
+        {
+            nf_text_str(t, i ? " " : "");
+            token_show(t, nf_token(run, (uint64_t)json_integer_value(id)));
+        }
+    } else {
+        token_show(t, nf_token(run, (uint64_t)json_integer_value(gram)));
+    }
+    nf_text_str(t, "\u201d");
+}

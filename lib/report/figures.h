@@ -1,0 +1,70 @@
+/*
+ * figures.h - the figures of a report: a table, one function a figure.
+ *
+ * A function writes what holds without a script: sentences from this run's numbers, remarks, a table; and the place of its chart, which
+ * page/charts.js draws from the same data (the entry of the same id in its table).  A new kind of stream adds rows here and there.
+ */
+#ifndef NF_REPORT_FIGURES_H
+#define NF_REPORT_FIGURES_H
+
+#include "report/sheet.h"
+#include "report/run.h"
+
+struct nf_report {
+    struct nf_run *runs;
+    size_t n;
+};
+
+struct nf_figure {
+    const char *id;         /* "1a": number in Voita et al. 2023, and key of its chart */
+    const char *title;
+    void (*write)(struct nf_sheet *d, const struct nf_report *r);
+};
+
+struct nf_section {
+    const char *id, *title, *intro;
+    const struct nf_figure *figures;
+    size_t n;
+};
+
+extern const struct nf_section nf_sections[];
+extern const size_t nf_sections_n;
+
+/* fig_dead.c */
+void nf_fig_dead_share(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_frequency(struct nf_sheet *d, const struct nf_report *r);
+/* fig_ngram.c */
+void nf_fig_cover_tokens(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_cover_bigrams(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_cover_trigrams(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_token_detectors(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_tokens_covered(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_tokens_new(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_trigram_detectors(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_trigrams_covered(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_trigrams_new(struct nf_sheet *d, const struct nf_report *r);
+/* fig_suppress.c */
+void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_suppression(struct nf_sheet *d, const struct nf_report *r);
+/* fig_position.c */
+void nf_fig_gallery(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_circles(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_positions(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_checkpoints(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r);
+
+/* summary.c: the key numbers at the top; where the numbers come from at the end. */
+void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r);
+
+/* nf_prefix - "" for a report on one input, else "NAME: ", for sentences. */
+struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_run *run);
+
+/* nf_layer_sum - the sum over a run's layers of the integer at `path`. */
+uint64_t nf_layer_sum(const struct nf_run *run, const char *path);
+
+/* nf_gram_show - an n-gram (id or array of ids) as its tokens, spaces visible, in quotes; appended to t. */
+void nf_gram_show(struct nf_text *t, const struct nf_run *run, const json_t *gram);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * run.h - what a report keeps of one neurons stream: the records as JSON, cut to what a page can hold.
+ */
+#ifndef NF_REPORT_RUN_H
+#define NF_REPORT_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "record/share.h"
+#include "stream/reader.h"
+
+/* Limits of one page: with these it stays under about 20 MB whatever the model. */
+enum {
+    NF_PAGE_NEURONS = 40000,     /* rows of the neuron tables of all inputs; OPT-125m has 36,864 neurons */
+    NF_PAGE_EVIDENCE = 8000,     /* detectors with their tokens, an input */
+    NF_PAGE_CURVES = 1200,       /* position curves, an input */
+    NF_PAGE_CURVE_POINTS = 512,  /* a longer curve is summed over equal bins of positions */
+    NF_PAGE_GRAMS = 12,          /* n-grams listed of one detector */
+    NF_PAGE_VALUES = 10,         /* promoted and suppressed tokens of one detector, each */
+    NF_PAGE_TRIGGERS = 3,        /* most frequent triggers of a neuron that is no detector */
+};
+
+/*
+ * One input.  The JSON is owned; field names are those of FORMAT.md section 4.5.
+ *
+ *   header        of the stream, as it came
+ *   run           record "run"; tensors as arrays
+ *   layers        array of "layer" records, ascending
+ *   suppression   array of "suppression" records, in the order of the stream
+ *   teams         array of "team" records
+ *   neurons       columns of equal length: layer, neuron, class (index into nf_class_names), fires, and flat `top` (n-gram triggers)
+ *   evidence      array of neuron records cut to what is shown: layer, neuron, class, fires, n, and token bigram trigram suppress position
+ *   tokens        id (decimal, as key) -> printable text, of every token that is mentioned anywhere
+ */
+struct nf_run {
+    char name[160];              /* of the model; made unique among the inputs */
+    json_t *header, *run, *layers, *suppression, *teams, *neurons, *evidence, *tokens;
+    size_t L, F, T;              /* layers of the model, width of its FFN, context */
+    bool all;                    /* `neurons` has every neuron; false: only those with a class of their own and not dead */
+    uint64_t seen;               /* neuron records read */
+    uint64_t next;               /* layer * F + neuron of the last one, and 1: they come in this order, none twice */
+    size_t detectors, curves;    /* kept in `evidence` */
+    uint64_t cut;                /* neurons whose evidence did not fit */
+};
+
+extern const char *const nf_class_names[];   /* FORMAT.md's names, in the order of precedence; NULL ends */
+
+/*
+ * nf_run_read - read a neurons stream to its end.
+ *
+ *   room   rows that the page still has for neuron tables: a run with more neurons keeps only the classified ones
+ *
+ * NF_EFORMAT: what the reader refuses; a record type or field that is missing or out of range; a token id >= V.
+ * After any return the struct is for nf_run_clear().
+ */
+int nf_run_read(struct nf_run *run, struct nf_reader *in, size_t room, struct nf_err *err);
+void nf_run_clear(struct nf_run *run);
+
+/*
+ * Access to the JSON by path, "dead.k".  A missing or nil value is NULL, NaN, 0, "".
+ */
+const json_t *nf_at(const json_t *j, const char *path);
+double nf_real_at(const json_t *j, const char *path);
+uint64_t nf_whole_at(const json_t *j, const char *path);
+const char *nf_str_at(const json_t *j, const char *path);
+
+/* nf_share_at - a share as it stands in the record; n == 0 when it is missing. */
+struct nf_share nf_share_at(const json_t *j, const char *path);
+
+/* nf_token - the printable text of a token id that the run mentions; "?" otherwise.  Borrowed. */
+const char *nf_token(const struct nf_run *run, uint64_t id);
+
+#endif
