@@ -38,7 +38,7 @@ struct family {
 #define MODEL(field) offsetof(struct nf_weights, field)
 #define LAYER(field) offsetof(struct nf_layer, field)
 
-static const char *const opt_prefixes[] = { "model.decoder.", "decoder.", "", NULL };
+static const char *const opt_prefixes[] = { "model.decoder.", "decoder.", NULL };
 
 static const struct slot opt_model[] = {
     { "embed_tokens.weight", MODEL(embed), "VE", ALWAYS },
@@ -231,7 +231,7 @@ static int check_rest(const struct load *l)
             if (starts(e->name, l->prefix) && l->family->stale && strcmp(e->name + strlen(l->prefix), l->family->stale) == 0)
                 continue;
             for (const char *const *p = l->family->prefixes; *p; p++)
-                inside = inside || (**p && starts(e->name, *p)) || (!*l->prefix && !**p);
+                inside = inside || starts(e->name, *p);
             if (!e->used && inside)
                 return refuse(l, "tensor %s is not part of the model that config.json describes", e->name);
         }

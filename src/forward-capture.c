@@ -1,0 +1,409 @@
+/*
+ * forward-capture - run the model once over windows of tokens, and write what it shows at the chosen sites.
+ *
+ *   in   tokens        windows; each is a sequence of its own
+ *   out  activations   batches of windows, and rows of each site of each layer
+ *   doc  src/forward-capture.md: the sites, their formulas, precision
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/opt.h"
+#include "base/par.h"
+#include "base/prog.h"
+#include "model/config.h"
+#include "model/forward.h"
+#include "model/sites.h"
+#include "model/speed.h"
+#include "model/weights.h"
+#include "record/capture.h"
+#include "record/context.h"
+#include "record/tokens.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
+#include "token/tokenizer.h"
+
+enum { CONTEXT_MAX = 1 << 24 };
+
+struct options {
+    const char *model, *dtype, *out_dtype;
+    struct nf_list sites;
+    struct nf_range layers, positions;
+    double near_zero;
+    uint64_t batch_tokens, memory;
+    bool allow_nonfinite, dry_run;
+};
+
+/* Made before the first window: what is read, what is computed, what is written. */
+struct plan {
+    struct nf_config cfg;
+    struct nf_weights weights;
+    struct nf_sites sites;
+    struct nf_capture capture;
+    struct nf_tap tap;
+    struct nf_forward_opts forward;
+    size_t context, V;      /* most tokens of a window; ids are below V */
+};
+
+struct run {
+    struct plan *plan;
+    struct nf_forward *forward;
+    struct nf_reader *in;
+    struct nf_batch batch;
+    uint64_t tokens, windows, rows;
+    struct timespec start;
+    struct nf_err *err;
+};
+
+/* ---- plan ---- */
+
+static size_t header_size(const struct nf_reader *in, const json_t *map, const char *key, size_t max)
+{
+    const json_t *v = json_object_get(map, key);
+
+    if (!json_is_integer(v) || json_integer_value(v) < 1 || (uint64_t)json_integer_value(v) > max)
+        nf_die(NF_EXIT_INPUT, "%s: header: %s: a whole number from 1 to %zu is wanted", nf_reader_what(in), key, max);
+    return (size_t)json_integer_value(v);
+}
+
+/* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
+static void check_tokenizer(const struct options *o, const struct nf_reader *in, struct nf_err *err)
+{
+    static const char *const files[] = { "tokenizer.json", "vocab.json" };
+    const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
+    struct nf_tokenizer *t;
+    bool there = false;
+
+    for (size_t i = 0; i < 2; i++) {
+        char *path = nf_path_join(o->model, files[i], err);
+
+        there = there || (path && nf_file_exists(path));
+        free(path);
+    }
+    if (!digest)
+        nf_die(NF_EXIT_INPUT, "%s: header: tokenizer.digest is missing", nf_reader_what(in));
+    if (!there) {
+        if (!nf_common.quiet)
+            nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o->model);
+        return;
+    }
+    t = nf_tokenizer_open(o->model, err);
+    if (!t)
+        nf_die_err(err);
+    if (strcmp(t->digest, digest) != 0)
+        nf_die(NF_EXIT_INPUT, "%s: the tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)", nf_reader_what(in), digest,
+               o->model, t->digest);
+    nf_tokenizer_close(t);
+}
+
+static void read_model(const struct options *o, struct plan *p, const struct nf_reader *in, struct nf_err *err)
+{
+    const json_t *header = nf_reader_header(in);
+    size_t V = header_size(in, json_object_get(header, "tokenizer"), "vocab", CONTEXT_MAX);
+
+    p->context = header_size(in, header, "context", CONTEXT_MAX);
+    if (nf_config_read(o->model, &p->cfg, err) < 0 || nf_sites_open(&o->sites, &o->layers, &p->cfg, &p->sites, err) < 0)
+        nf_die_err(err);
+    p->V = nf_min(V, p->cfg.V);
+    if (p->context > p->cfg.max_positions)
+        nf_die(NF_EXIT_INPUT, "%s: windows of up to %zu tokens, %s has %zu positions", nf_reader_what(in), p->context, o->model,
+               p->cfg.max_positions);
+    check_tokenizer(o, in, err);
+    if (nf_weights_open(o->model, &p->cfg, &p->weights, err) < 0)
+        nf_die_err(err);
+}
+
+static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    p->capture = (struct nf_capture){ .cfg = &p->cfg, .sites = &p->sites, .positions = o->positions,
+                                      .half = strcmp(o->out_dtype, "f16") == 0, .err = err };
+    p->tap = nf_capture_tap(&p->capture, (float)o->near_zero);
+    p->forward = (struct nf_forward_opts){ .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+                                           .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->context) : 0,
+                                           .memory = o->memory, .tap = &p->tap, .allow_nonfinite = o->allow_nonfinite };
+}
+
+/* ---- header ---- */
+
+static json_t *model_json(const struct plan *p)
+{
+    const struct nf_config *c = &p->cfg;
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "name", c->name, "architecture", c->architecture,
+                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D,
+                     "H", (json_int_t)c->H, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation", "relu",
+                     "positions", c->positions == NF_POS_NONE ? "none" : "learned", "norm", c->pre_norm ? "pre" : "post",
+                     "dtype", nf_dtype_name(p->forward.dtype));
+}
+
+static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in, const struct nf_cmd *cmd,
+                                     struct nf_err *err)
+{
+    json_t *header = nf_header_new("activations", nf_reader_header(in), cmd, err);
+    json_t *positions = json_pack("[I, o]", (json_int_t)o->positions.from,
+                                  o->positions.to == SIZE_MAX ? json_null() : json_integer((json_int_t)o->positions.to));
+    struct nf_writer *out = NULL;
+
+    if (header && (json_object_set_new(header, "model", model_json(p)) < 0 || json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
+                   json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
+                   json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
+        nf_fail(err, NF_ESYS, "out of memory");
+    if (header && err->code == NF_OK)
+        out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
+    json_decref(header);
+    if (!out)
+        nf_die_err(err);
+    return out;
+}
+
+/* ---- the loop ---- */
+
+static double seconds_since(const struct timespec *t)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - t->tv_sec) + (double)(now.tv_nsec - t->tv_nsec) * 1e-9;
+}
+
+/* How much of standard input has been read, 0 to 1; 0 where it has no size. */
+static double share_read(void)
+{
+    struct stat st;
+    off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+
+    return at > 0 && fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (double)at / (double)st.st_size : 0;
+}
+
+static void show_progress(const struct run *r)
+{
+    double s = seconds_since(&r->start), done = share_read();
+
+    if (done > 0)
+        nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, about %.0f s left", r->tokens, (double)r->tokens / s, s / done - s);
+    else
+        nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, %.0f s", r->tokens, (double)r->tokens / s, s);
+}
+
+static int flush_batch(struct run *r)
+{
+    struct nf_batch *b = &r->batch;
+    const struct nf_windows win = { b->ids, b->length, b->W, b->T };
+    int rc;
+
+    if (b->W == 0)
+        return NF_OK;
+    rc = nf_capture_batch(&r->plan->capture, b);
+    if (rc == NF_OK)
+        rc = nf_forward_run(r->forward, &win, r->err);
+    b->batch++;
+    b->W = b->T = 0;
+    show_progress(r);
+    return rc;
+}
+
+static int add_window(struct run *r, const struct nf_window *w)
+{
+    struct nf_batch *b = &r->batch;
+    int rc = NF_OK;
+
+    if (b->T + w->T > nf_forward_get_plan(r->forward)->batch_tokens)
+        rc = flush_batch(r);
+    if (rc == NF_OK)
+        rc = nf_batch_reserve(b, b->W + 1, b->T + w->T, r->err);
+    if (rc < 0)
+        return rc;
+    b->doc[b->W] = (uint32_t)w->doc;
+    b->window[b->W] = (uint32_t)w->window;
+    b->start[b->W] = (uint32_t)w->start;
+    b->length[b->W] = (uint32_t)w->T;
+    b->bos[b->W++] = w->bos;
+    memcpy(b->ids + b->T, w->ids, w->T * sizeof *b->ids);
+    b->T += w->T;
+    r->tokens += w->T;
+    r->windows++;
+    return NF_OK;
+}
+
+/* vocab, special and doc records travel on as they are; a document comes before the batch with its windows. */
+static int pass_on(const struct run *r, const msgpack_object *rec)
+{
+    const void *bytes;
+    size_t n;
+
+    if (!nf_mp_is(rec, "vocab") && !nf_mp_is(rec, "special") && !nf_mp_is(rec, "doc"))
+        return nf_fail(r->err, NF_EFORMAT, "%s: a record of a type that does not belong to tokens", nf_reader_what(r->in));
+    nf_reader_bytes(r->in, &bytes, &n);
+    nf_writer_copy(r->plan->capture.out, bytes, n);
+    return NF_OK;
+}
+
+static int capture_all(struct run *r)
+{
+    struct nf_window w = { 0 };
+    const msgpack_object *rec;
+    int rc;
+
+    while ((rc = nf_reader_next(r->in, &rec)) == NF_OK) {
+        if (!nf_mp_is(rec, "window"))
+            rc = pass_on(r, rec);
+        else if ((rc = nf_window_read(rec, r->plan->V, r->plan->context, &w, r->err)) == NF_OK)
+            rc = add_window(r, &w);
+        if (rc < 0)
+            break;
+    }
+    nf_window_clear(&w);
+    return rc < 0 ? rc : flush_batch(r);
+}
+
+static json_t *totals(const struct run *r)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)r->tokens, "windows", (json_int_t)r->windows, "batches",
+                     (json_int_t)r->batch.batch, "rows", (json_int_t)r->plan->capture.rows);
+}
+
+static void capture(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    struct run r = { .plan = p, .in = in, .err = err };
+    json_t *end;
+    int rc;
+
+    r.forward = nf_forward_open(&p->cfg, &p->weights, &p->forward, p->context, err);
+    if (!r.forward)
+        nf_die_err(err);
+    p->capture.out = open_output(o, p, in, cmd, err);
+    clock_gettime(CLOCK_MONOTONIC, &r.start);
+    rc = capture_all(&r);
+    nf_progress_end();
+    if (rc < 0)
+        nf_die_err(err);
+    end = totals(&r);
+    if (nf_writer_close(p->capture.out, end) < 0)
+        nf_die_err(err);
+    json_decref(end);
+    if (nf_common.verbose)
+        nf_warn("%" PRIu64 " tokens in %" PRIu64 " windows, %" PRIu64 " batches; %.0f tokens/s on %zu threads; |pre-activation| < %g: %" PRIu64,
+                r.tokens, r.windows, r.batch.batch, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero, p->capture.near_zero);
+    nf_forward_close(r.forward);
+    nf_batch_clear(&r.batch);
+}
+
+/* ---- --dry-run ---- */
+
+/* Windows, tokens, and tokens at a selected position. */
+static int count_all(struct run *r, const struct nf_range *positions)
+{
+    struct nf_window w = { 0 };
+    const msgpack_object *rec;
+    int rc;
+
+    while ((rc = nf_reader_next(r->in, &rec)) == NF_OK) {
+        if (!nf_mp_is(rec, "window"))
+            continue;
+        if ((rc = nf_window_read(rec, r->plan->V, r->plan->context, &w, r->err)) < 0)
+            break;
+        r->windows++;
+        r->tokens += w.T;
+        r->rows += positions->from < w.T ? nf_min(positions->to, w.T) - positions->from : 0;
+    }
+    nf_window_clear(&w);
+    return rc;
+}
+
+static void print_sites(const struct plan *p, uint64_t rows)
+{
+    size_t sum = 0;
+
+    printf("%-12s %7s %12s %12s\n", "site", "layers", "bytes/token", "MiB");
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
+        size_t layers = 0, bytes;
+
+        for (size_t l = 0; l <= p->cfg.L; l++)
+            layers += nf_sites_want(&p->sites, s, l);
+        if (!layers)
+            continue;
+        bytes = layers * nf_capture_row_bytes(&p->capture, s);
+        sum += bytes;
+        printf("%-12s %7zu %12zu %12.1f\n", nf_site_name(s), layers, bytes, (double)bytes * (double)rows / 0x1p20);
+    }
+    printf("%-12s %7s %12zu %12.1f\n", "all", "", sum, (double)sum * (double)rows / 0x1p20);
+}
+
+static void dry_run(const struct options *o, struct plan *p, struct nf_reader *in, struct nf_err *err)
+{
+    const struct nf_config *c = &p->cfg;
+    struct run r = { .plan = p, .in = in, .err = err };
+    struct nf_forward_plan f;
+    double rate, flops;
+
+    if (nf_forward_plan(c, &p->forward, p->context, &f, err) < 0 || count_all(&r, &o->positions) < 0)
+        nf_die_err(err);
+    rate = nf_speed_gemm(p->forward.dtype, c->D, c->F, err);
+    if (!(rate > 0))
+        nf_die_err(err);
+    flops = f.flops_block + f.flops_head;
+    printf("model        %s: %s, L %zu, D %zu, H %zu, F %zu, V %zu\n", c->name, c->architecture, c->L, c->D, c->H, c->F, c->V);
+    printf("input        %" PRIu64 " tokens in %" PRIu64 " windows of at most %zu; %" PRIu64 " at selected positions\n", r.tokens, r.windows,
+           p->context, r.rows);
+    print_sites(p, r.rows);
+    printf("memory       weights %.1f MiB (%s), work space %.1f MiB for batches of %zu tokens\n", (double)f.weight_bytes / 0x1p20,
+           f.resident ? "resident" : "one layer at a time", (double)f.work_bytes / 0x1p20, f.batch_tokens);
+    printf("work         %.1f MFLOP/token: %zu blocks %.0f %%, unembedding %.0f %%\n", flops / 1e6, f.layers,
+           flops > 0 ? 100 * f.flops_block / flops : 0, flops > 0 ? 100 * f.flops_head / flops : 0);
+    printf("time         at least %.1f s: %.0f GFLOP/s measured on %zu threads in %s\n", flops * (double)r.tokens / rate, rate / 1e9, nf_threads(),
+           o->dtype);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        nf_die(NF_EXIT_SYS, "standard output: cannot write");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .dtype = "f32", .out_dtype = "f32", .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
+    const struct nf_opt opts[] = {
+        { 'm', "model", NF_OPT_STR, &o.model, 0, 0, "DIR", "directory of the model: config.json, safetensors", false },
+        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...", "what to capture, by our names or TransformerLens's [ffn.active]", false },
+        { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "of these layers only", false },
+        { 'p', "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "at these positions of each window only", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
+        { 0, "out-dtype", NF_OPT_CHOICE, &o.out_dtype, 0, 0, "f32|f16", "type of real-valued sites in the stream", false },
+        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS", "count pre-activations of smaller size, whose sign rounding may turn", false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "hand on NaN and Inf in results", false },
+        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: chosen", true },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "for weights and work space; 0: no limit, weights stay in memory", true },
+        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "count tokens, print what would be computed, held and written", true },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "forward-capture", "run a model over windows of tokens and write what it shows", "", "tokens", "activations", opts };
+    struct nf_err err = NF_ERR_INIT;
+    struct plan p = { 0 };
+    struct nf_reader *in;
+
+    nf_prog_start(cmd.name, argv);
+    if (nf_opt_parse(&cmd, argc, argv) < argc)
+        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (!o.model)
+        nf_die(NF_EXIT_USAGE, "-m DIR is wanted: the model to run");
+    if (!o.dry_run)
+        nf_prog_no_terminal(STDOUT_FILENO);
+    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    if (!in)
+        nf_die_err(&err);
+    read_model(&o, &p, in, &err);
+    make_plan(&o, &p, &err);
+    if (o.dry_run)
+        dry_run(&o, &p, in, &err);
+    else
+        capture(&o, &p, in, &cmd, &err);
+
+    nf_reader_close(in);
+    nf_capture_clear(&p.capture);
+    nf_sites_close(&p.sites);
+    nf_weights_close(&p.weights);
+    return NF_EXIT_OK;
+}
