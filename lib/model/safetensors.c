@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/par.h"
 
 static const struct {
     const char *name;
@@ -149,6 +150,17 @@ static int parse_entries(const struct parse *p, const json_t *root, struct nf_tf
     return nf_tf_sort(f, p->path, p->err);
 }
 
+/* What jansson says; a name that is there twice is the last text before the place where it stopped. */
+static int bad_json(const char *text, size_t size, const char *path, const json_error_t *jerr, struct nf_err *err)
+{
+    size_t at = jerr->position > 0 && (size_t)jerr->position <= size ? (size_t)jerr->position : size;
+    const char *end = memrchr(text, '"', at), *begin = end ? memrchr(text, '"', (size_t)(end - text)) : NULL;
+
+    if (json_error_code(jerr) == json_error_duplicate_key && begin)
+        return nf_fail(err, NF_EFORMAT, "%s: tensor %.*s is there twice", path, (int)nf_min((size_t)(end - begin - 1), 200), begin + 1);
+    return nf_fail(err, NF_EFORMAT, "%s: header: %s", path, jerr->text);
+}
+
 int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struct nf_tf *f, struct nf_err *err)
 {
     struct parse p = { path, 0, NULL, err };
@@ -168,7 +180,7 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
         return nf_fail(err, NF_EFORMAT, "%s: ends within its header of %llu bytes", path, (unsigned long long)header);
     root = json_loadb((const char *)bytes + 8, (size_t)header, JSON_REJECT_DUPLICATES, &jerr);
     if (!root)
-        return nf_fail(err, NF_EFORMAT, "%s: header: %s", path, jerr.text);
+        return bad_json((const char *)bytes + 8, (size_t)header, path, &jerr, err);
     p.data = bytes + 8 + header;
     p.data_size = size - 8 - (size_t)header;
     rc = parse_entries(&p, root, f);

@@ -1,0 +1,461 @@
+/* test_weights.c - lib/model/{safetensors,checkpoint,weights}: what is found, what is refused and how it is named. */
+#include "check.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "model/safetensors.h"
+#include "model/weights.h"
+
+/* ---- a checkpoint of one layer, made here: L 1, D 4, H 2, F 6, V 5, 3 positions ---- */
+
+enum { MOST = 40 };
+
+struct item {
+    char name[96];
+    const char *type;      /* "F32": element i is value + i / 64 */
+    size_t shape[3], ndim;
+    float value;
+};
+
+static struct item item[MOST];
+static size_t n_items;
+static const char *config = "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
+                            " \"vocab_size\": 5, \"max_position_embeddings\": 3";
+static char more[256];           /* of config.json */
+static char dir[] = "/tmp/nf-weights-XXXXXX";
+static struct nf_err err;
+static struct nf_config cfg;
+static struct nf_weights w;
+
+static struct item *add(const char *prefix, const char *name, size_t rows, size_t cols)
+{
+    struct item *it = &item[n_items++];
+
+    *it = (struct item){ .type = "F32", .shape = { rows, cols }, .ndim = cols ? 2 : 1, .value = (float)n_items };
+    snprintf(it->name, sizeof it->name, "%s%s", prefix, name);
+    return it;
+}
+
+static void whole(const char *p)
+{
+    static const char *const linear[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2" };
+    static const char *const norm[] = { "layers.0.self_attn_layer_norm", "layers.0.final_layer_norm", "final_layer_norm" };
+    char name[96];
+
+    n_items = 0;
+    *more = '\0';
+    add(p, "embed_tokens.weight", 5, 4);
+    add(p, "embed_positions.weight", 5, 4);
+    for (size_t i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "layers.0.%s.weight", linear[i]);
+        add(p, name, i == 4 ? 6 : 4, i == 5 ? 6 : 4);
+        snprintf(name, sizeof name, "layers.0.%s.bias", linear[i]);
+        add(p, name, i == 4 ? 6 : 4, 0);
+    }
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(name, sizeof name, "%s.%s", norm[i], k ? "bias" : "weight");
+            add(p, name, 4, 0);
+        }
+}
+
+static struct item *find(const char *end)
+{
+    for (size_t i = 0; i < n_items; i++) {
+        size_t n = strlen(item[i].name), m = strlen(end);
+
+        if (n >= m && strcmp(item[i].name + n - m, end) == 0)
+            return &item[i];
+    }
+    abort();
+}
+
+static void drop(const char *end)
+{
+    struct item *it = find(end);
+
+    *it = item[--n_items];
+}
+
+static size_t count(const struct item *it)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < it->ndim; i++)
+        n *= it->shape[i];
+    return n;
+}
+
+static size_t size(const struct item *it)
+{
+    return strcmp(it->type, "F32") == 0 ? 4 : 2;
+}
+
+static FILE *create(const char *name)
+{
+    char *path = nf_path_join(dir, name, NULL);
+    FILE *f = fopen(path, "wb");
+
+    free(path);
+    return f;
+}
+
+static void put_item(FILE *f, const struct item *it)
+{
+    for (size_t i = 0; i < count(it); i++) {
+        float x = it->value + (float)i / 64;
+        uint16_t half = strcmp(it->type, "F16") == 0 ? nf_f32_to_f16(x) : nf_f32_to_bf16(x);
+
+        fwrite(size(it) == 4 ? (const void *)&x : &half, size(it), 1, f);
+    }
+}
+
+/* Items from, from + step, ... as a safetensors file. */
+static void put_file(const char *name, size_t from, size_t step)
+{
+    FILE *f = create(name);
+    char *text;
+    size_t n, at = 0;
+    FILE *header = open_memstream(&text, &n);
+
+    for (size_t i = from; i < n_items; at += count(&item[i]) * size(&item[i]), i += step) {
+        fprintf(header, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", i == from ? "{" : ",", item[i].name, item[i].type);
+        for (size_t k = 0; k < item[i].ndim; k++)
+            fprintf(header, "%s%zu", k ? "," : "", item[i].shape[k]);
+        fprintf(header, "],\"data_offsets\":[%zu,%zu]}", at, at + count(&item[i]) * size(&item[i]));
+    }
+    fputs("}", header);
+    fclose(header);
+    for (size_t i = 0; i < 8; i++)
+        fputc((int)((uint64_t)n >> (8 * i) & 255), f);
+    fwrite(text, 1, n, f);
+    free(text);
+    for (size_t i = from; i < n_items; i += step)
+        put_item(f, &item[i]);
+    CHECK(fclose(f) == 0);
+}
+
+static void clear(void)
+{
+    static const char *const names[] = { "config.json", "model.safetensors", "model.safetensors.index.json", "a.safetensors", "b.safetensors" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = nf_path_join(dir, names[i], NULL);
+
+        unlink(path);
+        free(path);
+    }
+}
+
+static int open_dir(const char *path)
+{
+    err = (struct nf_err)NF_ERR_INIT;
+    if (nf_config_read(path, &cfg, &err) < 0)
+        return err.code;
+    return nf_weights_open(path, &cfg, &w, &err);
+}
+
+static void put_config(void)
+{
+    FILE *f = create("config.json");
+
+    fprintf(f, "%s%s}", config, more);
+    fclose(f);
+}
+
+static int open_items(void)
+{
+    clear();
+    put_config();
+    put_file("model.safetensors", 0, 1);
+    return open_dir(dir);
+}
+
+/* Bad input, and the message has both parts. */
+static bool refused(const char *what, const char *why)
+{
+    bool ok = open_items() == NF_EFORMAT && strstr(err.text, what) && strstr(err.text, why);
+
+    if (!ok)
+        printf("# %s\n", err.text);
+    nf_weights_close(&w);
+    return ok;
+}
+
+/* ---- what is found ---- */
+
+static void every_tensor_has_its_role(void)
+{
+    static const char *const prefixes[] = { "model.decoder.", "decoder." };
+    char digest[65] = "";
+
+    for (size_t i = 0; i < 2; i++) {
+        whole(prefixes[i]);
+        CHECK(open_items() == NF_OK);
+        CHECK(cfg.tied && w.unembed.data == w.embed.data);
+        CHECK(w.embed.shape[0] == 5 && w.positions.shape[0] == 5 && w.layer[0].ffn_in.w.shape[0] == 6 && w.layer[0].ffn_out.w.shape[1] == 6);
+        CHECK(!w.project_in.w.data && !w.project_out.w.data && w.final_norm.gain.data);
+        float x[6];
+        nf_to_f32(NF_F32, w.layer[0].ffn_in.b.data, 6, x);
+        CHECK(x[0] == find("fc1.bias")->value && x[5] == x[0] + 5.0f / 64);
+        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0);   /* the prefix does not matter */
+        strcpy(digest, cfg.weights_sha256);
+        nf_weights_close(&w);
+    }
+}
+
+/* One byte of one tensor, or the type of one, is another digest. */
+static void the_digest_is_of_every_byte(void)
+{
+    char digest[65];
+
+    whole("decoder.");
+    CHECK(open_items() == NF_OK);
+    strcpy(digest, cfg.weights_sha256);
+    nf_weights_close(&w);
+    find("fc2.bias")->value += 1;
+    CHECK(open_items() == NF_OK && strcmp(digest, cfg.weights_sha256) != 0);
+    nf_weights_close(&w);
+    find("fc2.bias")->value -= 1;
+    CHECK(open_items() == NF_OK && strcmp(digest, cfg.weights_sha256) == 0);
+    nf_weights_close(&w);
+}
+
+static void put_index(const char *json)
+{
+    FILE *f = create("model.safetensors.index.json");
+
+    fputs("{\"weight_map\": {", f);
+    for (size_t i = 0; i < n_items; i++)
+        fprintf(f, "%s\"%s\": \"%c.safetensors\"", i ? ", " : "", item[i].name, i % 2 ? 'b' : 'a');
+    fprintf(f, "%s}}", json);
+    fclose(f);
+}
+
+static void shards_are_the_single_file(void)
+{
+    char digest[65];
+
+    whole("model.decoder.");
+    CHECK(open_items() == NF_OK);
+    strcpy(digest, cfg.weights_sha256);
+    nf_weights_close(&w);
+    clear();
+    put_config();
+    put_file("a.safetensors", 0, 2);
+    put_file("b.safetensors", 1, 2);
+    put_index("");
+    CHECK(open_dir(dir) == NF_OK && strcmp(digest, cfg.weights_sha256) == 0);
+    nf_weights_close(&w);
+    put_index(", \"decoder.x\": \"a.safetensors\"");
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "decoder.x is not in a.safetensors"));
+    put_index(", \"decoder.x\": \"../a.safetensors\"");
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "decoder.x"));
+    put_index("");
+    put_file("b.safetensors", 0, 1);
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "two shards"));
+    clear();
+    put_config();
+    put_index("");
+    put_file("a.safetensors", 0, 2);
+    CHECK(open_dir(dir) == NF_ESYS && strstr(err.text, "b.safetensors"));
+}
+
+static void half_types(void)
+{
+    float x;
+
+    whole("decoder.");
+    find("fc1.weight")->type = "F16";
+    find("fc2.weight")->type = "BF16";
+    CHECK(open_items() == NF_OK);
+    CHECK(w.layer[0].ffn_in.w.dtype == NF_F16 && w.layer[0].ffn_out.w.dtype == NF_BF16);
+    nf_to_f32(NF_F16, w.layer[0].ffn_in.w.data, 1, &x);
+    CHECK(x == find("fc1.weight")->value);
+    nf_weights_close(&w);
+}
+
+static void lm_head_tied_or_not(void)
+{
+    struct item *head;
+
+    whole("model.decoder.");
+    head = add("", "lm_head.weight", 5, 4);
+    head->value = item[0].value;
+    CHECK(open_items() == NF_OK && cfg.tied && w.unembed.data == w.embed.data);
+    nf_weights_close(&w);
+    head->value = 100;
+    CHECK(refused("lm_head.weight", "tie_word_embeddings"));
+    strcpy(more, ", \"tie_word_embeddings\": false");
+    CHECK(open_items() == NF_OK && !cfg.tied && w.unembed.data != w.embed.data);
+    nf_weights_close(&w);
+    n_items--;
+    CHECK(refused("lm_head.weight is missing", "not tied"));
+}
+
+/* ---- what is refused ---- */
+
+static void missing(void)
+{
+    static const char *const names[] = { "embed_tokens.weight", "embed_positions.weight", "q_proj.weight", "fc1.bias", "layers.0.final_layer_norm.bias",
+                                         "fc2.weight" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        whole("model.decoder.");
+        drop(names[i]);
+        CHECK(refused(names[i], "missing"));
+    }
+}
+
+static void doubled(void)
+{
+    whole("model.decoder.");
+    add("model.decoder.", "layers.0.fc1.bias", 6, 0);
+    CHECK(refused("model.decoder.layers.0.fc1.bias", "twice"));
+    whole("model.decoder.");
+    add("decoder.", "embed_tokens.weight", 5, 4);
+    CHECK(refused("embed_tokens.weight", "twice"));
+}
+
+static void misshapen(void)
+{
+    whole("model.decoder.");
+    find("fc1.weight")->shape[0] = 7;
+    CHECK(refused("layers.0.fc1.weight", "[7,4]") && refused("layers.0.fc1.weight", "[6,4]"));
+    whole("model.decoder.");
+    find("fc1.bias")->ndim = 3;
+    find("fc1.bias")->shape[1] = find("fc1.bias")->shape[2] = 1;
+    CHECK(refused("layers.0.fc1.bias", "[6,1,1]"));
+    whole("model.decoder.");
+    strcpy(more, ", \"word_embed_proj_dim\": 2");
+    CHECK(refused("embed_tokens.weight", "[5,2]"));
+}
+
+static void not_finite(void)
+{
+    static const char *const types[] = { "F32", "F16", "BF16" };
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < 2; k++) {
+            whole("model.decoder.");
+            find("out_proj.weight")->type = types[i];
+            find("out_proj.weight")->value = k ? NAN : -INFINITY;
+            CHECK(refused("self_attn.out_proj.weight", "NaN or Inf at element 0"));
+        }
+}
+
+static void unknown(void)
+{
+    whole("model.decoder.");
+    add("model.decoder.", "layers.0.fc3.weight", 4, 4);
+    CHECK(refused("layers.0.fc3.weight", "not part of the model"));
+    whole("model.decoder.");
+    add("model.decoder.", "layers.1.fc1.weight", 6, 4);
+    CHECK(refused("layers.1.fc1.weight", "not part of the model"));
+    whole("model.decoder.");
+    add("", "lm_head.bias", 5, 0);
+    CHECK(refused("lm_head.bias", "not part of the model"));
+    whole("model.decoder.");
+    strcpy(more, ", \"position_embedding_type\": \"none\"");
+    CHECK(refused("embed_positions.weight", "not part of the model"));
+    whole("model.decoder.");
+    find("fc1.bias")->type = "I16";
+    CHECK(refused("layers.0.fc1.bias", "I16"));
+    whole("model.decoder.");
+    add("", "score.weight", 2, 4);   /* a head for another task: outside the decoder */
+    CHECK(open_items() == NF_OK);
+    nf_weights_close(&w);
+}
+
+static void no_weights(void)
+{
+    whole("decoder.");
+    clear();
+    put_config();
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, dir) && strstr(err.text, "model.safetensors"));
+}
+
+/* ---- bytes of a safetensors file ---- */
+
+static bool no_file(const char *header, size_t data, const char *why)
+{
+    static unsigned char bytes[4096];
+    size_t n = strlen(header);
+    struct nf_tf f = { 0 };
+    bool ok;
+
+    memset(bytes, 0, sizeof bytes);
+    bytes[0] = (unsigned char)n;
+    bytes[1] = (unsigned char)(n >> 8);
+    memcpy(bytes + 8, header, n);
+    err = (struct nf_err)NF_ERR_INIT;
+    ok = nf_st_parse(bytes, 8 + n + data, "f", &f, &err) == NF_EFORMAT && strstr(err.text, why);
+    if (!ok)
+        printf("# %s: %s\n", header, err.text);
+    nf_tf_close(&f);
+    return ok;
+}
+
+#define T(offsets) "\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[" offsets "]"
+
+static void headers(void)
+{
+    struct nf_tf f = { 0 };
+
+    CHECK(no_file("{\"a\":{" T("0,8") "},\"b\":{" T("4,12") "}}", 12, "overlap"));
+    CHECK(no_file("{\"a\":{" T("0,8") "},\"b\":{" T("12,20") "}}", 20, "belong to no tensor"));
+    CHECK(no_file("{\"a\":{" T("0,8") "}}", 12, "last 4 bytes"));
+    CHECK(no_file("{\"a\":{" T("0,8") "}}", 4, "leave the 4 bytes"));
+    CHECK(no_file("{\"a\":{" T("8,0") "}}", 8, "offsets 8 to 0"));
+    CHECK(no_file("{\"a\":{" T("-8,0") "}}", 8, "offsets -8"));
+    CHECK(no_file("{\"a\":{" T("0,4") "}}", 4, "its shape asks for 8"));
+    CHECK(no_file("{\"a\":{" T("0,8") "},\"a\":{" T("0,8") "}}", 8, "tensor a is there twice"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "F31"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,8]}}", 8, "too large"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "whole numbers"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8, "an array"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "data_offsets"));
+    CHECK(no_file("{\"a\":7}", 0, "tensor a"));
+    CHECK(no_file("[]", 0, "not a JSON object"));
+    CHECK(no_file("{", 0, "header"));
+    CHECK(nf_st_parse((const unsigned char *)"\xff\xff\xff\xff\0\0\0\0", 8, "f", &f, NULL) == NF_EFORMAT);
+    CHECK(nf_st_parse((const unsigned char *)"\x05\0\0\0\0\0\0\0{}", 10, "f", &f, NULL) == NF_EFORMAT);
+    CHECK(nf_st_parse((const unsigned char *)"\x02\0\0", 3, "f", &f, NULL) == NF_EFORMAT);
+}
+
+static void cut_anywhere(void)
+{
+    char *path = nf_path_join(dir, "model.safetensors", NULL);
+    struct nf_map map;
+    size_t refusals = 0;
+
+    whole("decoder.");
+    CHECK(open_items() == NF_OK);
+    nf_weights_close(&w);
+    CHECK(nf_map_open(path, &map, &err) == NF_OK);
+    for (size_t n = 0; n < map.size; n++) {
+        struct nf_tf f = { 0 };
+
+        refusals += nf_st_parse(map.data, n, "f", &f, NULL) == NF_EFORMAT;
+    }
+    CHECK(refusals == map.size);
+    nf_map_close(&map);
+    free(path);
+}
+
+int main(void)
+{
+    int status;
+
+    if (!mkdtemp(dir))
+        return 1;
+    status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types, lm_head_tied_or_not, missing, doubled,
+                 misshapen, not_finite, unknown, no_weights, headers, cut_anywhere);
+    clear();
+    rmdir(dir);
+    return status;
+}
