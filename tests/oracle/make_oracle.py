@@ -235,8 +235,8 @@ def run(folder, config, dtype, windows):
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k[0] != "weights"}
 
 
-def write_stream(path, head, records):
-    end = {"r": "end", "records": len(records), "totals": {}}
+def write_stream(path, head, records, totals):
+    end = {"r": "end", "records": len(records), "totals": totals}
     data = b"".join(msgpack.packb(o, default=msgpack_numpy.encode) for o in [head, *records, end])
     with open(path, "wb") as f:
         f.write(zstandard.ZstdCompressor(level=19, write_checksum=True, write_content_size=False).compress(data))
@@ -249,7 +249,8 @@ def write_streams(folder, config, windows, sites):
              {"r": "doc", "doc": 0, "name": "random", "domain": "random"}]
     starts = np.concatenate([[0], np.cumsum([len(w) - 1 for w in windows])[:-1]]).astype("<u4")
     tokens = [{"r": "window", "doc": 0, "window": i, "start": int(starts[i]), "bos": True, "ids": np.array(w, "<u4")} for i, w in enumerate(windows)]
-    write_stream(os.path.join(folder, "tokens.nf"), header, vocab + tokens)
+    write_stream(os.path.join(folder, "tokens.nf"), header, vocab + tokens,
+                 {"tokens": sum(WINDOWS), "bos": len(WINDOWS), "windows": len(WINDOWS), "full": WINDOWS.count(CONTEXT), "docs": 1, "bytes": 0})
     batch = {"r": "batch", "batch": 0, "doc": np.zeros(len(windows), "<u4"), "window": np.arange(len(windows), dtype="<u4"), "start": starts,
              "length": np.array([len(w) for w in windows], "<u4"), "bos": np.ones(len(windows), "|u1"), "ids": np.array(sum(windows, []), "<u4")}
     for site, unit in zip(SITES, UNITS):
@@ -263,7 +264,8 @@ def write_streams(folder, config, windows, sites):
             x = sites[site, layer]
             data = np.packbits(x, axis=1, bitorder="little") if active else x.astype("<f4")
             records.append({"r": "site", "batch": 0, "site": site, "layer": layer, "row": 0} | ({"near_zero": 0} if active else {}) | {"data": data})
-        write_stream(os.path.join(folder, site + ".nf"), head, vocab + [batch] + records)
+        write_stream(os.path.join(folder, site + ".nf"), head, vocab + [batch] + records,
+                     {"tokens": sum(WINDOWS), "windows": len(WINDOWS), "batches": 1, "rows": sum(WINDOWS)})
 
 
 def clear_of_zero(sites):
