@@ -13,7 +13,7 @@ static void clean(char *s)
             *s = '?';
 }
 
-static void keep_first(struct nf_err *err, enum nf_code code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void keep_first(struct nf_err *err, enum nf_code code, const char *fmt, va_list ap)
 {
     if (!err || err->code != NF_OK)
         return;

@@ -42,7 +42,7 @@ const char *nf_prog_name(void)
     return prog_name;
 }
 
-static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
 {
     char line[1024];
     size_t n = (size_t)snprintf(line, sizeof line, "%s: ", prog_name), i;

@@ -177,7 +177,7 @@ static int read_key(const struct load *l, const struct key *k)
 
         if (!absent && choose(l, k, v, &c) < 0)
             return NF_EFORMAT;
-        memcpy(at, &c, sizeof c);
+        *(unsigned *)at = c;
         return NF_OK;
     }
     }
@@ -288,7 +288,7 @@ static void name_of(const char *dir, struct nf_config *cfg)
 
 int nf_config_parse(const char *text, size_t size, const char *path, struct nf_config *cfg, struct nf_err *err)
 {
-    struct load l = { path, NULL, NULL, cfg, err };
+    struct load l = { path, NULL, &families[0], cfg, err };
     json_error_t jerr;
     json_t *root;
     int rc;

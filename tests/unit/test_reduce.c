@@ -141,7 +141,7 @@ static int write_activations(size_t first, size_t last, size_t windows, size_t f
     uint64_t batch = 0;
 
     for (size_t v = 0; v < V; v++)
-        nf_vocab_add(&vocab, "abcdefghi" + v, 1, &err);
+        nf_vocab_add(&vocab, &"abcdefghi"[v], 1, &err);
     nf_vocab_write(w, &vocab);
     nf_vocab_clear(&vocab);
     for (size_t i = first; i < last; i += windows) {
