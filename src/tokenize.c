@@ -97,7 +97,9 @@ static int begin(void *self, const char *name, const char *domain, struct nf_err
 
 static void write_doc(struct run *r, bool whole)
 {
-    struct nf_doc d = { r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN };
+    struct nf_doc d = {
+        r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN
+    };
 
     nf_doc_write(r->out, &d);
     r->sum.docs++;
@@ -228,10 +230,10 @@ static void plan(struct run *r, struct nf_err *err)
 static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
-    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", "byte-level-bpe",
-                                  "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never",
-                                  "bos_id", r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id),
-                                  "special", r->o->special, "unicode", nf_pretok_unicode());
+    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", "byte-level-bpe", "vocab",
+                                  (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
+                                  r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special", r->o->special, "unicode",
+                                  nf_pretok_unicode());
 
     if (header && (json_object_set_new(header, "tokenizer", tokenizer) < 0 ||
                    json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context)) < 0))
@@ -258,16 +260,16 @@ static void check_not_empty(const struct run *r)
         nf_die(NF_EXIT_INPUT, "no documents: there is no text in the input");
     if (r->sum.windows || r->counted || r->o->shard_n > 1)
         return;
-    nf_die(NF_EXIT_INPUT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read,
-           r->o->full_only ? "enough" : "any", r->o->sample < 1 ? " in the sample" : "");
+    nf_die(NF_EXIT_INPUT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read, r->o->full_only ? "enough" : "any",
+           r->o->sample < 1 ? " in the sample" : "");
 }
 
 static void close_output(struct run *r)
 {
     const struct totals *s = &r->sum;
-    json_t *totals = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)s->tokens, "bos", (json_int_t)s->bos, "windows",
-                               (json_int_t)s->windows, "full", (json_int_t)s->full, "docs", (json_int_t)s->docs, "bytes",
-                               (json_int_t)s->bytes);
+    json_t *totals =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)s->tokens, "bos", (json_int_t)s->bos, "windows",
+                  (json_int_t)s->windows, "full", (json_int_t)s->full, "docs", (json_int_t)s->docs, "bytes", (json_int_t)s->bytes);
     int rc = totals ? nf_writer_close(r->out, totals) : NF_ESYS;
 
     json_decref(totals);
@@ -286,7 +288,8 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
     if (c->bad && !nf_common.quiet)
         nf_warn("unusable JSON lines left out: %" PRIu64, c->bad);
     if (nf_common.verbose)
-        nf_warn("%" PRIu64 " documents, %" PRIu64 " windows, %" PRIu64 " tokens, %" PRIu64 " of them BOS, for %" PRIu64 " bytes of text",
+        nf_warn("%" PRIu64 " documents, %" PRIu64 " windows, %" PRIu64 " tokens, %" PRIu64 " of them BOS, for %" PRIu64
+                " bytes of text",
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
@@ -307,9 +310,11 @@ int main(int argc, char **argv)
         { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "each JSON line's domain is its member FIELD", false },
         { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "leave out up to N unusable JSON lines", false },
         { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents, instead of their folder's name", false },
-        { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never", "BOS before each window; auto: as the model's own tokenizer does", false },
+        { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never",
+          "BOS before each window; auto: as the model's own tokenizer does", false },
         { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text", "what the name of a special token in the text is", false },
-        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N", "tokens of a window, BOS included; 0: the model's positions", false },
+        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N", "tokens of a window, BOS included; 0: the model's positions",
+          false },
         { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows of less than N tokens", false },
         { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after so many tokens, BOS included; 0: no limit", false },
         { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },
@@ -322,11 +327,16 @@ int main(int argc, char **argv)
     struct nf_corpus corpus = { 0 };
     struct run r = { .o = &o };
     const struct nf_corpus_sink sink = { &r, begin, text, end };
-    char *standard[] = { (char *)"-" };
+    char *standard[] = { (char *)"-" }, **paths = standard;
+    size_t n_paths = 1;
     int first;
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv);
+    if (first < argc) {
+        paths = argv + first;
+        n_paths = (size_t)(argc - first);
+    }
     check_options(&o);
     nf_prog_no_terminal(STDOUT_FILENO);
     corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
@@ -336,7 +346,7 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     plan(&r, &err);
     open_output(&r, &cmd, &err);
-    if (nf_corpus_read(&corpus, first < argc ? argv + first : standard, first < argc ? (size_t)(argc - first) : 1, &sink, &err) == NF_OK) {
+    if (nf_corpus_read(&corpus, paths, n_paths, &sink, &err) == NF_OK) {
         check_not_empty(&r);
         close_output(&r);
     }

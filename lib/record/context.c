@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum {
     VOCAB_RECORD_TOKENS = 4096,
     VOCAB_RECORD_BYTES = 1 << 20,   /* soft: a record ends with the token that passes it */

@@ -11,7 +11,8 @@ static int check(const struct nf_window *w, size_t V, struct nf_err *err)
 {
     for (size_t i = 0; i < w->T; i++)
         if (w->ids[i] >= V)
-            return nf_fail(err, NF_EFORMAT, "document %llu, window %llu: token id %u at position %zu is outside the vocabulary of %zu",
+            return nf_fail(err, NF_EFORMAT,
+                           "document %llu, window %llu: token id %u at position %zu is outside the vocabulary of %zu",
                            (unsigned long long)w->doc, (unsigned long long)w->window, (unsigned)w->ids[i], i, V);
     return NF_OK;
 }

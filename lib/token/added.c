@@ -69,7 +69,8 @@ static const struct nf_added_token *match(const struct nf_added *a, const unsign
     return NULL;
 }
 
-const struct nf_added_token *nf_added_find(const struct nf_added *a, const unsigned char *text, size_t n, size_t from, bool last, size_t *at)
+const struct nf_added_token *nf_added_find(const struct nf_added *a, const unsigned char *text, size_t n, size_t from, bool last,
+                                           size_t *at)
 {
     const struct nf_added_token *t;
     size_t i = from, stop = n;

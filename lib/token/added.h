@@ -41,6 +41,7 @@ void nf_added_clear(struct nf_added *a);
  *
  * Returns the token, or NULL.
  */
-const struct nf_added_token *nf_added_find(const struct nf_added *a, const unsigned char *text, size_t n, size_t from, bool last, size_t *at);
+const struct nf_added_token *nf_added_find(const struct nf_added *a, const unsigned char *text, size_t n, size_t from, bool last,
+                                           size_t *at);
 
 #endif

@@ -160,7 +160,8 @@ static void consider(const struct nf_bpe *b, struct heap *h, const struct symbol
         push(h, (struct candidate){ slot->rank, at });
 }
 
-static size_t merge_long(const struct nf_bpe *b, const unsigned char *p, uint32_t n, struct symbol *s, struct heap *h, uint32_t *ids)
+static size_t merge_long(const struct nf_bpe *b, const unsigned char *p, uint32_t n, struct symbol *s, struct heap *h,
+                         uint32_t *ids)
 {
     size_t count = 0;
 

@@ -201,7 +201,8 @@ static int json_bytes(struct cutter *k, const unsigned char *p, size_t n)
         size_t len = eol ? (size_t)(eol - p) - i : n - i;
 
         if (k->held.n + len > NF_JSONL_LINE)
-            return nf_fail(k->err, NF_EFORMAT, "%s:%llu: a JSON line of more than %d bytes", k->path, (unsigned long long)k->line, NF_JSONL_LINE);
+            return nf_fail(k->err, NF_EFORMAT, "%s:%llu: a JSON line of more than %d bytes", k->path, (unsigned long long)k->line,
+                           NF_JSONL_LINE);
         rc = nf_bytes_add(&k->held, p + i, len, k->err);
         if (eol && rc == NF_OK)
             rc = json_line(k);
@@ -223,12 +224,18 @@ static int last_bytes(struct cutter *k)
     return rc == NF_OK ? end(k) : rc;
 }
 
-static int read_file(struct nf_corpus *c, const char *path, const char *domain, const struct nf_corpus_sink *sink, struct nf_err *err)
+static int read_file(struct nf_corpus *c, const char *path, const char *domain, const struct nf_corpus_sink *sink,
+                     struct nf_err *err)
 {
     static int (*const cut[])(struct cutter *, const unsigned char *, size_t) = {
-        [NF_SPLIT_FILE] = file_bytes, [NF_SPLIT_LINE] = line_bytes, [NF_SPLIT_PARAGRAPH] = paragraph_bytes, [NF_SPLIT_JSONL] = json_bytes,
+        [NF_SPLIT_FILE] = file_bytes,
+        [NF_SPLIT_LINE] = line_bytes,
+        [NF_SPLIT_PARAGRAPH] = paragraph_bytes,
+        [NF_SPLIT_JSONL] = json_bytes,
     };
-    struct cutter k = { .c = c, .sink = sink, .path = path, .domain = c->domain ? c->domain : domain, .line = 1, .blank = true, .err = err };
+    struct cutter k = {
+        .c = c, .sink = sink, .path = path, .domain = c->domain ? c->domain : domain, .line = 1, .blank = true, .err = err
+    };
     struct nf_text *t = nf_text_open(path, err);
     const unsigned char *p;
     ssize_t n;
@@ -272,7 +279,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 /* domain NULL: `path` is the operand, whose folders are the domains. */
-static int walk(struct nf_corpus *c, const char *path, const char *domain, int depth, const struct nf_corpus_sink *sink, struct nf_err *err)
+static int walk(struct nf_corpus *c, const char *path, const char *domain, int depth, const struct nf_corpus_sink *sink,
+                struct nf_err *err)
 {
     char own[NAME_MAX_BYTES];
     struct dirent **list = NULL;

@@ -14,6 +14,7 @@ struct nf_load {
     const char *dir;
     struct nf_tokenizer *t;
     json_t *vocab;           /* token as written (byte-level alphabet) to id */
+    const char *pattern;     /* of the pre-tokenizer; borrowed from the JSON, or a constant */
     bool template_bos;       /* tokenizer.json's post-processor puts bos_id in front */
     bool files;              /* read from vocab.json + merges.txt */
     struct nf_err *err;
@@ -23,9 +24,12 @@ struct nf_load {
 json_t *nf_load_json(struct nf_load *l, const char *name);
 
 int nf_load_vocab(struct nf_load *l, const char *file, json_t *vocab);   /* checks that it maps texts to ids */
-int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *left, size_t left_n, const char *right, size_t right_n);
-int nf_load_added(struct nf_load *l, const char *file, const json_t *token, int64_t id);  /* id -1: as the vocabulary has it, or the next */
-int64_t nf_load_id(const struct nf_load *l, const char *text, size_t n);                  /* -1: not a token */
+int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *left, size_t left_n, const char *right,
+                  size_t right_n);
+
+/* nf_load_added - a text, or an object with content and flags; id -1: the one it has in the vocabulary, or else the next. */
+int nf_load_added(struct nf_load *l, const char *file, const json_t *token, int64_t id);
+int64_t nf_load_id(const struct nf_load *l, const char *text, size_t n);   /* -1: not a token */
 
 int nf_load_tokenizer_json(struct nf_load *l, json_t *root);
 int nf_load_vocab_merges(struct nf_load *l);

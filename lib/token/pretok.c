@@ -81,7 +81,8 @@ struct nf_pretok *nf_pretok_open(const char *pattern, struct nf_err *err)
     p = nf_alloc(1, sizeof *p, err);
     if (!spelled || !p || spell_spaces(pattern, spelled, err) < 0)
         goto fail;
-    p->code = pcre2_compile((PCRE2_SPTR)spelled, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
+    p->code =
+        pcre2_compile((PCRE2_SPTR)spelled, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
     if (!p->code) {
         pcre2_get_error_message(code, why, sizeof why);
         nf_fail(err, code == PCRE2_ERROR_HEAP_FAILED ? NF_ESYS : NF_EFORMAT, "pre-tokenizer pattern: %s", (const char *)why);
@@ -147,8 +148,8 @@ void nf_pretok_match_close(struct nf_pretok_match *m)
     free(m);
 }
 
-int nf_pretok_next(const struct nf_pretok *p, struct nf_pretok_match *m, const unsigned char *text, size_t n, size_t from, bool last,
-                   size_t *end, struct nf_err *err)
+int nf_pretok_next(const struct nf_pretok *p, struct nf_pretok_match *m, const unsigned char *text, size_t n, size_t from,
+                   bool last, size_t *end, struct nf_err *err)
 {
     const uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | (last ? 0 : PCRE2_PARTIAL_HARD);
     int rc = pcre2_match(p->code, text, n, from, options, m->data, m->context);

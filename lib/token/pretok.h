@@ -43,7 +43,7 @@ void nf_pretok_match_close(struct nf_pretok_match *m);
  *
  * Returns NF_OK; NF_EOF when `last` is false and it takes more text to tell; NF_ESYS, NF_EFORMAT (the match needs too much memory).
  */
-int nf_pretok_next(const struct nf_pretok *p, struct nf_pretok_match *m, const unsigned char *text, size_t n, size_t from, bool last,
-                   size_t *end, struct nf_err *err);
+int nf_pretok_next(const struct nf_pretok *p, struct nf_pretok_match *m, const unsigned char *text, size_t n, size_t from,
+                   bool last, size_t *end, struct nf_err *err);
 
 #endif

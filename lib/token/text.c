@@ -51,7 +51,11 @@ static int look(struct nf_text *t, struct nf_err *err)
 {
     if (fill(t, err) < 0)
         return NF_ESYS;
-    if (begins(t, "\x1f\x8b\x08", 3) || begins(t, "BZh", 3) || begins(t, "\xfd" "7zXZ", 5))
+    if (begins(t, "\x1f\x8b\x08", 3) || begins(t, "BZh", 3) ||
+        begins(t,
+               "\xfd"
+               "7zXZ",
+               5))
         return nf_fail(err, NF_EFORMAT, "%s: compressed other than by zstd: not text", t->name);
     if (begins(t, "\x28\xb5\x2f\xfd", 4)) {
         t->zstd = ZSTD_createDStream();
@@ -102,7 +106,8 @@ static ssize_t read_zstd(struct nf_text *t, struct nf_err *err)
         in = (ZSTD_inBuffer){ t->in, t->in_n, t->in_pos };
         t->frame = ZSTD_decompressStream(t->zstd, &out, &in);
         if (ZSTD_isError(t->frame))
-            return nf_fail(err, ZSTD_getErrorCode(t->frame) == ZSTD_error_memory_allocation ? NF_ESYS : NF_EFORMAT, "%s: zstd: %s", t->name, ZSTD_getErrorName(t->frame));
+            return nf_fail(err, ZSTD_getErrorCode(t->frame) == ZSTD_error_memory_allocation ? NF_ESYS : NF_EFORMAT, "%s: zstd: %s",
+                           t->name, ZSTD_getErrorName(t->frame));
         if (t->frame && t->in_n == 0 && out.pos == before)
             return nf_fail(err, NF_EFORMAT, "%s: ends inside its zstd frame", t->name);
         t->in_pos = in.pos;

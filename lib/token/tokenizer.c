@@ -21,8 +21,8 @@ json_t *nf_load_json(struct nf_load *l, const char *name)
     if (path && nf_file_exists(path) && nf_map_open(path, &map, l->err) == NF_OK) {
         root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
         if (!root)
-            nf_fail(l->err, json_error_code(&why) == json_error_out_of_memory ? NF_ESYS : NF_EFORMAT, "%s: line %d: %s", path, why.line,
-                    why.text);
+            nf_fail(l->err, json_error_code(&why) == json_error_out_of_memory ? NF_ESYS : NF_EFORMAT, "%s: line %d: %s", path,
+                    why.line, why.text);
         else if (!json_is_object(root))
             nf_fail(l->err, NF_EFORMAT, "%s: not a JSON object", path);
         if (!json_is_object(root)) {
@@ -42,7 +42,7 @@ int nf_load_vocab(struct nf_load *l, const char *file, json_t *vocab)
 
     if (!json_is_object(vocab))
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: the vocabulary is not an object", l->dir, file);
-    json_object_foreach(vocab, token, id)
+    json_object_foreach (vocab, token, id)
         if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
             return nf_fail(l->err, NF_EFORMAT, "%s/%s: token \"%s\": its id is not an integer from 0 to %d", l->dir, file, token,
                            (int)NF_TOKEN_ID_MAX);
@@ -66,18 +66,21 @@ static const json_t *merge_side(struct nf_load *l, const char *file, size_t rank
     const json_t *id = json_object_getn(l->vocab, text, n);
 
     if (!id)
-        nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: \"%.*s\" is not in the vocabulary", l->dir, file, rank, (int)nf_min(n, 100), text);
+        nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: \"%.*s\" is not in the vocabulary", l->dir, file, rank, (int)nf_min(n, 100),
+                text);
     return id;
 }
 
-int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *left, size_t left_n, const char *right, size_t right_n)
+int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *left, size_t left_n, const char *right,
+                  size_t right_n)
 {
     char both[4096];
     const json_t *a, *b, *ab;
+    struct nf_merge m;
 
     if (!left_n || !right_n || left_n + right_n > sizeof both)
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are wanted", l->dir, file, rank,
-                       sizeof both);
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are wanted", l->dir, file,
+                       rank, sizeof both);
     memcpy(both, left, left_n);
     memcpy(both + left_n, right, right_n);
     a = merge_side(l, file, rank, left, left_n);
@@ -85,8 +88,8 @@ int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *
     ab = b ? merge_side(l, file, rank, both, left_n + right_n) : NULL;
     if (!ab)
         return NF_EFORMAT;
-    return nf_bpe_add(&l->t->bpe, (struct nf_merge){ (uint32_t)json_integer_value(a), (uint32_t)json_integer_value(b),
-                                                     (uint32_t)json_integer_value(ab) }, l->err);
+    m = (struct nf_merge){ (uint32_t)json_integer_value(a), (uint32_t)json_integer_value(b), (uint32_t)json_integer_value(ab) };
+    return nf_bpe_add(&l->t->bpe, m, l->err);
 }
 
 /* One past the highest id so far. */
@@ -96,7 +99,7 @@ static int64_t next_id(const struct nf_load *l)
     const char *token;
     json_t *id;
 
-    json_object_foreach(l->vocab, token, id)
+    json_object_foreach (l->vocab, token, id)
         if (json_integer_value(id) >= next)
             next = json_integer_value(id) + 1;
     for (size_t i = 0; i < l->t->added.n; i++)
@@ -122,8 +125,8 @@ int nf_load_added(struct nf_load *l, const char *file, const json_t *token, int6
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: an added token without text", l->dir, file);
     known = nf_load_id(l, text, n);
     if (id > NF_TOKEN_ID_MAX || (id >= 0 && known >= 0 && id != known))
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token \"%s\" has id %lld, elsewhere %lld", l->dir, file, text, (long long)id,
-                       (long long)known);
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token \"%s\" has id %lld, elsewhere %lld", l->dir, file, text,
+                       (long long)id, (long long)known);
     for (const char *const *f = (const char *const[]){ "lstrip", "rstrip", "single_word", NULL }; *f; f++)
         if (flag(token, *f))
             return nf_fail(l->err, NF_EFORMAT, "%s/%s: added token \"%s\": %s is not implemented", l->dir, file, text, *f);
@@ -173,7 +176,7 @@ static int order_by_id(struct nf_load *l, size_t V, const char **entries, const 
     const char *token;
     json_t *id;
 
-    json_object_foreach(l->vocab, token, id) {
+    json_object_foreach (l->vocab, token, id) {
         const char **slot = &entries[json_integer_value(id)];
 
         if (*slot)
@@ -185,7 +188,8 @@ static int order_by_id(struct nf_load *l, size_t V, const char **entries, const 
         const struct nf_added_token *a = &l->t->added.tokens[i];
 
         if (added[a->id] || (entries[a->id] && strcmp(entries[a->id], a->text) != 0))
-            return nf_fail(l->err, NF_EFORMAT, "%s: added token \"%s\" and another token have the same id %u", l->dir, a->text, (unsigned)a->id);
+            return nf_fail(l->err, NF_EFORMAT, "%s: added token \"%s\" and another token have the same id %u", l->dir, a->text,
+                           (unsigned)a->id);
         added[a->id] = a;
     }
     for (size_t i = 0; i < V; i++)
@@ -252,7 +256,7 @@ static void add_text(struct nf_digest *d, const void *p, size_t n)
 }
 
 /* Every part with its length before it, so that no two tokenizers have the same bytes. */
-static int make_digest(struct nf_tokenizer *t, struct nf_err *err)
+static int make_digest(struct nf_tokenizer *t, const char *pattern, struct nf_err *err)
 {
     struct nf_digest *d = nf_digest_open(err);
     const unsigned char *p;
@@ -272,7 +276,7 @@ static int make_digest(struct nf_tokenizer *t, struct nf_err *err)
         add_u32(d, t->bpe.merges[i].right);
         add_u32(d, t->bpe.merges[i].id);
     }
-    add_text(d, t->pattern, strlen(t->pattern));
+    add_text(d, pattern, strlen(pattern));
     add_text(d, t->nfc ? "NFC" : "", t->nfc ? 3 : 0);
     add_u32(d, t->added.n);
     for (size_t i = 0; i < t->added.n; i++) {
@@ -285,6 +289,18 @@ static int make_digest(struct nf_tokenizer *t, struct nf_err *err)
     return NF_OK;
 }
 
+static int finish(struct nf_load *l)
+{
+    struct nf_tokenizer *t = l->t;
+    int rc;
+
+    if ((rc = nf_load_config(l)) < 0 || (rc = make_vocab(l)) < 0 || (rc = nf_bpe_index(&t->bpe, l->err)) < 0)
+        return rc;
+    nf_added_index(&t->added);
+    t->pretok = nf_pretok_open(l->pattern, l->err);
+    return t->pretok ? make_digest(t, l->pattern, l->err) : (int)l->err->code;
+}
+
 static int load(struct nf_load *l)
 {
     json_t *root = nf_load_json(l, "tokenizer.json");
@@ -294,14 +310,10 @@ static int load(struct nf_load *l)
         return l->err->code;
     l->files = !root;
     rc = root ? nf_load_tokenizer_json(l, root) : nf_load_vocab_merges(l);
+    if (rc == NF_OK)
+        rc = finish(l);
     json_decref(root);
-    if (rc < 0 || (rc = nf_load_config(l)) < 0 || (rc = make_vocab(l)) < 0)
-        return rc;
-    nf_added_index(&l->t->added);
-    if ((rc = nf_bpe_index(&l->t->bpe, l->err)) < 0)
-        return rc;
-    l->t->pretok = nf_pretok_open(l->t->pattern, l->err);
-    return l->t->pretok ? make_digest(l->t, l->err) : (int)l->err->code;
+    return rc;
 }
 
 struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err)
@@ -330,6 +342,5 @@ void nf_tokenizer_close(struct nf_tokenizer *t)
     nf_bpe_clear(&t->bpe);
     nf_pretok_close(t->pretok);
     nf_added_clear(&t->added);
-    free(t->pattern);
     free(t);
 }

@@ -28,7 +28,6 @@ struct nf_tokenizer {
     struct nf_vocab vocab;       /* every id has a token; added tokens hold their text */
     struct nf_bpe bpe;
     struct nf_pretok *pretok;
-    char *pattern;               /* of the pre-tokenizer, as the tokenizer states it */
     bool nfc;                    /* text is put into NFC first */
     struct nf_added added;       /* every added token */
     int64_t bos_id;              /* -1: the tokenizer names none */

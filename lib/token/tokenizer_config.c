@@ -25,7 +25,8 @@ static int read_merges(struct nf_load *l, const char *p, size_t n)
             continue;
         space = memchr(line, ' ', n);
         if (!space)
-            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are wanted", l->dir, MERGES, rank);
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are wanted", l->dir, MERGES,
+                           rank);
         rc = nf_load_merge(l, MERGES, rank++, line, (size_t)(space - line), space + 1, (size_t)(line + n - space - 1));
     }
     return rc;
@@ -49,8 +50,8 @@ int nf_load_vocab_merges(struct nf_load *l)
     nf_map_close(&map);
     json_decref(vocab);
     free(path);
-    l->t->pattern = strdup(NF_PRETOK_GPT2);
-    return rc == NF_OK && !l->t->pattern ? nf_fail(l->err, NF_ESYS, "out of memory") : rc;
+    l->pattern = NF_PRETOK_GPT2;
+    return rc;
 }
 
 /* The files that nf_load_config() looks at; NULL: absent. */
@@ -132,7 +133,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
     json_t *v, *token;
     int rc = NF_OK;
 
-    json_object_foreach(b->added, key, v) {
+    json_object_foreach (b->added, key, v) {
         token = json_pack("{s:s, s:b}", "content", key, "normalized", 1);
         if (rc == NF_OK && !token)
             rc = nf_fail(l->err, NF_ESYS, "out of memory");
@@ -141,7 +142,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
                                     : nf_fail(l->err, NF_EFORMAT, "%s/added_tokens.json: \"%s\" has no id", l->dir, key);
         json_decref(token);
     }
-    json_object_foreach(json_object_get(b->config, "added_tokens_decoder"), key, v) {
+    json_object_foreach (json_object_get(b->config, "added_tokens_decoder"), key, v) {
         char *end;
         long long id = strtoll(key, &end, 10);
 
@@ -155,7 +156,8 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
 
 static int read_specials(struct nf_load *l, const struct beside *b)
 {
-    static const char *const keys[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", NULL };
+    static const char *const keys[] = { "bos_token", "eos_token", "unk_token",  "sep_token",
+                                        "pad_token", "cls_token", "mask_token", NULL };
     const char *file;
     const json_t *more = named(b, "additional_special_tokens", &file);
     int rc = read_added_maps(l, b);

@@ -31,7 +31,8 @@ static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
     const char *s = json_string_value(m), *space = s ? strchr(s, ' ') : NULL;
 
     if (json_is_string(a) && json_is_string(b) && json_array_size(m) == 2)
-        return nf_load_merge(l, FILE_NAME, rank, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b));
+        return nf_load_merge(l, FILE_NAME, rank, json_string_value(a), json_string_length(a), json_string_value(b),
+                             json_string_length(b));
     if (space)
         return nf_load_merge(l, FILE_NAME, rank, s, (size_t)(space - s), space + 1, strlen(space + 1));
     return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: neither \"left right\" nor [left, right]", l->dir, FILE_NAME, rank);
@@ -39,7 +40,9 @@ static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
 
 static int read_model(struct nf_load *l, const json_t *model)
 {
-    static const char *const off[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges", NULL };
+    static const char *const off[] = {
+        "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges", NULL
+    };
     const json_t *merges = json_object_get(model, "merges"), *type = json_object_get(model, "type");
     int rc;
 
@@ -78,10 +81,10 @@ static int read_normalizer(struct nf_load *l, const json_t *n)
 
 static int set_pattern(struct nf_load *l, const char *pattern)
 {
-    if (l->t->pattern)
+    if (l->pattern)
         return refuse(l, "pre_tokenizer Sequence:", "a second pattern");
-    l->t->pattern = strdup(pattern);
-    return l->t->pattern ? NF_OK : nf_fail(l->err, NF_ESYS, "out of memory");
+    l->pattern = pattern;
+    return NF_OK;
 }
 
 static int read_split(struct nf_load *l, const json_t *p)
@@ -136,7 +139,8 @@ static int read_template(struct nf_load *l, const json_t *p)
     name = json_string_value(json_object_get(bos, "id"));
     id = name ? json_array_get(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name), "ids"), 0) : NULL;
     if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: post_processor TemplateProcessing: its first token has no id", l->dir, FILE_NAME);
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: post_processor TemplateProcessing: its first token has no id", l->dir,
+                       FILE_NAME);
     l->template_bos = true;
     l->t->bos_id = json_integer_value(id);
     return NF_OK;
@@ -178,14 +182,15 @@ int nf_load_tokenizer_json(struct nf_load *l, json_t *root)
     bool level = false;
     int rc;
 
-    if ((rc = read_model(l, json_object_get(root, "model"))) < 0 || (rc = read_added(l, json_object_get(root, "added_tokens"))) < 0 ||
+    if ((rc = read_model(l, json_object_get(root, "model"))) < 0 ||
+        (rc = read_added(l, json_object_get(root, "added_tokens"))) < 0 ||
         (rc = read_normalizer(l, json_object_get(root, "normalizer"))) < 0 ||
         (rc = read_pre_tokenizer(l, json_object_get(root, "pre_tokenizer"), &level)) < 0 ||
         (rc = read_post_processor(l, json_object_get(root, "post_processor"))) < 0)
         return rc;
     if (!level)
         return refuse(l, "pre_tokenizer", "without ByteLevel");
-    if (!l->t->pattern)
+    if (!l->pattern)
         return refuse(l, "pre_tokenizer", "without a pattern");
     return NF_OK;
 }

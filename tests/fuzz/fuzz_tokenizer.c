@@ -79,7 +79,8 @@ static void encode(const struct nf_tokenizer *t, const uint8_t *text, size_t n)
         rc_bytes = nf_encode(b, text + i, 1, false, &bytes, NULL);
     if (rc_bytes == NF_OK)
         rc_bytes = nf_encode(b, NULL, 0, true, &bytes, NULL);
-    if (rc != rc_bytes || (rc == NF_OK && (whole.n != bytes.n || (whole.n && memcmp(whole.ids, bytes.ids, whole.n * sizeof *whole.ids) != 0))))
+    if (rc != rc_bytes ||
+        (rc == NF_OK && (whole.n != bytes.n || (whole.n && memcmp(whole.ids, bytes.ids, whole.n * sizeof *whole.ids) != 0))))
         abort();
     if (rc == NF_OK)
         compare(t, &whole, text, n);

@@ -67,7 +67,8 @@ static void merging_is_its_definition(void)
 
         make_table(&b, &rng, 1 + 5 * (size_t)table);
         for (int round = 0; round < 60; round++) {
-            size_t n = round < 50 ? 1 + nf_rng_below(&rng, 2 * NF_BPE_SHORT) : 1 + nf_rng_below(&rng, 400), letters = 1 + nf_rng_below(&rng, 4), len;
+            size_t n = round < 50 ? 1 + nf_rng_below(&rng, 2 * NF_BPE_SHORT) : 1 + nf_rng_below(&rng, 400),
+                   letters = 1 + nf_rng_below(&rng, 4), len;
 
             for (size_t i = 0; i < n; i++)
                 text[i] = (unsigned char)('a' + nf_rng_below(&rng, letters));
@@ -107,7 +108,8 @@ static void pack_one(struct nf_pack *p, size_t n, const char *want)
     nf_pack_begin(p);
     while (nf_pack_next(p, ids + from, n - from, true, &used) == NF_OK) {
         from += used;
-        at += (size_t)snprintf(got + at, sizeof got - at, "%llu@%llu:", (unsigned long long)p->windows - 1, (unsigned long long)p->start);
+        at += (size_t)snprintf(got + at, sizeof got - at, "%llu@%llu:", (unsigned long long)p->windows - 1,
+                               (unsigned long long)p->start);
         for (size_t i = 0; i < p->T; i++)
             at += (size_t)snprintf(got + at, sizeof got - at, "%u%s", (unsigned)p->ids[i], i + 1 < p->T ? "," : " ");
     }
@@ -178,7 +180,10 @@ static void text_is_cut_as_gpt2_does(void)
 {
     pieces(NF_PRETOK_GPT2, "It's 42  dogs!\n\n x ", 19, "2 2 3 1 5 1 2 2 1 ");
     pieces(NF_PRETOK_GPT2, "\xe1\xa0\x8e!", 4, "4 ");              /* U+180E is no space: Unicode 6.3 */
-    pieces(NF_PRETOK_GPT2, "a\xc2\x85\xe2\x80\xa8" "b", 7, "1 2 3 1 ");   /* U+0085, U+2028 are */
+    pieces(NF_PRETOK_GPT2,
+           "a\xc2\x85\xe2\x80\xa8"
+           "b",
+           7, "1 2 3 1 "); /* U+0085, U+2028 are */
     pieces("\\p{L}+", "ab12cd", 6, "2 2 2 ");                      /* what does not match is a piece too */
 }
 

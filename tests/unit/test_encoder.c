@@ -129,7 +129,9 @@ static void opt_ids(void)
     CHECK(mkdtemp(dir) != NULL);
     snprintf(command, sizeof command, "cp " SHARED "opt/vocab.json " SHARED "opt/merges.txt %s", dir);
     CHECK(system(command) == 0);
-    CHECK(put(dir, "tokenizer_config.json", "{\"add_bos_token\": true, \"add_prefix_space\": false, \"errors\": \"replace\", \"unk_token\": "
+    CHECK(put(
+        dir, "tokenizer_config.json",
+        "{\"add_bos_token\": true, \"add_prefix_space\": false, \"errors\": \"replace\", \"unk_token\": "
               "{\"content\": \"</s>\", \"normalized\": true, \"lstrip\": false}, \"bos_token\": {\"content\": \"</s>\"}, \"eos_token\": "
               "{\"content\": \"</s>\"}, \"pad_token\": {\"content\": \"<pad>\"}, \"model_max_length\": 2048}"));
     gives(dir, "tests/data/nasty.txt", "tests/data/nasty.opt.ids", 1);
@@ -158,7 +160,8 @@ static void gpt2_vectors(void)
     text = whole_file(SHARED "gpt2/vectors.inp");
     ids = whole_file(SHARED "gpt2/vectors.out");
     want = (char *)ids.data;
-    for (const unsigned char *p = text.data, *end = text.data + text.size; p < end && want < (char *)ids.data + ids.size; vectors++) {
+    for (const unsigned char *p = text.data, *end = text.data + text.size; p < end && want < (char *)ids.data + ids.size;
+         vectors++) {
         const unsigned char *next = memmem(p, (size_t)(end - p), between, sizeof between - 1);
         char line[4096] = "";
         size_t len = strcspn(want, "\n"), at = 0;
@@ -198,7 +201,8 @@ static bool stands_for(const struct nf_tokenizer *t, const struct nf_ids *ids, c
 /* Any bytes: the tokens stand for exactly them, and where the text was cut for the calls does not show. */
 static void tokens_stand_for_the_bytes(void)
 {
-    static const char *const bits[] = { " ", "\n", "a", "the", "'s", "1", "\xc3", "\xa9", "\xe2\x82\xac", "\xff", "</s>", "</", "\r\n", "\xf0\x9f", "\xcc\x81" };
+    static const char *const bits[] = { " ",    "\n",   "a",  "the",  "'s",       "1",       "\xc3", "\xa9", "\xe2\x82\xac",
+                                        "\xff", "</s>", "</", "\r\n", "\xf0\x9f", "\xcc\x81" };
     struct nf_tokenizer *t = nf_tokenizer_open(DEMO, NULL);
     struct nf_encoder *e = nf_encoder_open(t, true, NULL);
     struct nf_ids whole = { 0 }, steps = { 0 };
@@ -222,7 +226,8 @@ static void tokens_stand_for_the_bytes(void)
         whole.n = steps.n = 0;
         CHECK(nf_encode(e, text, n, true, &whole, NULL) == NF_OK);
         CHECK(encode(e, text, n, 1 + nf_rng_below(&rng, 9), &steps, NULL) == NF_OK);
-        bad += !stands_for(t, &whole, text, n) || whole.n != steps.n || (whole.n && memcmp(whole.ids, steps.ids, whole.n * sizeof *whole.ids) != 0);
+        bad += !stands_for(t, &whole, text, n) || whole.n != steps.n ||
+               (whole.n && memcmp(whole.ids, steps.ids, whole.n * sizeof *whole.ids) != 0);
     }
     CHECK(bad == 0);
     nf_ids_clear(&whole);

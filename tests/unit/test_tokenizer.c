@@ -22,8 +22,8 @@ static void put(const char *name, const char *text)
 
 static void clear(void)
 {
-    static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-                                         "added_tokens.json", "config.json" };
+    static const char *const names[] = { "tokenizer.json",          "vocab.json",        "merges.txt", "tokenizer_config.json",
+                                         "special_tokens_map.json", "added_tokens.json", "config.json" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nf_path_join(dir, names[i], NULL);
@@ -50,7 +50,8 @@ static const char *json(const char *model_more, const char *vocab_more, const ch
 {
     static char text[8192];
 
-    snprintf(text, sizeof text, "{\"model\": {\"type\": \"BPE\", \"vocab\": %s, \"merges\": %s%s}%s}", vocab(vocab_more), merges, model_more, rest);
+    snprintf(text, sizeof text, "{\"model\": {\"type\": \"BPE\", \"vocab\": %s, \"merges\": %s%s}%s}", vocab(vocab_more), merges,
+             model_more, rest);
     return text;
 }
 
@@ -87,9 +88,12 @@ static void unknown_components_are_named(void)
         { ", \"pre_tokenizer\": null", "pre_tokenizer without" },
         { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true}", "add_prefix_space" },
         { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"use_regex\": false}", "without a pattern" },
-        { ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}", "behavior Removed" },
+        { ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}",
+          "behavior Removed" },
         { LEVEL ", \"post_processor\": {\"type\": \"RobertaProcessing\"}", "post_processor RobertaProcessing" },
-        { LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {}}, {\"SpecialToken\": {}}]}", "before the text" },
+        { LEVEL
+          ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {}}, {\"SpecialToken\": {}}]}",
+          "before the text" },
         { LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<m>\", \"lstrip\": true}]", "<m>\": lstrip" },
         { LEVEL ", \"added_tokens\": [{\"id\": 95, \"content\": \"<m>\"}]", "no token has id 94" },
         { LEVEL ", \"added_tokens\": [{\"id\": 5, \"content\": \"<m>\"}]", "the same id 5" },
@@ -158,7 +162,9 @@ static void what_is_bos(void)
     put("tokenizer_config.json", "{\"add_eos_token\": true}");
     refused("add_eos_token");
     clear();
-    put("tokenizer.json", json("", ", \"<s>\": 94", "[]", LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": "
+    put("tokenizer.json",
+        json("", ", \"<s>\": 94", "[]",
+             LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": "
                                "[{\"SpecialToken\": {\"id\": \"<s>\"}}, {\"Sequence\": {}}], \"special_tokens\": {\"<s>\": {\"ids\": [94]}}}"));
     t = accepted();
     CHECK(t->bos_id == 94 && t->bos_auto);
@@ -190,7 +196,8 @@ static void digest_is_of_the_tokenizer(void)
 {
     static const char *const others[][2] = {
         { "[\"a c\"]", LEVEL },
-        { "[\"a b\"]", ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": "
+        { "[\"a b\"]",
+          ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": "
           "\"a+\"}, \"behavior\": \"Isolated\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}" },
         { "[\"a b\"]", LEVEL ", \"normalizer\": {\"type\": \"NFC\"}" },
         { "[\"a b\"]", LEVEL ", \"added_tokens\": [{\"id\": 95, \"content\": \"ac\", \"special\": true}]" },
@@ -239,7 +246,9 @@ static void encodes(const char *text, const char *want)
 static void a_pattern_of_its_own(void)
 {
     clear();
-    put("tokenizer.json", json("", ", \"ab\": 94", "[\"a b\"]", ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": "
+    put("tokenizer.json",
+        json("", ", \"ab\": 94", "[\"a b\"]",
+             ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": "
                                "\"Split\", \"pattern\": {\"Regex\": \"\\\\p{N}|..?\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": "
                                "\"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}"));
     encodes("abab", "94 94 ");
@@ -251,7 +260,8 @@ static void a_pattern_of_its_own(void)
 static void added_tokens_leftmost_longest(void)
 {
     clear();
-    put("tokenizer.json", json("", "", "[]", LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<a\"}, {\"id\": 95, \"content\": \"<a><\"}, "
+    put("tokenizer.json", json("", "", "[]",
+                               LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<a\"}, {\"id\": 95, \"content\": \"<a><\"}, "
                                "{\"id\": 96, \"content\": \"><b\"}]"));
     encodes("<a><b", "95 65 ");
     encodes("<a>", "94 29 ");
