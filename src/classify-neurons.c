@@ -74,11 +74,14 @@ static void output_row(void *ctx, size_t layer, size_t neuron, float *w)
 static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
-    struct nf_writer *out = NULL;
+    struct nf_writer *out;
+    json_t *thresholds;
 
     if (!header)
         return NULL;
-    json_object_set_new(header, "thresholds", nf_opt_json(cmd));
+    thresholds = nf_opt_json(cmd);
+    json_object_del(thresholds, "model");
+    json_object_set_new(header, "thresholds", thresholds);
     out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
     return out;
@@ -112,7 +115,7 @@ int main(int argc, char **argv)
     struct nf_classify c = nf_classify_defaults();
     const char *dir = NULL, *scope = "half";
     const struct nf_opt opts[] = {
-        { 'm', "model", NF_OPT_STR, &dir, 0, 0, "DIR", "checkpoint that fired; without it suppression is left out", true },
+        { 'm', "model", NF_OPT_STR, &dir, 0, 0, "DIR", "checkpoint that fired; without it suppression is left out", false },
         { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "layers of the n-gram rules: bottom half, or all", false },
         { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain", false },
         { 0, "rate", NF_OPT_REAL, &c.rate, 0.5, 1, "P", "share of an n-gram's occurrences on which a detector of it fires", false },
