@@ -14,6 +14,7 @@ struct neurons {
     bool any;
     uint64_t layer, neuron;        /* of the last neuron record */
     uint64_t neurons, classes[NF_CLASSES];
+    bool uncounted;                /* a class is unknown: the totals of the classes say nothing */
 };
 
 static void neurons_close(void *state)
@@ -72,7 +73,9 @@ static int check_class(struct neurons *n, const msgpack_object *rec, struct nf_e
 {
     const msgpack_object *class = nf_mp_find(rec, "class"), *list;
     size_t count, c = 0;
+    bool uncounted = n->uncounted;
 
+    n->uncounted = true;
     if (!class || class->type != MSGPACK_OBJECT_STR)
         return nf_fail(err, NF_EFORMAT, "class is missing");
     while (c < NF_CLASSES && (strlen(nf_class_name((enum nf_class)c)) != class->via.str.size ||
@@ -80,6 +83,7 @@ static int check_class(struct neurons *n, const msgpack_object *rec, struct nf_e
         c++;
     if (c == NF_CLASSES)
         return nf_fail(err, NF_EFORMAT, "unknown class '%.*s'", class->via.str.size < 80 ? (int)class->via.str.size : 80, class->via.str.ptr);
+    n->uncounted = uncounted;
     n->classes[c]++;
     if (nf_mp_array(rec, "classes", &list, &count, err) < 0)
         return NF_EFORMAT;
@@ -131,7 +135,7 @@ static int neurons_end(void *state, const msgpack_object *end, struct nf_err *er
 
     if (nf_check_total(end, "neurons", n->neurons, err) < 0)
         return NF_EFORMAT;
-    for (size_t c = 0; c < NF_CLASSES; c++)
+    for (size_t c = 0; !n->uncounted && c < NF_CLASSES; c++)
         if (nf_check_total(end, nf_class_name((enum nf_class)c), n->classes[c], err) < 0)
             return NF_EFORMAT;
     return NF_OK;

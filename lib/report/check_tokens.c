@@ -54,10 +54,10 @@ int nf_check_context_record(struct nf_check_context *c, const msgpack_object *re
 struct tokens {
     struct nf_check_context context;
     struct nf_window window;
-    bool any_window;               /* in this document */
     json_int_t bos_id;             /* -1: none */
     uint64_t next_window, next_start;
     uint64_t tokens, bos, windows, full;
+    bool uncounted;                /* a window could not be read: the totals say nothing */
 };
 
 static void tokens_close(void *state)
@@ -103,8 +103,10 @@ static int check_window(struct tokens *t, const msgpack_object *rec, struct nf_e
 {
     struct nf_window *w = &t->window;
 
-    if (nf_window_read(rec, t->context.V, t->context.context, w, err) < 0)
+    if (nf_window_read(rec, t->context.V, t->context.context, w, err) < 0) {
+        t->uncounted = true;
         return err->code;
+    }
     t->windows++;
     t->tokens += w->T;
     t->bos += w->bos;
@@ -134,7 +136,7 @@ static int tokens_end(void *state, const msgpack_object *end, struct nf_err *err
         uint64_t n;
     } totals[] = { { "tokens", t->tokens }, { "bos", t->bos }, { "windows", t->windows }, { "full", t->full }, { "docs", t->context.docs } };
 
-    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
+    for (size_t i = 0; !t->uncounted && i < sizeof totals / sizeof *totals; i++)
         if (nf_check_total(end, totals[i].key, totals[i].n, err) < 0)
             return NF_EFORMAT;
     return NF_OK;

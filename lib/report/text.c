@@ -1,6 +1,7 @@
 /* text.c - records as lines for people. */
 #include "report/text.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -188,7 +189,12 @@ void nf_text_header(FILE *f, const json_t *header)
 
 static void put_real(FILE *f, double v)
 {
-    fprintf(f, "%.6g", v);
+    char buf[NF_VALUE_TEXT];
+
+    if (isfinite(v))
+        fprintf(f, "%.6g", v);
+    else
+        fputs(nf_show_double(v, buf), f);
 }
 
 static void put_number(FILE *f, const msgpack_object *v)
