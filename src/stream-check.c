@@ -42,8 +42,9 @@ static int note(struct check *c, const msgpack_object *rec, const struct nf_err 
     if (fault->code != NF_EFORMAT)
         return nf_fail(err, fault->code, "%s", fault->text);
     if (++c->faults <= c->opt->max_faults)
-        printf("%s: record %" PRIu64 " (%.*s): %s\n", nf_reader_what(c->in), nf_reader_records(c->in) + (nf_reader_end(c->in) != NULL),
-               r->via.str.size < 40 ? (int)r->via.str.size : 40, r->via.str.ptr, fault->text);
+        printf("%s: record %" PRIu64 " (%.*s): %s\n", nf_reader_what(c->in),
+               nf_reader_records(c->in) + (nf_reader_end(c->in) != NULL), r->via.str.size < 40 ? (int)r->via.str.size : 40,
+               r->via.str.ptr, fault->text);
     return NF_OK;
 }
 
@@ -120,11 +121,16 @@ int main(int argc, char **argv)
     struct options opt = { .max_faults = 20 };
     const struct nf_opt opts[] = {
         { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "refuse other kinds; alternatives: stats|neurons", true },
-        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print this many faults of a stream at most; all are counted", true },
+        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print this many faults of a stream at most; all are counted",
+          true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "stream-check", "is a stream whole, of the right kind, finite and consistent?", "[FILE...]", "any kind",
-                                "one line a fault; exit status 0 good, 3 faulty", opts };
+    const struct nf_cmd cmd = { "stream-check",
+                                "is a stream whole, of the right kind, finite and consistent?",
+                                "[FILE...]",
+                                "any kind",
+                                "one line a fault; exit status 0 good, 3 faulty",
+                                opts };
     int first, status = NF_EXIT_OK;
 
     nf_prog_start(cmd.name, argv);

@@ -113,8 +113,8 @@ int main(int argc, char **argv)
         { 0, "header", NF_OPT_FLAG, &header, 0, 0, NULL, "compare the headers too, history included", true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "stream-diff", "compare two streams record by record, within a tolerance", "FILE FILE", "any kind, twice",
-                                "the worst element; exit status 0 same, 3 different", opts };
+    const struct nf_cmd cmd = { "stream-diff",     "compare two streams record by record, within a tolerance", "FILE FILE",
+                                "any kind, twice", "the worst element; exit status 0 same, 3 different",       opts };
     struct nf_reader *a, *b;
     int first, rc;
 
@@ -130,7 +130,8 @@ int main(int argc, char **argv)
     if (!a || !b)
         nf_die_err(&err);
     if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0)
-        nf_die(NF_EXIT_INPUT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a), nf_reader_what(b), nf_reader_kind(b));
+        nf_die(NF_EXIT_INPUT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a), nf_reader_what(b),
+               nf_reader_kind(b));
     if (header && compare_headers(&c, a, b, &err) < 0)
         nf_die_err(&err);
     rc = compare_streams(&c, a, b);
@@ -143,8 +144,8 @@ int main(int argc, char **argv)
     if (fflush(stdout) != 0)
         nf_die(NF_EXIT_SYS, "standard output: %s", strerror(errno));
     if (rc != NF_EOF)
-        nf_die(NF_EXIT_INPUT, "%s ends after %" PRIu64 " records, %s after %" PRIu64 " or more", nf_reader_what(a), nf_reader_records(a),
-               nf_reader_what(b), nf_reader_records(b));
+        nf_die(NF_EXIT_INPUT, "%s ends after %" PRIu64 " records, %s after %" PRIu64 " or more", nf_reader_what(a),
+               nf_reader_records(a), nf_reader_what(b), nf_reader_records(b));
     if (c.different)
         nf_die(NF_EXIT_INPUT, "%s and %s differ", nf_reader_what(a), nf_reader_what(b));
     if (nf_common.verbose)

@@ -72,7 +72,10 @@ static bool chosen(const struct options *opt, const msgpack_object *rec)
 static const char *usual_record(const char *kind)
 {
     static const char *const usual[][2] = {
-        { "tokens", "window" }, { "activations", "site" }, { "stats", "fires" }, { "neurons", "neuron" },
+        { "tokens", "window" },
+        { "activations", "site" },
+        { "stats", "fires" },
+        { "neurons", "neuron" },
     };
 
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
@@ -115,7 +118,8 @@ static int begin(struct dump *d, struct options *opt, struct nf_reader *in, stru
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
             return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
-        d->table = nf_table_open(stdout, is(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);
+        d->table = nf_table_open(stdout, is(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item,
+                                 opt->columns.n, err);
     } else if (is(opt->format, "npy") || is(opt->format, "safetensors")) {
         d->arrays = nf_arrays_open(err);
     } else if (opt->header) {
@@ -178,17 +182,20 @@ int main(int argc, char **argv)
     struct options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
     const struct nf_opt opts[] = {
         { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "what to write", true },
-        { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv: of this one", true },
+        { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv: of this one",
+          true },
         { 'l', "layer", NF_OPT_RANGE, &opt.layers, 0, 0, "RANGE", "only records of these layers: 3, 0:6, 6:", true },
         { 's', "site", NF_OPT_LIST, &opt.sites, 0, 0, "SITE,...", "only records of these sites", true },
-        { 'c', "columns", NF_OPT_LIST, &opt.columns, 0, 0, "PATH,...", "csv, tsv: these columns, such as layer,dead.p or share=token.share.p", true },
+        { 'c', "columns", NF_OPT_LIST, &opt.columns, 0, 0, "PATH,...",
+          "csv, tsv: these columns, such as layer,dead.p or share=token.share.p", true },
         { 0, "field", NF_OPT_STR, &opt.field, 0, 0, "PATH", "npy, safetensors: only the tensor of this name in its record", true },
-        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL, "text, ndjson: the header first and END last; text of a whole stream has them anyway", true },
+        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL,
+          "text, ndjson: the header first and END last; text of a whole stream has them anyway", true },
         { 'n', "values", NF_OPT_UINT, &opt.values, 0, 0, "N", "text: values shown of an array or tensor; 0: all", true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "stream-dump", "show a stream, or hand it to other programs", "[FILE]", "any kind",
-                                "text, ndjson, csv, tsv, npy, safetensors", opts };
+    const struct nf_cmd cmd = { "stream-dump", "show a stream, or hand it to other programs", "[FILE]",
+                                "any kind",    "text, ndjson, csv, tsv, npy, safetensors",    opts };
     int first, fd = STDIN_FILENO;
     struct nf_reader *in;
 

@@ -174,7 +174,8 @@ static int mismatch(const struct array *x, const struct nf_tensor *t, struct nf_
 
     for (size_t d = 1; same && d < t->ndim; d++)
         same = x->t.shape[d] == t->shape[d];
-    return same ? NF_OK : nf_fail(err, NF_EFORMAT, "%s: records differ in type or in the shape of a row, and cannot be joined", x->name);
+    return same ? NF_OK
+                : nf_fail(err, NF_EFORMAT, "%s: records differ in type or in the shape of a row, and cannot be joined", x->name);
 }
 
 static int add_piece(struct nf_arrays *a, struct array *x, const void *data, uint64_t bytes, struct nf_err *err)
@@ -197,7 +198,8 @@ static int add_piece(struct nf_arrays *a, struct array *x, const void *data, uin
     return NF_OK;
 }
 
-static int add_tensor(struct nf_arrays *a, const msgpack_object *rec, const char *field, size_t len, struct nf_tensor *t, struct nf_err *err)
+static int add_tensor(struct nf_arrays *a, const msgpack_object *rec, const char *field, size_t len, struct nf_tensor *t,
+                      struct nf_err *err)
 {
     char name[NAME];
     size_t count = 0;
@@ -281,8 +283,9 @@ int nf_arrays_npy(struct nf_arrays *a, FILE *f, struct nf_err *err)
     if (a->n == 0)
         return nf_fail(err, NF_EFORMAT, "no tensor was chosen: no record has it");
     if (a->n > 1)
-        return nf_fail(err, NF_EUSAGE, "%zu arrays are chosen, from %s to %s, and .npy holds one: choose by --record, --field, --layer, --site", a->n,
-                       a->array[0].name, a->array[a->n - 1].name);
+        return nf_fail(err, NF_EUSAGE,
+                       "%zu arrays are chosen, from %s to %s, and .npy holds one: choose by --record, --field, --layer, --site",
+                       a->n, a->array[0].name, a->array[a->n - 1].name);
     put_npy_head(f, &a->array[0].t);
     return put_data(a, &a->array[0], f, err);
 }

@@ -102,8 +102,8 @@ static int batch_whole(struct activations *a, struct nf_err *err)
 
     for (size_t i = 0; a->any_batch && i < a->n; i++) {
         if (rc == NF_OK && a->slot[i].rows != a->rows)
-            rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": site %s of layer %zu has %zu rows, %zu are wanted", a->batch.batch, a->slot[i].site,
-                         a->slot[i].layer, a->slot[i].rows, a->rows);
+            rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": site %s of layer %zu has %zu rows, %zu are wanted", a->batch.batch,
+                         a->slot[i].site, a->slot[i].layer, a->slot[i].rows, a->rows);
         a->slot[i].rows = 0;
     }
     return rc;
@@ -133,7 +133,8 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
         a->doc = b->doc[w];
         a->window = b->window[w];
         if (!(first && w == 0) && (a->doc < doc || (a->doc == doc && a->window <= window)))
-            return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": window %" PRIu64 " of document %" PRIu64 " is out of order", b->batch, a->window, a->doc);
+            return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": window %" PRIu64 " of document %" PRIu64 " is out of order",
+                           b->batch, a->window, a->doc);
     }
     return NF_OK;
 }
@@ -173,10 +174,12 @@ static int check_bits(const struct nf_site_rows *s, size_t F, struct nf_err *err
     const unsigned char *p = s->data.data;
 
     if (s->data.ndim != 2 || s->data.shape[1] != bytes)
-        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are wanted for %zu neurons", s->site, s->layer, bytes, F);
+        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are wanted for %zu neurons", s->site, s->layer,
+                       bytes, F);
     for (size_t r = 0; F % 8 && r < s->data.shape[0]; r++)
         if (p[(r + 1) * bytes - 1] >> F % 8)
-            return nf_fail(err, NF_EFORMAT, "site %s, layer %zu, row %zu: a bit is set beyond neuron %zu", s->site, s->layer, s->row + r, F - 1);
+            return nf_fail(err, NF_EFORMAT, "site %s, layer %zu, row %zu: a bit is set beyond neuron %zu", s->site, s->layer,
+                           s->row + r, F - 1);
     return NF_OK;
 }
 
@@ -186,7 +189,9 @@ static int check_width(const struct nf_site_rows *s, size_t width, struct nf_err
 
     for (size_t d = 1; d < s->data.ndim; d++)
         n *= s->data.shape[d];
-    return n == width ? NF_OK : nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu values, the header says %zu", s->site, s->layer, n, width);
+    return n == width ? NF_OK
+                      : nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu values, the header says %zu", s->site, s->layer,
+                                n, width);
 }
 
 /* Loss and rank are NaN where the window has no next token, and nowhere else. */
@@ -201,8 +206,8 @@ static int check_pred(const struct activations *a, const struct nf_site_rows *s,
             w++;
         no_next = w < a->batch.W && a->last[w] == s->row + r;
         if (nan_loss != no_next || nan_rank != no_next)
-            return nf_fail(err, NF_EFORMAT, "site pred, row %zu: loss and rank must %sbe NaN: a next token is %s", s->row + r, no_next ? "" : "not ",
-                           no_next ? "not there" : "there");
+            return nf_fail(err, NF_EFORMAT, "site pred, row %zu: loss and rank must %sbe NaN: a next token is %s", s->row + r,
+                           no_next ? "" : "not ", no_next ? "not there" : "there");
     }
     return NF_OK;
 }
@@ -224,8 +229,8 @@ static int check_rows(struct activations *a, const msgpack_object *rec, struct n
     slot->rows = s.row + s.data.shape[0];
     a->layer = s.layer;
     if (s.row != next || slot->rows > a->rows)
-        return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ", site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next", s.batch, s.site, s.layer,
-                       s.row, slot->rows - 1, next, a->rows);
+        return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ", site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next",
+                       s.batch, s.site, s.layer, s.row, slot->rows - 1, next, a->rows);
     if (s.layer < layer)
         return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": layer %zu after layer %zu", s.batch, s.layer, layer);
     if (strcmp(s.site, "ffn.active") == 0)
@@ -253,4 +258,5 @@ static int activations_end(void *state, const msgpack_object *end, struct nf_err
     return batch_whole(state, err);
 }
 
-const struct nf_check_kind nf_check_activations = { "activations", activations_open, activations_record, activations_end, activations_close };
+const struct nf_check_kind nf_check_activations = { "activations", activations_open, activations_record, activations_end,
+                                                    activations_close };

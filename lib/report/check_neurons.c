@@ -44,14 +44,16 @@ static int check_share(const msgpack_object *key, const msgpack_object *v, struc
     double p, lo, hi;
     bool ok;
 
-    if (v->via.map.size != 5 || nf_mp_uint(v, "k", UINT64_MAX, &k, NULL) < 0 || nf_mp_uint(v, "n", UINT64_MAX, &n, NULL) < 0 || !nf_mp_find(v, "lo"))
+    if (v->via.map.size != 5 || nf_mp_uint(v, "k", UINT64_MAX, &k, NULL) < 0 || nf_mp_uint(v, "n", UINT64_MAX, &n, NULL) < 0 ||
+        !nf_mp_find(v, "lo"))
         return NF_OK;
     if (n == 0)
         ok = k == 0 && nf_mp_find(v, "lo")->type == MSGPACK_OBJECT_NIL;
     else
-        ok = k <= n && nf_mp_real(v, "p", &p, NULL) == NF_OK && nf_mp_real(v, "lo", &lo, NULL) == NF_OK && nf_mp_real(v, "hi", &hi, NULL) == NF_OK &&
-             lo >= 0 && lo <= p && p <= hi && hi <= 1;
-    return ok ? NF_OK : nf_fail(err, NF_EFORMAT, "%.*s: not a share: k of n with 0 <= lo <= p <= hi <= 1",
+        ok = k <= n && nf_mp_real(v, "p", &p, NULL) == NF_OK && nf_mp_real(v, "lo", &lo, NULL) == NF_OK &&
+             nf_mp_real(v, "hi", &hi, NULL) == NF_OK && lo >= 0 && lo <= p && p <= hi && hi <= 1;
+    return ok ? NF_OK
+              : nf_fail(err, NF_EFORMAT, "%.*s: not a share: k of n with 0 <= lo <= p <= hi <= 1",
                                 key->type == MSGPACK_OBJECT_STR && key->via.str.size < 80 ? (int)key->via.str.size : 1,
                                 key->type == MSGPACK_OBJECT_STR ? key->via.str.ptr : "?");
 }
@@ -82,7 +84,8 @@ static int check_class(struct neurons *n, const msgpack_object *rec, struct nf_e
                               memcmp(nf_class_name((enum nf_class)c), class->via.str.ptr, class->via.str.size) != 0))
         c++;
     if (c == NF_CLASSES)
-        return nf_fail(err, NF_EFORMAT, "unknown class '%.*s'", class->via.str.size < 80 ? (int)class->via.str.size : 80, class->via.str.ptr);
+        return nf_fail(err, NF_EFORMAT, "unknown class '%.*s'", class->via.str.size < 80 ? (int)class->via.str.size : 80,
+                       class->via.str.ptr);
     n->uncounted = uncounted;
     n->classes[c]++;
     if (nf_mp_array(rec, "classes", &list, &count, err) < 0)
@@ -107,7 +110,8 @@ static int check_neuron(struct neurons *n, const msgpack_object *rec, struct nf_
     n->neurons++;
     rc = check_class(n, rec, err);
     if (!first && (layer < last_layer || (layer == last_layer && neuron <= last)))
-        return nf_fail(err, NF_EFORMAT, "layer %" PRIu64 ", neuron %" PRIu64 " after layer %" PRIu64 ", neuron %" PRIu64, layer, neuron, last_layer, last);
+        return nf_fail(err, NF_EFORMAT, "layer %" PRIu64 ", neuron %" PRIu64 " after layer %" PRIu64 ", neuron %" PRIu64, layer,
+                       neuron, last_layer, last);
     return rc;
 }
 

@@ -15,8 +15,9 @@ static const struct {
     int stage;
     bool layered;
 } stages[] = {
-    { "totals", 1, false }, { "ngrams", 2, false },  { "lost_ngrams", 2, false }, { "fires", 3, true },     { "position", 4, true },
-    { "domain_position", 5, true }, { "counts", 6, true }, { "lost", 7, true }, { "moments", 8, false }, { "histogram", 8, false }, { "top", 8, false },
+    { "totals", 1, false },  { "ngrams", 2, false },         { "lost_ngrams", 2, false }, { "fires", 3, true },
+    { "position", 4, true }, { "domain_position", 5, true }, { "counts", 6, true },       { "lost", 7, true },
+    { "moments", 8, false }, { "histogram", 8, false },      { "top", 8, false },
 };
 
 struct stats {
@@ -81,7 +82,8 @@ static int check_totals(struct stats *s, const msgpack_object *rec, struct nf_er
     for (size_t q = 0; q < t->Q; q++)
         tokens += t->domain_tokens[q];
     if (tokens != t->tokens)
-        return nf_fail(err, NF_EFORMAT, "totals: the domains have %" PRIu64 " tokens together, tokens says %" PRIu64, tokens, t->tokens);
+        return nf_fail(err, NF_EFORMAT, "totals: the domains have %" PRIu64 " tokens together, tokens says %" PRIu64, tokens,
+                       t->tokens);
     return t->full <= t->windows ? NF_OK : nf_fail(err, NF_EFORMAT, "totals: more full windows than windows");
 }
 
@@ -110,7 +112,8 @@ static int check_ngrams(struct stats *s, const msgpack_object *rec, struct nf_er
         for (size_t j = 0; j < g.order; j++) {
             key[j] = u4_at(g.keys, i * g.order + j);
             if (key[j] >= s->context.V)
-                return nf_fail(err, NF_EFORMAT, "ngrams: token id %" PRIu32 " of key %zu is outside the vocabulary of %zu", key[j], g.first + i, s->context.V);
+                return nf_fail(err, NF_EFORMAT, "ngrams: token id %" PRIu32 " of key %zu is outside the vocabulary of %zu", key[j],
+                               g.first + i, s->context.V);
         }
         if (g.first + i > 0 && compare_keys(key, s->key, g.order) <= 0)
             return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, key %zu is not above the one before", g.order, g.first + i);
@@ -138,7 +141,8 @@ static int check_fires(struct stats *s, const msgpack_object *rec, struct nf_err
         if (all > t->tokens || u8_at(f.bos, i) > t->bos)
             return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu fires more often than there are tokens", f.layer, i);
         if (sum != all)
-            return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu: %" PRIu64 " fires, %" PRIu64 " in the domains together", f.layer, i, all, sum);
+            return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu: %" PRIu64 " fires, %" PRIu64 " in the domains together",
+                           f.layer, i, all, sum);
     }
     return NF_OK;
 }
@@ -152,7 +156,8 @@ static int check_position(struct stats *s, const msgpack_object *rec, struct nf_
         return err->code;
     for (size_t i = 0; i < p.P * t->F; i++)
         if (u4_at(p.counts, i) > t->full)
-            return nf_fail(err, NF_EFORMAT, "position: layer %zu, position %zu, neuron %zu fires more often than there are full windows", p.layer,
+            return nf_fail(err, NF_EFORMAT,
+                           "position: layer %zu, position %zu, neuron %zu fires more often than there are full windows", p.layer,
                            p.first + i / t->F, i % t->F);
     return NF_OK;
 }
@@ -166,7 +171,8 @@ static int check_counts(struct stats *s, const msgpack_object *rec, struct nf_er
         return err->code;
     for (size_t r = 0; F % 8 && r < c.k * c.planes; r++)
         if (c.bits[(r + 1) * c.row_bytes - 1] >> F % 8)
-            return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: a bit is set beyond neuron %zu", c.layer, c.order, F - 1);
+            return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: a bit is set beyond neuron %zu", c.layer, c.order,
+                           F - 1);
     return NF_OK;
 }
 

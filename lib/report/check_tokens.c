@@ -94,7 +94,9 @@ static int window_order(struct tokens *t, struct nf_err *err)
     if (!t->context.any_doc || w->doc != t->context.doc.doc)
         return nf_fail(err, NF_EFORMAT, "a window of document %" PRIu64 ", which is not the one that began last", w->doc);
     if (w->window < next_window || w->start < next_start)
-        return nf_fail(err, NF_EFORMAT, "document %" PRIu64 ": window %" PRIu64 " from token %" PRIu64 ", at least %" PRIu64 " and %" PRIu64 " are next",
+        return nf_fail(err, NF_EFORMAT,
+                       "document %" PRIu64 ": window %" PRIu64 " from token %" PRIu64 ", at least %" PRIu64 " and %" PRIu64
+                       " are next",
                        w->doc, w->window, w->start, next_window, next_start);
     return NF_OK;
 }
@@ -112,7 +114,8 @@ static int check_window(struct tokens *t, const msgpack_object *rec, struct nf_e
     t->bos += w->bos;
     t->full += w->T == t->context.context;
     if (w->bos && (json_int_t)w->ids[0] != t->bos_id)
-        return nf_fail(err, NF_EFORMAT, "document %" PRIu64 ", window %" PRIu64 ": bos, but the first token is %" PRIu32, w->doc, w->window, w->ids[0]);
+        return nf_fail(err, NF_EFORMAT, "document %" PRIu64 ", window %" PRIu64 ": bos, but the first token is %" PRIu32, w->doc,
+                       w->window, w->ids[0]);
     return window_order(t, err);
 }
 
@@ -134,7 +137,9 @@ static int tokens_end(void *state, const msgpack_object *end, struct nf_err *err
     const struct {
         const char *key;
         uint64_t n;
-    } totals[] = { { "tokens", t->tokens }, { "bos", t->bos }, { "windows", t->windows }, { "full", t->full }, { "docs", t->context.docs } };
+    } totals[] = {
+        { "tokens", t->tokens }, { "bos", t->bos }, { "windows", t->windows }, { "full", t->full }, { "docs", t->context.docs }
+    };
 
     for (size_t i = 0; !t->uncounted && i < sizeof totals / sizeof *totals; i++)
         if (nf_check_total(end, totals[i].key, totals[i].n, err) < 0)

@@ -10,42 +10,50 @@
 #include "report/value.h"
 #include "stream/mp.h"
 
-#define SHARE(field) field ".k", field ".n", field ".p", field ".lo", field ".hi"
-#define COVER(field) field ".total", field ".new_overall", field ".new_previous", field ".in_lower", field ".in_previous", field ".cumulative"
+#define SHARE(f) f ".k," f ".n," f ".p," f ".lo," f ".hi"
+#define COVER(f) f ".total," f ".new_overall," f ".new_previous," f ".in_lower," f ".in_previous," f ".cumulative"
+#define DETECTOR(f) f ".m," f ".activations," f ".detector," f ".covered," SHARE(f ".share")
 
-/* The usual columns of each type: FORMAT.md section 4. What has no fixed length or is evidence in depth is left to --columns. */
-#define DETECTOR(field) field ".m", field ".activations", field ".detector", field ".covered", SHARE(field ".share")
-
-static const struct usual {
-    const char *type;
-    const char *const *columns;
+/* The usual columns of each type, row after row: FORMAT.md section 4. What has no fixed length is left to --columns. */
+static const struct {
+    const char *type, *columns;
 } usual[] = {
-    { "vocab", (const char *const[]){ "first", "tokens", NULL } },
-    { "doc", (const char *const[]){ "doc", "name", "domain", "bytes", NULL } },
-    { "window", (const char *const[]){ "doc", "window", "start", "bos", "ids", NULL } },
-    { "batch", (const char *const[]){ "batch", "doc", "window", "start", "length", "bos", "ids", NULL } },
-    { "site", (const char *const[]){ "batch", "site", "layer", "row", "near_zero", "data", NULL } },
-    { "layer",
-      (const char *const[]){ "layer", "neurons", "alive", "fires", SHARE("dead"), SHARE("dead_with_bos"), "mean_freq", "mean_freq_sd",
-                             "bands.dead", "bands.dormant", "bands.rare", "bands.normal", "bands.hyperactive", "detectors.token",
-                             "detectors.bigram", "detectors.trigram", COVER("covered.token"), COVER("covered.bigram"),
-                             COVER("covered.trigram"), "first_positions", "undecided_position", "near_zero", NULL } },
-    { "neuron",
-      (const char *const[]){ "layer", "neuron", "class", "classes", "undecided", "fires", "fires_bos", "n", SHARE("freq"), "band",
-                             "domain_freq", "domain_entropy", "cover1.lo=cover.0.0", "cover1.hi=cover.0.1", "cover2.lo=cover.1.0",
-                             "cover2.hi=cover.1.1", "cover3.lo=cover.2.0", "cover3.hi=cover.2.1", DETECTOR("token"), DETECTOR("bigram"),
-                             DETECTOR("trigram"), "position.mi", "position.mi_raw", "position.full", "position.type", "position.strength",
-                             "position.ranges", "position.cycles", "position.run0", "position.run1", "position.roughness",
-                             "position.stable", NULL } },
-    { "suppression",
-      (const char *const[]){ "projection", "scope", SHARE("suppressing"), SHARE("all_negative"), SHARE("majority_negative"),
-                             SHARE("weighted"), SHARE("null"), SHARE("null_alive"), "mean_percentile", NULL } },
-    { "team",
-      (const char *const[]){ "layer", "type", "strength", "neurons", "covered", "context", "multiplicity", "loss", "greedy", "gain", NULL } },
+    { "vocab", "first,tokens" },
+    { "doc", "doc,name,domain,bytes" },
+    { "window", "doc,window,start,bos,ids" },
+    { "batch", "batch,doc,window,start,length,bos,ids" },
+    { "site", "batch,site,layer,row,near_zero,data" },
+    { "layer", "layer,neurons,alive,fires" },
+    { "layer", SHARE("dead") },
+    { "layer", SHARE("dead_with_bos") },
+    { "layer", "mean_freq,mean_freq_sd,bands.dead,bands.dormant,bands.rare,bands.normal,bands.hyperactive" },
+    { "layer", "detectors.token,detectors.bigram,detectors.trigram" },
+    { "layer", COVER("covered.token") },
+    { "layer", COVER("covered.bigram") },
+    { "layer", COVER("covered.trigram") },
+    { "layer", "first_positions,undecided_position,near_zero" },
+    { "neuron", "layer,neuron,class,classes,undecided,fires,fires_bos,n" },
+    { "neuron", SHARE("freq") },
+    { "neuron", "band,domain_freq,domain_entropy,cover1.lo=cover.0.0,cover1.hi=cover.0.1,cover2.lo=cover.1.0" },
+    { "neuron", "cover2.hi=cover.1.1,cover3.lo=cover.2.0,cover3.hi=cover.2.1" },
+    { "neuron", DETECTOR("token") },
+    { "neuron", DETECTOR("bigram") },
+    { "neuron", DETECTOR("trigram") },
+    { "neuron", "position.mi,position.mi_raw,position.full,position.type,position.strength,position.ranges,position.cycles" },
+    { "neuron", "position.run0,position.run1,position.roughness,position.stable" },
+    { "suppression", "projection,scope" },
+    { "suppression", SHARE("suppressing") },
+    { "suppression", SHARE("all_negative") },
+    { "suppression", SHARE("majority_negative") },
+    { "suppression", SHARE("weighted") },
+    { "suppression", SHARE("null") },
+    { "suppression", SHARE("null_alive") },
+    { "suppression", "mean_percentile" },
+    { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
 };
 
 struct column {
-    char *name;            /* NULL-terminated; path points behind '=' or is the name */
+    char *name;            /* ends at '='; path points behind '=' or is the name */
     const char *path;
 };
 
@@ -87,6 +95,18 @@ static int add_column(struct nf_table *t, const char *column, size_t len, struct
     return NF_OK;
 }
 
+/* Separated by commas. */
+static int add_columns(struct nf_table *t, const char *list, struct nf_err *err)
+{
+    int rc = NF_OK;
+
+    for (size_t len; rc == NF_OK && *list; list += len + (list[len] == ',')) {
+        len = strcspn(list, ",");
+        rc = add_column(t, list, len, err);
+    }
+    return rc;
+}
+
 struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const char *const *columns, size_t n, struct nf_err *err)
 {
     struct nf_table *t = calloc(1, sizeof *t);
@@ -100,8 +120,7 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
         rc = add_column(t, columns[i], strlen(columns[i]), err);
     for (size_t i = 0; n == 0 && i < sizeof usual / sizeof *usual; i++)
         if (strcmp(usual[i].type, type) == 0)
-            for (const char *const *c = usual[i].columns; rc == NF_OK && *c; c++)
-                rc = add_column(t, *c, strlen(*c), err);
+            rc = add_columns(t, usual[i].columns, err);
     if (rc < 0) {
         free_table(t);
         return NULL;

@@ -139,7 +139,8 @@ static void put_history(FILE *f, const json_t *history)
     json_t *h;
 
     json_array_foreach (history, i, h) {
-        const char *tool = json_string_value(json_object_get(h, "tool")), *version = json_string_value(json_object_get(h, "version"));
+        const char *tool = json_string_value(json_object_get(h, "tool")),
+                   *version = json_string_value(json_object_get(h, "version"));
 
         fprintf(f, "  %-12s", "history");
         put_str(f, tool ? tool : "?", strlen(tool ? tool : "?"));
@@ -163,7 +164,8 @@ void nf_text_header(FILE *f, const json_t *header)
     const char *key;
     json_t *v;
 
-    fprintf(f, "neurofilters stream, version %" JSON_INTEGER_FORMAT ", kind ", json_integer_value(json_object_get(header, "version")));
+    fprintf(f, "neurofilters stream, version %" JSON_INTEGER_FORMAT ", kind ",
+            json_integer_value(json_object_get(header, "version")));
     put_json(f, json_object_get(header, "kind"));
     putc('\n', f);
     json_object_foreach ((json_t *)header, key, v) {
@@ -313,7 +315,8 @@ static void put_field(const struct out *o, const msgpack_object *key, const msgp
     putc('=', o->f);
     for (size_t i = 0; i < sizeof ngram_fields / sizeof *ngram_fields; i++)
         if (v->type == MSGPACK_OBJECT_ARRAY && o->vocab->V && key->type == MSGPACK_OBJECT_STR &&
-            key->via.str.size == strlen(ngram_fields[i].field) && memcmp(key->via.str.ptr, ngram_fields[i].field, key->via.str.size) == 0) {
+            key->via.str.size == strlen(ngram_fields[i].field) &&
+            memcmp(key->via.str.ptr, ngram_fields[i].field, key->via.str.size) == 0) {
             put_array(o, &v->via.array, true, ngram_fields[i].leads);
             return;
         }

@@ -359,8 +359,8 @@ static int bad_field(const msgpack_object *rec, const char *key, struct nf_err *
     const msgpack_object *r = nf_mp_find(rec, "r");
     bool named = r && r->type == MSGPACK_OBJECT_STR && r->via.str.size <= 32;
 
-    return nf_fail(err, NF_EFORMAT, "record '%.*s': field '%s' %s", named ? (int)r->via.str.size : 1, named ? r->via.str.ptr : "?", key,
-                   nf_mp_find(rec, key) ? wanted : "is missing");
+    return nf_fail(err, NF_EFORMAT, "record '%.*s': field '%s' %s", named ? (int)r->via.str.size : 1, named ? r->via.str.ptr : "?",
+                   key, nf_mp_find(rec, key) ? wanted : "is missing");
 }
 
 int nf_mp_uint(const msgpack_object *rec, const char *key, uint64_t max, uint64_t *v, struct nf_err *err)
@@ -482,7 +482,8 @@ int nf_mp_tensor_any(const msgpack_object *o, struct nf_tensor *t)
     return NF_OK;
 }
 
-int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype, size_t ndim, struct nf_tensor *t, struct nf_err *err)
+int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype, size_t ndim, struct nf_tensor *t,
+                 struct nf_err *err)
 {
     const msgpack_object *o = nf_mp_find(rec, key);
     char wanted[120];
@@ -490,8 +491,8 @@ int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype
     if (!o || nf_mp_tensor_any(o, t) < 0)
         return bad_field(rec, key, err, "is not a tensor, or its shape does not fit its data");
     if (t->dtype != dtype || t->ndim != ndim) {
-        snprintf(wanted, sizeof wanted, "is a tensor of %s with %zu dimensions; %s with %zu is wanted", nf_dtype_name(t->dtype), t->ndim,
-                 nf_dtype_name(dtype), ndim);
+        snprintf(wanted, sizeof wanted, "is a tensor of %s with %zu dimensions; %s with %zu is wanted", nf_dtype_name(t->dtype),
+                 t->ndim, nf_dtype_name(dtype), ndim);
         return bad_field(rec, key, err, wanted);
     }
     return NF_OK;
@@ -510,7 +511,8 @@ static json_t *json_map(const msgpack_object_map *m, struct nf_err *err)
         if (k->type != MSGPACK_OBJECT_STR || memchr(k->via.str.ptr, '\0', k->via.str.size))
             nf_fail(err, NF_EFORMAT, "a key that is not text");
         else if (json_object_getn(j, k->via.str.ptr, k->via.str.size))
-            nf_fail(err, NF_EFORMAT, "the key '%.*s' occurs twice", k->via.str.size > 80 ? 80 : (int)k->via.str.size, k->via.str.ptr);
+            nf_fail(err, NF_EFORMAT, "the key '%.*s' occurs twice", k->via.str.size > 80 ? 80 : (int)k->via.str.size,
+                    k->via.str.ptr);
         else
             v = nf_mp_json(&m->ptr[i].val, err);
         if (!v || json_object_setn_new(j, k->via.str.ptr, k->via.str.size, v) < 0) {

@@ -95,7 +95,8 @@ int nf_mp_array(const msgpack_object *rec, const char *key, const msgpack_object
 const msgpack_object *nf_mp_path(const msgpack_object *o, const char *path);
 
 /* nf_mp_tensor - the tensor under `key`: `dtype` and `ndim` must match; the shape is checked against the bytes present. */
-int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype, size_t ndim, struct nf_tensor *t, struct nf_err *err);
+int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype, size_t ndim, struct nf_tensor *t,
+                 struct nf_err *err);
 
 /* nf_mp_tensor_any - any type and shape; also tells stream-dump that an object is a tensor at all (NF_EFORMAT, err untouched: it is not). */
 int nf_mp_tensor_any(const msgpack_object *o, struct nf_tensor *t);

@@ -135,7 +135,8 @@ static int read_header(struct nf_reader *r, const char *wanted)
 
     if (next_object(r, NF_HEADER_BYTES) < 0)
         return r->err->code;
-    if (r->obj.type != MSGPACK_OBJECT_MAP || m->size == 0 || !str_is(&m->ptr[0].key, "format") || !str_is(&m->ptr[0].val, "neurofilters"))
+    if (r->obj.type != MSGPACK_OBJECT_MAP || m->size == 0 || !str_is(&m->ptr[0].key, "format") ||
+        !str_is(&m->ptr[0].val, "neurofilters"))
         return bad(r, "it does not begin with the header");
     header = nf_mp_json(&r->obj, &why);
     if (!header)

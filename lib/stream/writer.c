@@ -35,7 +35,8 @@ static int copy_entries(json_t *header, const json_t *in)
 
 json_t *nf_header_new(const char *kind, const json_t *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
-    json_t *header = json_pack("{s:s, s:i, s:s, s:[]}", "format", "neurofilters", "version", NF_STREAM_VERSION, "kind", kind, "history");
+    json_t *header =
+        json_pack("{s:s, s:i, s:s, s:[]}", "format", "neurofilters", "version", NF_STREAM_VERSION, "kind", kind, "history");
     json_t *history = json_object_get(header, "history"), *before = in ? json_object_get(in, "history") : NULL;
 
     if (!header || (json_is_array(before) && json_array_extend(history, before) < 0) ||

@@ -268,8 +268,8 @@ static void fields_are_typed_and_named(void)
     struct nf_err err = NF_ERR_INIT;
     msgpack_zone *zone = msgpack_zone_new(1024);
     struct nf_enc e;
-    json_t *j = json_pack("{s:s, s:i, s:f, s:b, s:[i,i,i], s:{s:i, s:{s:i}}}", "r", "thing", "n", 5, "x", 2.5, "yes", 1, "list", 7, 8, 9, "a", "b.c",
-                          1, "b", "c", 2);
+    json_t *j = json_pack("{s:s, s:i, s:f, s:b, s:[i,i,i], s:{s:i, s:{s:i}}}", "r", "thing", "n", 5, "x", 2.5, "yes", 1, "list", 7,
+                          8, 9, "a", "b.c", 1, "b", "c", 2);
     msgpack_object rec;
     uint64_t u;
     double d;
@@ -282,7 +282,8 @@ static void fields_are_typed_and_named(void)
     CHECK(nf_mp_real(&rec, "n", &d, &err) == NF_OK && d == 5);
     CHECK(nf_mp_real(&rec, "x", &d, &err) == NF_OK && d == 2.5);
     CHECK(nf_mp_bool(&rec, "yes", &b, &err) == NF_OK && b);
-    CHECK(nf_mp_path(&rec, "list.2")->via.u64 == 9 && !nf_mp_path(&rec, "list.3") && !nf_mp_path(&rec, "list.18446744073709551617"));
+    CHECK(nf_mp_path(&rec, "list.2")->via.u64 == 9 && !nf_mp_path(&rec, "list.3") &&
+          !nf_mp_path(&rec, "list.18446744073709551617"));
     CHECK(nf_mp_path(&rec, "a.b.c")->via.u64 == 1 && !nf_mp_path(&rec, "a.b.d") && !nf_mp_path(&rec, "n.0"));
     CHECK(nf_mp_uint(&rec, "n", 4, &u, &err) == NF_EFORMAT);
     CHECK(strcmp(err.text, "record 'thing': field 'n' is 5, over 4") == 0);
@@ -337,6 +338,6 @@ static void tensors_that_lie_are_refused(void)
 int main(void)
 {
     return RUN(our_bytes_are_pythons, pythons_tensors_are_read, bf16_travels_as_u2_with_a_sixth_pair, scan_needs_more_at_every_cut,
-               scan_refuses_counts_that_cannot_be, scan_refuses_ext_and_reserved, scan_refuses_deep_nesting, fields_are_typed_and_named,
-               tensors_that_lie_are_refused);
+               scan_refuses_counts_that_cannot_be, scan_refuses_ext_and_reserved, scan_refuses_deep_nesting,
+               fields_are_typed_and_named, tensors_that_lie_are_refused);
 }

@@ -71,7 +71,8 @@ static struct file make_stream(bool raw)
 }
 
 /* Reads to the end: the final code, the message in *err, the number of records in *n, the digest. */
-static int read_all_digest(const void *data, size_t size, const char *kind, struct nf_err *err, uint64_t *n, char hex[NF_DIGEST_HEX])
+static int read_all_digest(const void *data, size_t size, const char *kind, struct nf_err *err, uint64_t *n,
+                           char hex[NF_DIGEST_HEX])
 {
     int fd = memory_fd(data, size), rc;
     struct nf_reader *r;

@@ -50,7 +50,8 @@ static void every_value_survives_widening_and_rounding(void)
 }
 
 /* Between each value and the next: the midpoint goes to the even one, its neighbours in binary32 to the nearer one. */
-static void rounds_to_nearest_ties_to_even(uint16_t infinity, double after_largest, float (*widen)(uint16_t), uint16_t (*narrow)(float))
+static void rounds_to_nearest_ties_to_even(uint16_t infinity, double after_largest, float (*widen)(uint16_t),
+                                           uint16_t (*narrow)(float))
 {
     for (uint16_t h = 0; h < infinity; h++) {
         uint16_t up = (uint16_t)(h + 1);
