@@ -19,7 +19,7 @@
 enum { RUNS_MAX = 16 };
 
 /* Two inputs of the same name are told apart by a number: the second is "NAME (2)". */
-static void unique_name(struct nf_run *runs, size_t n)
+static void unique_name(struct nf_input *runs, size_t n)
 {
     size_t same = 1;
     char base[sizeof runs->name];
@@ -32,7 +32,7 @@ static void unique_name(struct nf_run *runs, size_t n)
         }
 }
 
-static int read_input(struct nf_run *run, const char *path, size_t room, struct nf_err *err)
+static int read_input(struct nf_input *run, const char *path, size_t room, struct nf_err *err)
 {
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
     struct nf_reader *in;
@@ -40,7 +40,7 @@ static int read_input(struct nf_run *run, const char *path, size_t room, struct 
     if (fd < 0)
         return nf_fail_errno(err, "%s", path);
     in = nf_reader_open(fd, path ? path : "standard input", "neurons", err);
-    rc = in ? nf_run_read(run, in, room, err) : err->code;
+    rc = in ? nf_input_read(run, in, room, err) : err->code;
     nf_reader_close(in);
     if (path)
         close(fd);
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "render-report", "show what the neurons of a model do, as one page", "[FILE...]", "neurons", "text", opts };
-    struct nf_run runs[RUNS_MAX] = { 0 };
+    struct nf_input runs[RUNS_MAX] = { 0 };
     struct nf_report report = { runs, 0 };
     struct nf_text out = { 0 };
     size_t room = NF_PAGE_NEURONS, operands;
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     }
     nf_text_clear(&out);
     for (size_t i = 0; i < report.n; i++)
-        nf_run_clear(&runs[i]);
+        nf_input_clear(&runs[i]);
     if (rc < 0)
         nf_die_err(&err);
     return NF_EXIT_OK;

@@ -10,14 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/share.h"
 #include "record/stats.h"
 #include "stream/writer.h"
-
-/* k of n, with the Wilson 95 % interval; p, lo, hi NaN when n == 0 (lib/stat/interval.h makes one). */
-struct nf_share {
-    uint64_t k, n;
-    double p, lo, hi;
-};
 
 /* In the order in which `class` is chosen. */
 enum nf_class {

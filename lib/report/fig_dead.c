@@ -4,7 +4,7 @@
 
 #include "report/figures.h"
 
-static void say_dead(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_dead(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     size_t i, most = 0, last = 0;
     uint64_t k = 0, n = 0, top = 0;
@@ -22,12 +22,16 @@ static void say_dead(struct nf_sheet *d, const struct nf_report *r, const struct
             most = i;
         }
     }
+    if (n == 0) {
+        nf_sheet_say(d, "%sThe stream holds no layer.", nf_prefix(r, run).s);
+        return;
+    }
     if (k == 0) {
         nf_sheet_say(d, "%sNo neuron is dead: each of %s fires at least once in %s tokens.", nf_prefix(r, run).s, nf_show_count(n).s,
                    nf_show_count(nf_whole_at(run->run, "tokens")).s);
         return;
     }
-    nf_sheet_say(d, "%s%s neurons are dead. Layer %zu has the most: %s. %s%s.", nf_prefix(r, run).s, nf_show_share(nf_share_of(k, n)).s, most,
+    nf_sheet_say(d, "%s%s neurons are dead. Layer %zu has the most: %s. %s%s.", nf_prefix(r, run).s, nf_show_share(nf_wilson(k, n)).s, most,
                nf_show_share(nf_share_at(json_array_get(run->layers, most), "dead")).s,
                last + 1 < json_array_size(run->layers) ? "None are dead after layer " : "The last layer has dead neurons too",
                last + 1 < json_array_size(run->layers) ? nf_show_count(last).s : "");
@@ -83,7 +87,7 @@ void nf_fig_frequency(struct nf_sheet *d, const struct nf_report *r)
     json_t *layer;
 
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
         const json_t *lowest = NULL, *highest = NULL;
 
         json_array_foreach(run->layers, l, layer)

@@ -20,11 +20,11 @@ static uint64_t cover_total(const json_t *cover)
 }
 
 /* "LAYER" with most of its firing neurons in the first bin, and the sums over the scope. */
-static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run, const char *field, const char *ngrams)
+static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run, const char *field, const char *ngrams)
 {
     const char *first = NULL;
     uint64_t k = 0, n = 0, undecided = 0;
-    struct nf_share best = nf_share_of(0, 0);
+    struct nf_share best = nf_wilson(0, 0);
     size_t i, at = 0;
     json_t *layer;
 
@@ -35,7 +35,7 @@ static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struc
         if (!json_is_object(cover) || !json_object_iter((json_t *)cover))
             continue;
         first = first ? first : json_object_iter_key(json_object_iter((json_t *)cover));
-        s = nf_share_of(nf_whole_at(cover, first), cover_total(cover));
+        s = nf_wilson(nf_whole_at(cover, first), cover_total(cover));
         k += s.k;
         n += s.n;
         undecided += nf_whole_at(cover, "undecided");
@@ -49,14 +49,14 @@ static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struc
         return;
     }
     nf_sheet_say(d, "%sFor %s firing neurons, %s %s are enough to cover 95 %% of their firings; in layer %zu they are most: %s.", nf_prefix(r, run).s,
-               nf_show_share(nf_share_of(k, n)).s, first, ngrams, at, nf_show_share(best).s);
+               nf_show_share(nf_wilson(k, n)).s, first, ngrams, at, nf_show_share(best).s);
     if (undecided)
         nf_sheet_note(d, "%s%s could not be decided: counts were dropped for lack of memory.", nf_prefix(r, run).s,
                     nf_show_several(undecided, "neuron", "neurons").s);
 }
 
 /* The bins are those of the stream; the first layer that has any names them. */
-static void cover_table(struct nf_sheet *d, const struct nf_run *run, const char *field)
+static void cover_table(struct nf_sheet *d, const struct nf_input *run, const char *field)
 {
     char heads[512] = "Layer>";
     const json_t *bins = NULL;
@@ -112,7 +112,7 @@ void nf_fig_cover_trigrams(struct nf_sheet *d, const struct nf_report *r)
 /* ---- detectors: 3a, 14a ---- */
 
 /* The layer with the highest value at `path`; its value in *top (0: none has any). */
-static size_t top_layer(const struct nf_run *run, const char *path, uint64_t *top)
+static size_t top_layer(const struct nf_input *run, const char *path, uint64_t *top)
 {
     size_t i, at = 0;
     json_t *layer;
@@ -127,7 +127,7 @@ static size_t top_layer(const struct nf_run *run, const char *path, uint64_t *to
 }
 
 /* Neurons of the layers where `path` was computed at all. */
-static uint64_t neurons_with(const struct nf_run *run, const char *path)
+static uint64_t neurons_with(const struct nf_input *run, const char *path)
 {
     uint64_t n = 0;
     size_t i;
@@ -138,7 +138,7 @@ static uint64_t neurons_with(const struct nf_run *run, const char *path)
     return n;
 }
 
-static void say_detectors(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run, const char *order)
+static void say_detectors(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run, const char *order)
 {
     char path[64];
     uint64_t all, in, top;
@@ -152,7 +152,7 @@ static void say_detectors(struct nf_sheet *d, const struct nf_report *r, const s
         nf_sheet_say(d, "%sThere are no %s detectors among %s neurons of the layers in scope.", nf_prefix(r, run).s, order, nf_show_count(in).s);
     else
         nf_sheet_say(d, "%s%s neurons of the layers in scope are %s detectors, most of them in layer %zu: %s.", nf_prefix(r, run).s,
-                   nf_show_share(nf_share_of(all, in)).s, order, at, nf_show_count(top).s);
+                   nf_show_share(nf_wilson(all, in)).s, order, at, nf_show_count(top).s);
     snprintf(path, sizeof path, "detectors.undecided.%s", order);
     if (nf_layer_sum(run, path))
         nf_sheet_note(d, "%s%s undecided as %s detectors: counts were dropped for lack of memory.", nf_prefix(r, run).s,
@@ -160,7 +160,7 @@ static void say_detectors(struct nf_sheet *d, const struct nf_report *r, const s
 }
 
 /* What remains of the detectors when rare n-grams are left out (the paper sets no minimum). */
-static void note_min_count(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run, const char *order)
+static void note_min_count(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run, const char *order)
 {
     const json_t *first = json_array_get(run->layers, 0);
     size_t n = json_array_size(nf_at(first, "min_count")), i;
@@ -198,7 +198,7 @@ static void detector_table(struct nf_sheet *d, const struct nf_report *r, const 
                 struct nf_share s;
 
                 snprintf(path, sizeof path, "detectors.%s", *o);
-                s = nf_share_of(nf_whole_at(layer, path), nf_whole_at(layer, "neurons"));
+                s = nf_wilson(nf_whole_at(layer, path), nf_whole_at(layer, "neurons"));
                 nf_sheet_cell(d, "%s", nf_show_count(s.k).s);
                 nf_sheet_cell(d, "%s (%s)", nf_show_percent(s.p).s, nf_show_interval(s).s);
             }
@@ -261,7 +261,7 @@ static void covered_table(struct nf_sheet *d, const struct nf_report *r, const c
 }
 
 /* n-grams covered by any layer of the scope: the highest cumulative number. */
-static uint64_t covered_overall(const struct nf_run *run, const char *order)
+static uint64_t covered_overall(const struct nf_input *run, const char *order)
 {
     char path[64];
     uint64_t top;
@@ -278,10 +278,10 @@ static void covered(struct nf_sheet *d, const struct nf_report *r, const char *i
 
     snprintf(path, sizeof path, "covered.%s.total", order);
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
         uint64_t all = covered_overall(run, order), top;
         size_t at = top_layer(run, path, &top);
-        struct nf_share s = nf_share_of(all, nf_whole_at(run->header, "model.V"));
+        struct nf_share s = nf_wilson(all, nf_whole_at(run->header, "model.V"));
 
         if (all == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);
@@ -316,8 +316,8 @@ static void new_ngrams(struct nf_sheet *d, const struct nf_report *r, const char
     snprintf(total, sizeof total, "covered.%s.total", order);
     snprintf(lower, sizeof lower, "covered.%s.in_lower", order);
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
-        struct nf_share s = nf_share_of(nf_layer_sum(run, lower), nf_layer_sum(run, total));
+        const struct nf_input *run = &r->runs[i];
+        struct nf_share s = nf_wilson(nf_layer_sum(run, lower), nf_layer_sum(run, total));
 
         if (s.n == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);

@@ -26,7 +26,7 @@ static uint64_t positional(const json_t *layer, const char *type, const char *st
     return n;
 }
 
-static uint64_t positional_all(const struct nf_run *run, const char *type, const char *strength)
+static uint64_t positional_all(const struct nf_input *run, const char *type, const char *strength)
 {
     uint64_t n = 0;
     size_t i;
@@ -41,7 +41,7 @@ static uint64_t positional_all(const struct nf_run *run, const char *type, const
 static void note_full(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
         uint64_t full = nf_whole_at(run->run, "full"), needed = nf_whole_at(run->run, "full_needed");
 
         needed = needed ? needed : 200;   /* voita-2023, section 7.1 */
@@ -52,7 +52,7 @@ static void note_full(struct nf_sheet *d, const struct nf_report *r)
     }
 }
 
-static void say_types(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_types(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     uint64_t all = positional_all(run, NULL, NULL);
     size_t best = 0;
@@ -64,7 +64,7 @@ static void say_types(struct nf_sheet *d, const struct nf_report *r, const struc
         nf_sheet_say(d, "%sNo neuron is positional.", nf_prefix(r, run).s);
     else
         nf_sheet_say(d, "%s%s neurons are positional. The most frequent kind is %s (%s); %s strong: their frequency stays at exactly 0 or 1 over ranges, or is smooth.",
-                   nf_prefix(r, run).s, nf_show_share(nf_share_of(all, nf_layer_sum(run, "neurons"))).s, type_words[best],
+                   nf_prefix(r, run).s, nf_show_share(nf_wilson(all, nf_layer_sum(run, "neurons"))).s, type_words[best],
                    nf_show_count(positional_all(run, types[best], NULL)).s,
                    nf_show_several(positional_all(run, NULL, "strong"), "neuron is", "neurons are").s);
 }
@@ -74,8 +74,8 @@ static void type_table(struct nf_sheet *d, const struct nf_report *r)
     nf_sheet_table(d, "Positional neurons by kind and strength", "Model|Kind|Strong>|Weak>|Together>|Share of all neurons>", true);
     for (size_t i = 0; i < r->n; i++)
         for (size_t t = 0; types[t]; t++) {
-            const struct nf_run *run = &r->runs[i];
-            struct nf_share s = nf_share_of(positional_all(run, types[t], NULL), nf_layer_sum(run, "neurons"));
+            const struct nf_input *run = &r->runs[i];
+            struct nf_share s = nf_wilson(positional_all(run, types[t], NULL), nf_layer_sum(run, "neurons"));
 
             nf_sheet_cell(d, "%s", run->name);
             nf_sheet_cell(d, "%s", type_words[t]);
@@ -108,7 +108,7 @@ static void layer_table(struct nf_sheet *d, const struct nf_report *r)
                  "Model|Layer>|oscillatory>|both extremes>|one extreme>|other>|Together>|Share of the layer>|First positions only>", true);
     for (size_t i = 0; i < r->n; i++)
         json_array_foreach(r->runs[i].layers, l, layer) {
-            struct nf_share s = nf_share_of(positional(layer, NULL, NULL), nf_whole_at(layer, "neurons"));
+            struct nf_share s = nf_wilson(positional(layer, NULL, NULL), nf_whole_at(layer, "neurons"));
 
             nf_sheet_cell(d, "%s", r->runs[i].name);
             nf_sheet_cell(d, "%llu", (unsigned long long)nf_whole_at(layer, "layer"));
@@ -121,7 +121,7 @@ static void layer_table(struct nf_sheet *d, const struct nf_report *r)
     nf_sheet_table_end(d, true);
 }
 
-static void say_layers(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_layers(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     uint64_t top = 0, undecided = nf_layer_sum(run, "undecided_position");
     size_t i, at = 0, last = 0;
@@ -167,7 +167,7 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
     json_t *t;
 
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
         const json_t *best = NULL;
 
         json_array_foreach(run->teams, k, t)
@@ -180,7 +180,7 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
                    nf_prefix(r, run).s, nf_show_count(json_array_size(nf_at(best, "neurons"))).s, nf_str_at(best, "type"),
                    (unsigned long long)nf_whole_at(best, "layer"),
                    nf_show_count(nf_whole_at(best, "covered")).s, nf_show_count(nf_whole_at(best, "context")).s,
-               nf_show_percent(nf_share_of(nf_whole_at(best, "covered"), nf_whole_at(best, "context")).p).s, nf_show_real(nf_real_at(best, "multiplicity"), 2).s);
+               nf_show_percent(nf_wilson(nf_whole_at(best, "covered"), nf_whole_at(best, "context")).p).s, nf_show_real(nf_real_at(best, "multiplicity"), 2).s);
         nf_sheet_chart(d, "9", i, "Position ranges in which each neuron of a team fires");
     }
     nf_sheet_read(d, "Each row is a neuron, each bar a range of positions in which it fires. A team without redundancy covers every position once (multiplicity 1). Reference: the "
@@ -202,7 +202,7 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
             nf_sheet_cell(d, "%s", nf_str_at(t, "strength"));
             nf_sheet_cell(d, "%zu", json_array_size(nf_at(t, "neurons")));
             nf_sheet_cell(d, "%s", nf_show_count(nf_whole_at(t, "covered")).s);
-            nf_sheet_cell(d, "%s", nf_show_percent(nf_share_of(nf_whole_at(t, "covered"), nf_whole_at(t, "context")).p).s);
+            nf_sheet_cell(d, "%s", nf_show_percent(nf_wilson(nf_whole_at(t, "covered"), nf_whole_at(t, "context")).p).s);
             nf_sheet_cell(d, "%s", nf_show_real(nf_real_at(t, "multiplicity"), 2).s);
             nf_sheet_cell(d, "%s", nf_show_count(loss).s);
         }
@@ -211,10 +211,10 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
 
 /* ---- comparisons: 10, 11, 16 ---- */
 
-static void say_counts(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_counts(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     const json_t *first = json_array_get(run->layers, 0);
-    struct nf_share s = nf_share_of(positional_all(run, NULL, NULL), nf_layer_sum(run, "neurons"));
+    struct nf_share s = nf_wilson(positional_all(run, NULL, NULL), nf_layer_sum(run, "neurons"));
 
     nf_sheet_say(d, "%s%s neurons are positional, %s of them oscillatory; layer 0 has %s.", nf_prefix(r, run).s, nf_show_share(s).s,
                nf_show_count(positional_all(run, "oscillatory", NULL)).s, nf_show_count(positional(first, NULL, NULL)).s);
@@ -246,11 +246,12 @@ void nf_fig_checkpoints(struct nf_sheet *d, const struct nf_report *r)
         nf_sheet_say(d, "There is one input. Give render-report several checkpoints of a model, in the order of training, to compare them here.");
     for (size_t i = 0; r->n > 1 && i < r->n; i++)
         say_counts(d, r, &r->runs[i]);
+    if (r->n < 2)
+        return;
     nf_sheet_chart(d, "11", SIZE_MAX, "Positional neurons of each input by kind and strength, in the order given");
     nf_sheet_read(d, "Inputs in the order in which they were given; bars of error: 95 %% Wilson intervals over all neurons.");
     note_full(d, r);
-    if (r->n > 1)
-        type_table(d, r);
+    type_table(d, r);
 }
 
 void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r)
@@ -258,13 +259,13 @@ void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r)
     bool any = false;
 
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
 
         if (strcmp(nf_str_at(run->header, "model.norm"), "post"))
             continue;
         any = true;
         nf_sheet_say(d, "%s%s neurons are dead and %s positional. The paper finds in its post-LN model (OPT-350m) no dead neurons, but positional ones.",
-                   nf_prefix(r, run).s, nf_show_share(nf_share_of(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n"))).s,
+                   nf_prefix(r, run).s, nf_show_share(nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n"))).s,
                    nf_show_count(positional_all(run, NULL, NULL)).s);
         nf_sheet_chart(d, "16", i, "One circle for each positional neuron of a post-LN model");
     }

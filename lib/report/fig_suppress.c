@@ -10,7 +10,7 @@ enum { EXAMPLES = 12, EXAMPLE_TOKENS = 6 };
 /* ---- 5: examples ---- */
 
 /* Up to EXAMPLE_TOKENS tokens of an array of ids, or of rows [id, value], separated by spaces. */
-static void cell_tokens(struct nf_sheet *d, const struct nf_run *run, const json_t *tokens, bool values)
+static void cell_tokens(struct nf_sheet *d, const struct nf_input *run, const json_t *tokens, bool values)
 {
     struct nf_text t = { 0 };
 
@@ -35,7 +35,7 @@ static bool is_token_detector(const json_t *e)
 }
 
 /* The detector that fired most often of those not yet shown (`below`: fires of the one shown last; ties by order in the stream). */
-static size_t next_example(const struct nf_run *run, const bool *used)
+static size_t next_example(const struct nf_input *run, const bool *used)
 {
     size_t i, best = SIZE_MAX;
     json_t *e;
@@ -47,7 +47,7 @@ static size_t next_example(const struct nf_run *run, const bool *used)
     return best;
 }
 
-static void example_rows(struct nf_sheet *d, const struct nf_run *run)
+static void example_rows(struct nf_sheet *d, const struct nf_input *run)
 {
     bool used[NF_PAGE_EVIDENCE + NF_PAGE_CURVES] = { false };
     size_t i;
@@ -68,7 +68,7 @@ static void example_rows(struct nf_sheet *d, const struct nf_run *run)
 void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
         uint64_t n = nf_layer_sum(run, "detectors.token");
         size_t best;
         bool none[NF_PAGE_EVIDENCE + NF_PAGE_CURVES] = { false };
@@ -98,7 +98,7 @@ void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r)
 
 /* ---- 6: shares ---- */
 
-static const json_t *suppression_of(const struct nf_run *run, const char *projection)
+static const json_t *suppression_of(const struct nf_input *run, const char *projection)
 {
     size_t i;
     json_t *s;
@@ -109,7 +109,7 @@ static const json_t *suppression_of(const struct nf_run *run, const char *projec
     return NULL;
 }
 
-static void say_suppression(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_suppression(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     const json_t *s = suppression_of(run, "centred");
     struct nf_share of = nf_share_at(s, "suppressing"), null = nf_share_at(s, "null");

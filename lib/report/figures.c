@@ -54,7 +54,7 @@ const struct nf_section nf_sections[] = {
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;
 
-struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_run *run)
+struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_input *run)
 {
     struct nf_shown out = { "" };
 
@@ -63,7 +63,7 @@ struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_run *run)
     return out;
 }
 
-uint64_t nf_layer_sum(const struct nf_run *run, const char *path)
+uint64_t nf_layer_sum(const struct nf_input *run, const char *path)
 {
     uint64_t sum = 0;
     size_t i;
@@ -81,7 +81,7 @@ static void token_show(struct nf_text *t, const char *s)
         nf_text_add(t, *s == ' ' ? "\u2423" : s, *s == ' ' ? 3 : 1);
 }
 
-void nf_gram_show(struct nf_text *t, const struct nf_run *run, const json_t *gram)
+void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *gram)
 {
     size_t i;
     json_t *id;

@@ -8,10 +8,10 @@
 #define NF_REPORT_FIGURES_H
 
 #include "report/sheet.h"
-#include "report/run.h"
+#include "report/input.h"
 
 struct nf_report {
-    struct nf_run *runs;
+    struct nf_input *runs;
     size_t n;
 };
 
@@ -59,12 +59,12 @@ void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r);
 
 /* nf_prefix - "" for a report on one input, else "NAME: ", for sentences. */
-struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_run *run);
+struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_input *run);
 
 /* nf_layer_sum - the sum over a run's layers of the integer at `path`. */
-uint64_t nf_layer_sum(const struct nf_run *run, const char *path);
+uint64_t nf_layer_sum(const struct nf_input *run, const char *path);
 
 /* nf_gram_show - an n-gram (id or array of ids) as its tokens, spaces visible, in quotes; appended to t. */
-void nf_gram_show(struct nf_text *t, const struct nf_run *run, const json_t *gram);
+void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *gram);
 
 #endif

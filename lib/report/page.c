@@ -96,10 +96,10 @@ static void data(struct nf_text *out, const struct nf_report *r)
 {
     json_t *runs = json_array(), *classes = json_array(), *all;
 
-    for (const char *const *c = nf_class_names; *c; c++)
-        json_array_append_new(classes, json_string(*c));
+    for (size_t c = 0; c < NF_CLASSES; c++)
+        json_array_append_new(classes, json_string(nf_class_name(c)));
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
 
         json_array_append_new(runs, json_pack("{sssIsIsIsbsOsOsOsOsOsOsOsO}", "name", run->name, "L", (json_int_t)run->L, "F", (json_int_t)run->F, "T",
                                               (json_int_t)run->T, "all", run->all, "model", json_object_get(run->header, "model") ? json_object_get(run->header, "model") : json_null(),

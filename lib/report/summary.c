@@ -7,7 +7,7 @@
 
 /* ---- key numbers ---- */
 
-static uint64_t positional(const struct nf_run *run)
+static uint64_t positional(const struct nf_input *run)
 {
     uint64_t n = 0;
     size_t i;
@@ -25,7 +25,7 @@ static void tile_share(struct nf_sheet *d, const char *label, struct nf_share s,
     nf_sheet_tile(d, label, nf_show_percent(s.p).s, "%s of %s %s; 95 %% interval %s", nf_show_count(s.k).s, nf_show_count(s.n).s, of, nf_show_interval(s).s);
 }
 
-static void tile_suppression(struct nf_sheet *d, const struct nf_run *run)
+static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
 {
     size_t i;
     json_t *s;
@@ -39,7 +39,7 @@ static void tile_suppression(struct nf_sheet *d, const struct nf_run *run)
         }
 }
 
-static void tiles(struct nf_sheet *d, const struct nf_run *run)
+static void tiles(struct nf_sheet *d, const struct nf_input *run)
 {
     uint64_t neurons = nf_layer_sum(run, "neurons"), detectors = nf_layer_sum(run, "detectors.token"), covered = 0, scope = 0;
     size_t i;
@@ -54,29 +54,29 @@ static void tiles(struct nf_sheet *d, const struct nf_run *run)
     nf_sheet_tiles(d, true);
     nf_sheet_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text", nf_show_several(json_array_size(run->layers), "layer", "layers").s,
                 nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
-    tile_share(d, "Dead", nf_share_of(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
-    tile_share(d, "Token detectors", nf_share_of(detectors, scope), "neurons in scope");
+    tile_share(d, "Dead", nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
+    tile_share(d, "Token detectors", nf_wilson(detectors, scope), "neurons in scope");
     nf_sheet_tile(d, "Tokens with a detector", nf_show_count(covered).s, "of a vocabulary of %s", nf_show_count(nf_whole_at(run->header, "model.V")).s);
     tile_suppression(d, run);
-    tile_share(d, "Positional", nf_share_of(positional(run), neurons), "neurons");
+    tile_share(d, "Positional", nf_wilson(positional(run), neurons), "neurons");
     nf_sheet_tiles(d, false);
 }
 
-static void say_classes(struct nf_sheet *d, const struct nf_report *r, const struct nf_run *run)
+static void say_classes(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
     uint64_t dead = nf_layer_sum(run, "dead.k"), token = nf_layer_sum(run, "detectors.token"), tri = nf_layer_sum(run, "detectors.trigram"),
              bi = nf_layer_sum(run, "detectors.bigram");
 
-    nf_sheet_say(d, "%sOf %s FFN neurons, %s never fired on this corpus; %s single tokens, %s bigrams and %s trigrams; %s to the position in the window.",
+    nf_sheet_say(d, "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s respond%s to the position in the window.",
                nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s,
-               nf_show_several(token, "detects", "detect").s, nf_show_count(bi).s, nf_show_count(tri).s,
-               nf_show_several(positional(run), "responds", "respond").s);
+               nf_show_count(token).s, token == 1 ? "s" : "", nf_show_count(bi).s, nf_show_count(tri).s, nf_show_count(positional(run)).s,
+               positional(run) == 1 ? "s" : "");
 }
 
 void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
 
         say_classes(d, r, run);
         tiles(d, run);
@@ -162,7 +162,7 @@ static void row_command(struct nf_sheet *d, const json_t *h)
         row_json(d, "  its inputs", nf_at(h, "inputs"));
 }
 
-static void provenance_of(struct nf_sheet *d, const struct nf_run *run)
+static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
 {
     static const char *const model[] = { "name", "architecture", "config_sha256", "weights_sha256", "dtype", "activation", "norm", "positions", NULL };
     static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
@@ -202,7 +202,7 @@ static void provenance_of(struct nf_sheet *d, const struct nf_run *run)
 void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        const struct nf_run *run = &r->runs[i];
+        const struct nf_input *run = &r->runs[i];
 
         provenance_of(d, run);
         if (!run->all)

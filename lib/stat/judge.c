@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "stat/detect.h"
-#include "stat/interval.h"
+#include "record/share.h"
 #include "stat/position.h"
 
 static enum nf_band band_of(const struct nf_classify *cfg, uint64_t fires, double freq)

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "base/rng.h"
-#include "stat/interval.h"
+#include "record/share.h"
 
 enum { BATCH = 16 };   /* rows projected at a time: 16 x 4 x V doubles */
 

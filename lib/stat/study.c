@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "stat/ensemble.h"
-#include "stat/interval.h"
+#include "record/share.h"
 #include "stat/team.h"
 #include "stream/mp.h"
 

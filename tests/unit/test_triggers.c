@@ -6,7 +6,7 @@
 #include "stat/cover.h"
 #include "stat/detect.h"
 #include "stat/ensemble.h"
-#include "stat/interval.h"
+#include "record/share.h"
 #include "stat/triggers.h"
 
 enum { KEYS = 700, F = 333, PLANES = 12 };

@@ -10,7 +10,8 @@ const charts = (() => {
     const runColors = runs.map((_, i) => color("run" + (i % 8)));
     const types = ["oscillatory", "both", "one", "other"];
     const typeNames = { oscillatory: "oscillatory", both: "both extremes", one: "one extreme", other: "other" };
-    const typeScale = { domain: types.map(t => typeNames[t]), range: types.map(color) };
+    const typeColor = t => color("kind-" + t);
+    const typeScale = { domain: types.map(t => typeNames[t]), range: types.map(typeColor) };
     const single = runs.length === 1;
 
     const config = {
@@ -18,7 +19,7 @@ const charts = (() => {
         axis: { labelColor: color("ink2"), titleColor: color("ink2"), gridColor: color("grid"), domainColor: color("line"), tickColor: color("line"),
                 titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 11, titlePadding: 8, tickCount: 5 },
         legend: { labelColor: color("ink2"), titleColor: color("ink2"), titleFontWeight: "normal", orient: "top", labelFontSize: 11.5, titleFontSize: 11.5,
-                  symbolSize: 80, labelLimit: 220, columnPadding: 14, offset: 6 },
+                  symbolSize: 80, labelLimit: 220, columnPadding: 14, offset: 6, columns: 8 },
         header: { labelColor: color("ink"), titleColor: color("ink2"), labelFontSize: 11.5, labelFontWeight: "normal" },
         title: { color: color("ink2"), fontSize: 12, fontWeight: "normal", anchor: "start" },
         view: { stroke: null }, mark: { tooltip: true }, rule: { color: color("ink2") }, text: { color: color("ink2") },
@@ -27,7 +28,7 @@ const charts = (() => {
 
     const narrow = element => element.clientWidth < 480;
     const field = (name, title, format) => Object.assign({ field: name, title }, format ? { format, type: "quantitative" } : {});
-    const legend = (scale, extra) => Object.assign({ scale, legend: { title: null, columns: 3 } }, extra);
+    const legend = (scale, extra) => Object.assign({ scale, legend: { title: null } }, extra);
 
     /* Relative depth with several inputs or reference curves; layer numbers with one input. */
     function depthAxis(L) {
@@ -36,7 +37,7 @@ const charts = (() => {
         const step = Math.ceil((L - 1) / 12), values = [];
         for (let l = 0; l < L; l += step)
             values.push(l / (L - 1));
-        return { axis: { title: "layer", values, labelExpr: `round(datum.value * ${L - 1})` } };
+        return { axis: { title: "layer", values, tickCount: values.length, labelOverlap: false, labelExpr: `round(datum.value * ${L - 1})` } };
     }
     const depth = (run, layer) => run.L > 1 ? layer / (run.L - 1) : 0;
 
@@ -77,7 +78,7 @@ const charts = (() => {
 
     /* ---- overview: classes by layer ---- */
     function classes(run) {
-        const names = nf.classes, table = run.layers.map(() => names.map(() => 0)), n = run.neurons;
+        const names = nf.classes.filter(c => c), table = run.layers.map(() => names.map(() => 0)), n = run.neurons;
         if (run.all) {
             n.layer.forEach((l, i) => { table[run.layers.findIndex(r => r.layer === l)][n.class[i]]++; });
         } else {
@@ -126,7 +127,7 @@ const charts = (() => {
             x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: true } },
             y: { field: "p", type: "quantitative", title: "share of firing neurons", axis: { format: "%" }, scale: { domain: [0, 1] }, stack: "zero" },
             color: legend({ domain: bins, range: [...steps, color("undecided")] }, { field: "bin", type: "nominal", sort: bins,
-                legend: { title: `${what} that cover 95 % of the firings`, columns: 5 } }),
+                legend: { title: `${what} that cover 95 % of the firings` } }),
             order: { field: "i" },
             tooltip: [field("layer", "layer"), field("bin", what), field("k", "neurons"), field("n", "of"), field("p", "share", ".1%"), { field: "interval", title: "95 % interval" }],
         } };
@@ -242,13 +243,13 @@ const charts = (() => {
             width: w, height: 84, data: { values: nf.curve(e.position).map(p => Object.assign(p, { id: `${e.layer}.${e.neuron}` })) },
             encoding: { x: { field: "x", type: "quantitative", title: "position", scale: { nice: false }, axis: { tickCount: 3, grid: false } },
                         y: { field: "p", type: "quantitative", scale: { domain: [0, 1] }, axis: { title: null, values: [0, 0.5, 1], format: "%" } } },
-            layer: curveLayers({ value: color(type) }) })) };
+            layer: curveLayers({ value: typeColor(type) }) })) };
     }
     function curve(e) {
         return { height: 130, data: { values: nf.curve(e.position).map(p => Object.assign(p, { id: `${e.layer}.${e.neuron}` })) },
             encoding: { x: { field: "x", type: "quantitative", title: "position in the window", scale: { nice: false } },
                         y: { field: "p", type: "quantitative", scale: { domain: [0, 1] }, axis: { format: "%", title: "firing frequency" } } },
-            layer: curveLayers({ value: color(e.position.type || "other") }) };
+            layer: curveLayers({ value: typeColor(e.position.type || "other") }) };
     }
 
     /* ---- 8, 16: circles ---- */
@@ -284,7 +285,7 @@ const charts = (() => {
         }
         const first = id => Math.min(...rows.filter(r => r.id === String(id)).map(r => r.from));
         const ids = order.filter(id => rows.some(r => r.id === String(id))).sort((a, b) => first(b) - first(a)).map(String);
-        return rows.length ? { height: { step: 14 }, data: { values: rows }, mark: { type: "bar", height: 9, cornerRadius: 2, color: color(t.type) }, encoding: {
+        return rows.length ? { height: { step: 14 }, data: { values: rows }, mark: { type: "bar", height: 9, cornerRadius: 2, color: typeColor(t.type) }, encoding: {
             y: { field: "id", type: "nominal", sort: ids, title: `neuron of layer ${t.layer}` },
             x: { field: "from", type: "quantitative", title: "position in the window", scale: { domain: [0, t.context], nice: false } }, x2: { field: "to" },
             tooltip: [field("id", "neuron"), field("from", "from"), field("to", "to, exclusive"), field("n", "positions")],
@@ -295,15 +296,15 @@ const charts = (() => {
     const positionRows = (name, positions, layer, counts) => types.flatMap(type => ["strong", "weak"].map(strength =>
         ({ name, positions, layer, type: typeNames[type], strength, n: counts[`${type}/${strength}`] ?? 0 })));
     function paperRows(name) {
-        return (published.positional[name] || []).flatMap(([layer, ...v]) => positionRows(`${name} (paper)`, "", layer,
-            Object.fromEntries(v.map((n, i) => [published.types[i].replace("_", "/"), n]))));
+        const counts = new Map((published.positional[name] || []).map(([layer, ...v]) => [layer, Object.fromEntries(v.map((n, i) => [published.types[i].replace("_", "/"), n]))]));
+        return Array.from({ length: 12 }, (_, layer) => positionRows(`${name} (paper)`, "", layer, counts.get(layer) ?? {})).flat();
     }
     function withPositions(element) {
         const own = runs.flatMap(run => run.layers.flatMap(l => positionRows(run.name, run.model.positions, l.layer, l.positional ?? {})));
         const values = [...own, ...paperRows("125m, OpenWebText"), ...paperRows("125m, OpenWebText, no positions")];
         const columns = narrow(element) ? 1 : 2, names = [...new Set(values.map(v => v.name))];
         return { autosize: "pad", data: { values }, facet: { field: "name", title: null, sort: names }, columns, resolve: { axis: { x: "independent" }, scale: { x: "independent" } },
-            spec: { width: Math.max(180, Math.floor((element.clientWidth - 70 * columns) / columns)), height: 140, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
+            spec: { width: Math.max(160, Math.floor((element.clientWidth - 70 * columns) / columns)), height: 140, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
                 x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: true } }, y: { field: "n", aggregate: "sum", title: "positional neurons" },
                 color: legend(typeScale, { field: "type", type: "nominal" }),
                 tooltip: [field("name", "model"), field("layer", "layer"), field("type", "kind"), { field: "n", aggregate: "sum", title: "neurons" }] } } };

@@ -88,6 +88,8 @@
 
     /* ---- neurons ---- */
 
+    /* Detectors and positional neurons first, the dead last. */
+    const rank = c => (c + classes.length - 1) % classes.length;
     const neuronRows = runs.flatMap(run => {
         const n = run.neurons, tokensSeen = run.run.tokens ?? 0;
         return n.layer.map((layer, i) => {
@@ -95,7 +97,7 @@
             return { run, layer, neuron: n.neuron[i], key: `${layer}.${n.neuron[i]}`, class: classes[n.class[i]], fires: n.fires[i], freq: tokensSeen ? n.fires[i] / tokensSeen : null,
                      mi: n.mi[i], cover: n.cover[i], undecided: n.undecided[i], top: n.top[i], e };
         });
-    });
+    }).sort((a, b) => rank(classes.indexOf(a.class)) - rank(classes.indexOf(b.class)));
 
     function grams(r) {
         if (r.e && r.e.token) return r.e.token.covered;

@@ -1,5 +1,5 @@
-/* run.c - read a neurons stream into what a report needs of it. */
-#include "report/run.h"
+/* input.c - read a neurons stream into what a report needs of it. */
+#include "report/input.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,9 +10,6 @@
 #include "record/context.h"
 #include "stream/mp.h"
 #include "tensor/tensor.h"
-
-const char *const nf_class_names[] = { "dead", "token-detector", "bigram-detector", "trigram-detector", "positional", "first-positions", "other", NULL };
-enum { CLASS_DEAD = 0, CLASS_OTHER = 6 };
 
 enum { TOKEN_SHOWN = 96 };   /* bytes of a token's printable text */
 
@@ -56,7 +53,7 @@ struct nf_share nf_share_at(const json_t *j, const char *path)
     return (struct nf_share){ nf_whole_at(j, "k"), nf_whole_at(j, "n"), nf_real_at(j, "p"), nf_real_at(j, "lo"), nf_real_at(j, "hi") };
 }
 
-const char *nf_token(const struct nf_run *run, uint64_t id)
+const char *nf_token(const struct nf_input *run, uint64_t id)
 {
     char key[24];
     const char *s;
@@ -213,7 +210,7 @@ static bool is_class(const json_t *rec, const char *name)
 }
 
 /* The evidence of a neuron that has a class of its own, as far as the page has room. */
-static void keep_evidence(struct nf_run *run, const msgpack_object *rec, json_t *head)
+static void keep_evidence(struct nf_input *run, const msgpack_object *rec, json_t *head)
 {
     bool detector = is_class(head, "token-detector") || is_class(head, "bigram-detector") || is_class(head, "trigram-detector");
     bool curve = is_class(head, "positional") || is_class(head, "first-positions");
@@ -254,13 +251,13 @@ static json_t *triggers(const msgpack_object *rec)
     return flat;
 }
 
-static void column(struct nf_run *run, const char *name, json_t *v)
+static void column(struct nf_input *run, const char *name, json_t *v)
 {
     json_array_append_new(json_object_get(run->neurons, name), v ? v : json_null());
 }
 
 /* The fields that every neuron record must have, and those that the page lists. */
-static int neuron_head(const struct nf_run *run, const msgpack_object *rec, json_t **head, size_t *class, struct nf_err *err)
+static int neuron_head(const struct nf_input *run, const msgpack_object *rec, json_t **head, size_t *class, struct nf_err *err)
 {
     static const char *const keep[] = { "classes", "undecided", "fires", "fires_bos", "n", "band", "cover", "domain_freq", NULL };
     uint64_t layer, neuron, fires, n;
@@ -273,12 +270,12 @@ static int neuron_head(const struct nf_run *run, const msgpack_object *rec, json
         return NF_EFORMAT;
     if (layer * run->F + neuron < run->next)
         return nf_fail(err, NF_EFORMAT, "neuron %zu.%zu comes twice, or out of order", (size_t)layer, (size_t)neuron);
-    while (nf_class_names[c] && (strlen(nf_class_names[c]) != len || memcmp(nf_class_names[c], name, len)))
+    while (c < NF_CLASSES && (strlen(nf_class_name(c)) != len || memcmp(nf_class_name(c), name, len)))
         c++;
-    if (!nf_class_names[c])
+    if (c == NF_CLASSES)
         return nf_fail(err, NF_EFORMAT, "neuron %zu.%zu: unknown class \"%.*s\"", (size_t)layer, (size_t)neuron, (int)len, name);
     *class = c;
-    *head = json_pack("{sIsIss}", "layer", (json_int_t)layer, "neuron", (json_int_t)neuron, "class", nf_class_names[c]);
+    *head = json_pack("{sIsIss}", "layer", (json_int_t)layer, "neuron", (json_int_t)neuron, "class", nf_class_name(c));
     for (const char *const *k = keep; *k; k++) {
         const msgpack_object *o = nf_mp_find(rec, *k);
 
@@ -288,7 +285,7 @@ static int neuron_head(const struct nf_run *run, const msgpack_object *rec, json
     return *head ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
-static int take_neuron(struct nf_run *run, const msgpack_object *rec, struct nf_err *err)
+static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     json_t *head = NULL;
     size_t class = 0;
@@ -304,7 +301,7 @@ static int take_neuron(struct nf_run *run, const msgpack_object *rec, struct nf_
     }
     run->seen++;
     run->next = (uint64_t)json_integer_value(json_object_get(head, "layer")) * run->F + (uint64_t)json_integer_value(json_object_get(head, "neuron")) + 1;
-    if (run->all || (class != CLASS_DEAD && class != CLASS_OTHER)) {
+    if (run->all || (class != NF_DEAD && class != NF_OTHER)) {
         const msgpack_object *mi = nf_mp_find(rec, "position") ? nf_mp_find(nf_mp_find(rec, "position"), "mi") : NULL;
 
         column(run, "layer", json_incref(json_object_get(head, "layer")));
@@ -316,7 +313,7 @@ static int take_neuron(struct nf_run *run, const msgpack_object *rec, struct nf_
         column(run, "undecided", json_boolean(json_array_size(json_object_get(head, "undecided")) > 0));
         column(run, "top", triggers(rec));
     }
-    if (class != CLASS_DEAD && class != CLASS_OTHER)
+    if (class != NF_DEAD && class != NF_OTHER)
         keep_evidence(run, rec, head);
     json_decref(head);
     return NF_OK;
@@ -324,7 +321,7 @@ static int take_neuron(struct nf_run *run, const msgpack_object *rec, struct nf_
 
 /* ---- tokens ---- */
 
-static int mention(struct nf_run *run, const struct nf_vocab *v, const json_t *id, struct nf_err *err)
+static int mention(struct nf_input *run, const struct nf_vocab *v, const json_t *id, struct nf_err *err)
 {
     json_int_t i = json_integer_value(id);
     char key[24], shown[TOKEN_SHOWN];
@@ -338,7 +335,7 @@ static int mention(struct nf_run *run, const struct nf_vocab *v, const json_t *i
 }
 
 /* ids: an id, or an array of ids. */
-static int mention_gram(struct nf_run *run, const struct nf_vocab *v, const json_t *ids, struct nf_err *err)
+static int mention_gram(struct nf_input *run, const struct nf_vocab *v, const json_t *ids, struct nf_err *err)
 {
     size_t i;
     json_t *id;
@@ -352,7 +349,7 @@ static int mention_gram(struct nf_run *run, const struct nf_vocab *v, const json
 }
 
 /* Arrays of n-grams ("covered"), or of rows that begin with one ("top", "promoted", "suppressed"). */
-static int mention_all(struct nf_run *run, const struct nf_vocab *v, const json_t *grams, bool rows, struct nf_err *err)
+static int mention_all(struct nf_input *run, const struct nf_vocab *v, const json_t *grams, bool rows, struct nf_err *err)
 {
     size_t i;
     json_t *g;
@@ -363,7 +360,7 @@ static int mention_all(struct nf_run *run, const struct nf_vocab *v, const json_
     return rc;
 }
 
-static int mention_tokens(struct nf_run *run, const struct nf_vocab *v, struct nf_err *err)
+static int mention_tokens(struct nf_input *run, const struct nf_vocab *v, struct nf_err *err)
 {
     static const char *const orders[] = { "token", "bigram", "trigram", NULL };
     size_t i, k;
@@ -386,7 +383,7 @@ static int mention_tokens(struct nf_run *run, const struct nf_vocab *v, struct n
 
 /* ---- the stream ---- */
 
-static int check_layer(const struct nf_run *run, const msgpack_object *rec, struct nf_err *err)
+static int check_layer(const struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     static const char *const shares[] = { "dead", NULL };
     uint64_t layer, n;
@@ -404,7 +401,7 @@ static int check_layer(const struct nf_run *run, const msgpack_object *rec, stru
     return NF_OK;
 }
 
-static int take_record(struct nf_run *run, const msgpack_object *rec, struct nf_err *err)
+static int take_record(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     json_t *to = nf_mp_is(rec, "layer") ? run->layers : nf_mp_is(rec, "suppression") ? run->suppression : nf_mp_is(rec, "team") ? run->teams : NULL;
     const char *type = "?";
@@ -426,11 +423,11 @@ static int take_record(struct nf_run *run, const msgpack_object *rec, struct nf_
 }
 
 /* Sizes and name from the header; the containers. */
-static int start(struct nf_run *run, json_t *header, size_t room, struct nf_err *err)
+static int start(struct nf_input *run, json_t *header, size_t room, struct nf_err *err)
 {
     static const char *const columns[] = { "layer", "neuron", "class", "fires", "mi", "cover", "undecided", "top", NULL };
 
-    *run = (struct nf_run){ .header = json_incref(header), .layers = json_array(), .suppression = json_array(), .teams = json_array(),
+    *run = (struct nf_input){ .header = json_incref(header), .layers = json_array(), .suppression = json_array(), .teams = json_array(),
                             .neurons = json_object(), .evidence = json_array(), .tokens = json_object(), .run = json_object() };
     for (const char *const *c = columns; *c; c++)
         json_object_set_new(run->neurons, *c, json_array());
@@ -444,7 +441,7 @@ static int start(struct nf_run *run, json_t *header, size_t room, struct nf_err 
     return NF_OK;
 }
 
-int nf_run_read(struct nf_run *run, struct nf_reader *in, size_t room, struct nf_err *err)
+int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struct nf_err *err)
 {
     struct nf_vocab vocab = { 0 };
     const msgpack_object *rec;
@@ -461,11 +458,11 @@ int nf_run_read(struct nf_run *run, struct nf_reader *in, size_t room, struct nf
     return rc;
 }
 
-void nf_run_clear(struct nf_run *run)
+void nf_input_clear(struct nf_input *run)
 {
     json_t *const owned[] = { run->header, run->run, run->layers, run->suppression, run->teams, run->neurons, run->evidence, run->tokens };
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         json_decref(owned[i]);
-    *run = (struct nf_run){ 0 };
+    *run = (struct nf_input){ 0 };
 }

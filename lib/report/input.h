@@ -1,8 +1,8 @@
 /*
- * run.h - what a report keeps of one neurons stream: the records as JSON, cut to what a page can hold.
+ * input.h - what a report keeps of one neurons stream: the records as JSON, cut to what a page can hold.
  */
-#ifndef NF_REPORT_RUN_H
-#define NF_REPORT_RUN_H
+#ifndef NF_REPORT_INPUT_H
+#define NF_REPORT_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "record/share.h"
+#include "record/neurons.h"
 #include "stream/reader.h"
 
 /* Limits of one page: with these it stays under about 20 MB whatever the model. */
@@ -32,11 +32,11 @@ enum {
  *   layers        array of "layer" records, ascending
  *   suppression   array of "suppression" records, in the order of the stream
  *   teams         array of "team" records
- *   neurons       columns of equal length: layer, neuron, class (index into nf_class_names), fires, and flat `top` (n-gram triggers)
+ *   neurons       columns of equal length: layer, neuron, class (enum nf_class), fires, and flat `top` (n-gram triggers)
  *   evidence      array of neuron records cut to what is shown: layer, neuron, class, fires, n, and token bigram trigram suppress position
  *   tokens        id (decimal, as key) -> printable text, of every token that is mentioned anywhere
  */
-struct nf_run {
+struct nf_input {
     char name[160];              /* of the model; made unique among the inputs */
     json_t *header, *run, *layers, *suppression, *teams, *neurons, *evidence, *tokens;
     size_t L, F, T;              /* layers of the model, width of its FFN, context */
@@ -47,18 +47,16 @@ struct nf_run {
     uint64_t cut;                /* neurons whose evidence did not fit */
 };
 
-extern const char *const nf_class_names[];   /* FORMAT.md's names, in the order of precedence; NULL ends */
-
 /*
- * nf_run_read - read a neurons stream to its end.
+ * nf_input_read - read a neurons stream to its end.
  *
  *   room   rows that the page still has for neuron tables: a run with more neurons keeps only the classified ones
  *
  * NF_EFORMAT: what the reader refuses; a record type or field that is missing or out of range; a token id >= V.
- * After any return the struct is for nf_run_clear().
+ * After any return the struct is for nf_input_clear().
  */
-int nf_run_read(struct nf_run *run, struct nf_reader *in, size_t room, struct nf_err *err);
-void nf_run_clear(struct nf_run *run);
+int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struct nf_err *err);
+void nf_input_clear(struct nf_input *run);
 
 /*
  * Access to the JSON by path, "dead.k".  A missing or nil value is NULL, NaN, 0, "".
@@ -72,6 +70,6 @@ const char *nf_str_at(const json_t *j, const char *path);
 struct nf_share nf_share_at(const json_t *j, const char *path);
 
 /* nf_token - the printable text of a token id that the run mentions; "?" otherwise.  Borrowed. */
-const char *nf_token(const struct nf_run *run, uint64_t id);
+const char *nf_token(const struct nf_input *run, uint64_t id);
 
 #endif
