@@ -3,18 +3,19 @@
 #include <stdint.h>
 
 #include "model/safetensors.h"
+#include "model/tensorfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct nf_st st = { 0 };
+    struct nf_tf st = { 0 };
     volatile unsigned char sum = 0;
 
     if (nf_st_parse(data, size, "input", &st, &err) == NF_OK)
         for (size_t i = 0; i < st.n; i++) {
-            const struct nf_st_entry *e = &st.entry[i];
+            const struct nf_tf_entry *e = &st.entry[i];
             size_t n = 0;
 
             if (!e->weight)
@@ -24,6 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (size_t k = 0; k < n; k++)
                 sum = (unsigned char)(sum + ((const unsigned char *)e->t.data)[k]);
         }
-    nf_st_close(&st);
+    nf_tf_close(&st);
     return 0;
 }
