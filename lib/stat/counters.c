@@ -9,7 +9,9 @@
 #include "stat/planes.h"
 
 enum {
-    SLAB_BYTES = 2 << 20,     /* at most, unless one block is larger: one huge page */
+    SLAB_BYTES = 2 << 20,     /* at most, unless one block is larger */
+    PREFETCH_PLANES = 2,      /* a row added changes all of plane 0 and most of plane 1 */
+    PREFETCH_WORDS = 64,      /* 512 bytes: a bit row of 4096 neurons; the hardware fetches on from there */
     SLABS_IN_BUDGET = 64,     /* at least, so that the last slab does not waste much of a small budget */
 };
 
@@ -97,7 +99,7 @@ static int add_slab(struct nf_counters *c, bool must, struct nf_err *err)
     if (nf_grow(&c->slab, &c->slab_cap, c->n_slabs + 1, sizeof *c->slab, err) < 0 ||
         nf_grow(&c->next, &c->next_cap, first + blocks, sizeof *c->next, err) < 0)
         return NF_ESYS;
-    c->slab[c->n_slabs] = aligned_alloc(bytes % SLAB_BYTES ? 64 : SLAB_BYTES, bytes);
+    c->slab[c->n_slabs] = aligned_alloc(64, bytes);
     if (!c->slab[c->n_slabs])
         return nf_fail(err, NF_ESYS, "out of memory: %zu bytes", bytes);
     c->n_slabs++;
@@ -169,6 +171,15 @@ void nf_counters_drop(struct nf_counters *c, uint32_t id)
     free_chain(c, c->counter[id].plane);
     c->counter[id] = (struct nf_counter){ 0, c->free_counter };
     c->free_counter = id;
+}
+
+void nf_counters_prefetch(const struct nf_counters *c, uint32_t id, size_t layer)
+{
+    uint32_t b = c->counter[id].plane;
+
+    for (size_t p = 0; p < PREFETCH_PLANES && b != NF_COUNTER_NONE; p++, b = c->next[b])
+        for (size_t w = 0; w < c->words && w < PREFETCH_WORDS; w += NF_LINE_WORDS)
+            __builtin_prefetch(block_at(c, b) + layer * c->words + w, 1);
 }
 
 size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *plane[32])

@@ -64,6 +64,9 @@ void nf_counters_drop(struct nf_counters *c, uint32_t id);
 /* nf_counters_planes - the bit rows of one layer, plane 0 first; returns their number, at most 32.  Valid until the next _new or _raise. */
 size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *plane[32]);
 
+/* nf_counters_prefetch - a hint that this layer of a counter is needed soon. */
+void nf_counters_prefetch(const struct nf_counters *c, uint32_t id, size_t layer);
+
 /*
  * nf_counters_add - add the bit rows at m positions to one layer of a counter whose n has been raised by m already.
  *
