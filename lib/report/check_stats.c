@@ -253,7 +253,7 @@ static int stats_end(void *state, const msgpack_object *end, struct nf_err *err)
         return nf_fail(err, NF_EFORMAT, "there is no totals record");
     if (s->fires != s->totals.n_layers)
         return nf_fail(err, NF_EFORMAT, "fires of %zu layers, totals says %zu", s->fires, s->totals.n_layers);
-    if (nf_check_total(end, "tokens", s->totals.tokens, err) < 0)
+    if (nf_check_total(end, "positions", s->totals.tokens + s->totals.bos, err) < 0)
         return NF_EFORMAT;
     return nf_check_total(end, "windows", s->totals.windows, err);
 }
