@@ -335,6 +335,11 @@ static void print_sites(const struct plan *p, uint64_t rows)
     printf("%-12s %7s %12zu %12.1f\n", "all", "", sum, (double)sum * (double)rows / 0x1p20);
 }
 
+static double share(double part, double all)
+{
+    return all > 0 ? 100 * part / all : 0;
+}
+
 static void dry_run(const struct options *o, struct plan *p, struct nf_reader *in, struct nf_err *err)
 {
     const struct nf_config *c = &p->cfg;
@@ -347,15 +352,15 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
     rate = nf_speed_gemm(p->forward.dtype, c->D, c->F, err);
     if (!(rate > 0))
         nf_die_err(err);
-    flops = f.flops_block + f.flops_head;
+    flops = f.flops_maps + f.flops_attention + f.flops_ffn + f.flops_head;
     printf("model        %s: %s, L %zu, D %zu, H %zu, F %zu, V %zu\n", c->name, c->architecture, c->L, c->D, c->H, c->F, c->V);
     printf("input        %" PRIu64 " tokens in %" PRIu64 " windows of at most %zu; %" PRIu64 " at selected positions\n", r.tokens, r.windows,
            p->context, r.rows);
     print_sites(p, r.rows);
     printf("memory       weights %.1f MiB (%s), work space %.1f MiB for batches of %zu tokens\n", (double)f.weight_bytes / 0x1p20,
            f.resident ? "resident" : "one layer at a time", (double)f.work_bytes / 0x1p20, f.batch_tokens);
-    printf("work         %.1f MFLOP/token: %zu blocks %.0f %%, unembedding %.0f %%\n", flops / 1e6, f.layers,
-           flops > 0 ? 100 * f.flops_block / flops : 0, flops > 0 ? 100 * f.flops_head / flops : 0);
+    printf("work         %.1f MFLOP/token in %zu blocks: maps of attention %.0f %%, attention %.0f %%, FFN %.0f %%, unembedding %.0f %%\n", flops / 1e6,
+           f.layers, share(f.flops_maps, flops), share(f.flops_attention, flops), share(f.flops_ffn, flops), share(f.flops_head, flops));
     printf("time         at least %.1f s: %.0f GFLOP/s measured on %zu threads in %s\n", flops * (double)r.tokens / rate, rate / 1e9, nf_threads(),
            o->dtype);
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -144,9 +144,11 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
 
 static void count_flops(const struct nf_config *cfg, size_t context, struct nf_forward_plan *plan)
 {
-    double D = (double)cfg->D, F = (double)cfg->F, linear = 2 * (4 * D * D + 2 * D * F);
+    double D = (double)cfg->D, F = (double)cfg->F, layers = (double)plan->layers;
 
-    plan->flops_block = (double)plan->layers * (linear + 4 * D * ((double)context + 1) / 2);   /* a position sees half the window */
+    plan->flops_maps = layers * 8 * D * D;
+    plan->flops_attention = layers * 4 * D * ((double)context + 1) / 2;   /* a position sees half the window */
+    plan->flops_ffn = layers * 4 * D * F;
     plan->flops_head = plan->unembed ? 2 * (double)cfg->E * (double)cfg->V : 0;
 }
 

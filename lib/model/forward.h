@@ -79,8 +79,10 @@ struct nf_forward_plan {
     size_t batch_tokens;     /* rows of a run */
     uint64_t weight_bytes;   /* packed weights held at one time */
     uint64_t work_bytes;     /* everything else that is allocated */
-    double flops_block;      /* per token, at windows of `context`: the blocks (linear maps and attention) */
-    double flops_head;       /* per token: the unembedding, 0 when not wanted */
+    double flops_maps;       /* per token: the four linear maps of attention, in all blocks that run */
+    double flops_attention;  /* scores and sums of values, at windows of `context` */
+    double flops_ffn;        /* the two linear maps of the FFN */
+    double flops_head;       /* the unembedding, 0 when not wanted */
 };
 
 /*
