@@ -151,3 +151,13 @@ END
     exits 1 stream-dump "$S/nowhere.nf"
     says 'nowhere.nf: No such file'
 }
+
+@test "the worked example of FORMAT.md is a stream, byte for byte what it says" {
+    sed -n '/^```hex/,/^```$/p' "$ROOT/lib/stream/FORMAT.md" | sed '/^```/d; s/#.*//' | tr -d ' \n' | sed 's/../\\x&/g' >"$BATS_TEST_TMPDIR/hex"
+    printf '%b' "$(cat "$BATS_TEST_TMPDIR/hex")" >"$BATS_TEST_TMPDIR/x.nf"
+    [ "$(stat -c %s "$BATS_TEST_TMPDIR/x.nf")" -eq 272 ]
+    exits 0 stream-check --kind tokens "$BATS_TEST_TMPDIR/x.nf"
+    exits 0 stream-dump -n 0 --record vocab,window "$BATS_TEST_TMPDIR/x.nf"
+    prints 'tokens=["a" "\xff"]'
+    prints '  text: \xffa'
+}
