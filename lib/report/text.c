@@ -158,6 +158,22 @@ static void put_history(FILE *f, const json_t *history)
     }
 }
 
+/* One line; a list of maps (sites) is a line for each. */
+static void put_entry(FILE *f, const char *key, const json_t *v)
+{
+    if (json_is_object(json_array_get(v, 0))) {
+        for (size_t i = 0; i < json_array_size(v); i++)
+            put_entry(f, key, json_array_get(v, i));
+        return;
+    }
+    fprintf(f, "  %-11s ", key);
+    if (json_is_object(v))
+        put_json_pairs(f, v);
+    else
+        put_json(f, v);
+    putc('\n', f);
+}
+
 void nf_text_header(FILE *f, const json_t *header)
 {
     static const char *const shown_apart[] = { "format", "version", "kind", "history" };
@@ -175,14 +191,7 @@ void nf_text_header(FILE *f, const json_t *header)
             apart = apart || strcmp(key, shown_apart[i]) == 0;
         if (apart)
             continue;
-        fprintf(f, "  %-12s", key);
-        if (strlen(key) >= 12)
-            putc(' ', f);
-        if (json_is_object(v))
-            put_json_pairs(f, v);
-        else
-            put_json(f, v);
-        putc('\n', f);
+        put_entry(f, key, v);
     }
     put_history(f, json_object_get(header, "history"));
 }

@@ -101,3 +101,28 @@ faulty() {
     exits 3 stream-check --max-faults 1 "$BATS_TEST_TMPDIR/x.nf"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -eq 1 ]
 }
+
+@test "what our own filters write passes, at every site" {
+    local T=$BATS_TEST_TMPDIR
+    tokenize -m "$MODEL" --context 32 --limit 500 "$CORPUS/fiction" "$CORPUS/code" >"$T/tokens.nf"
+    forward-capture -q -m "$MODEL" --sites ffn.active,ffn.pre,resid.post,attn.local,norms,pred --positions 3:30 <"$T/tokens.nf" >"$T/some.nf"
+    forward-capture -q -m "$MODEL" <"$T/tokens.nf" >"$T/active.nf"
+    reduce-stats <"$T/active.nf" >"$T/stats.nf"
+    reduce-stats <"$T/some.nf" >"$T/moments.nf"
+    classify-neurons -m "$MODEL" <"$T/stats.nf" >"$T/neurons.nf"
+    exits 0 stream-check "$T"/*.nf
+    [ ! -s "$BATS_TEST_TMPDIR/out" ] && [ ! -s "$BATS_TEST_TMPDIR/err" ]
+}
+
+@test "stats: order, keys and sums" {
+    local T=$BATS_TEST_TMPDIR S=$BATS_TEST_TMPDIR
+    tokenize -m "$MODEL" --context 32 --limit 200 "$CORPUS/fiction" | forward-capture -q -m "$MODEL" | reduce-stats -u >"$T/stats.nf"
+    exits 0 stream-check "$T/stats.nf"
+    faulty stats 's/\xa1r\xa5fires\xa5layer\x01/\xa1r\xa5fires\xa5layer\x00/' 'fires is out of order'
+    changed stats 's/\xa5order\x02\xa6planes\x01\xa5first\x00/\xa5order\x02\xa6planes\x01\xa5first\x05/'
+    exits 3 stream-check "$T/x.nf"
+    prints 'ngrams: order 2, planes 1, first 5 is out of order'
+    changed stats 's/\xa3bos\x07/\xa3bos\x01/'    # of totals
+    exits 3 stream-check "$T/x.nf"
+    prints 'fires more often than there are tokens'
+}
