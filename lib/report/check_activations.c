@@ -31,6 +31,8 @@ struct activations {
     size_t *last;                  /* [W] row of the last token of each window; SIZE_MAX: not captured */
     size_t last_cap;
     size_t layer;                  /* of the last site record */
+    uint64_t tokens, windows, batches, all_rows;
+    bool uncounted;                /* a batch could not be read: the totals say nothing */
 };
 
 static void activations_close(void *state)
@@ -148,12 +150,17 @@ static int check_batch(struct activations *a, const msgpack_object *rec, struct 
     if (nf_batch_read(rec, a->context.V, a->context.context, &a->batch, err) < 0 ||
         nf_grow(&a->last, &a->last_cap, a->batch.W, sizeof *a->last, err) < 0) {
         a->any_batch = false;
+        a->uncounted = true;
         return err->code;
     }
     a->any_batch = true;
     a->next_batch = a->batch.batch + 1;
     a->layer = 0;
     lay_out_rows(a);
+    a->tokens += a->batch.T;
+    a->windows += a->batch.W;
+    a->batches++;
+    a->all_rows += a->rows;
     if (a->batch.batch != want && rc == NF_OK)
         rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ", %" PRIu64 " is next", a->batch.batch, want);
     return windows_ascend(a, first, err) < 0 ? NF_EFORMAT : rc;
@@ -254,8 +261,16 @@ static int activations_record(void *state, const msgpack_object *rec, struct nf_
 
 static int activations_end(void *state, const msgpack_object *end, struct nf_err *err)
 {
-    (void)end;
-    return batch_whole(state, err);
+    struct activations *a = state;
+    const struct {
+        const char *key;
+        uint64_t n;
+    } totals[] = { { "tokens", a->tokens }, { "windows", a->windows }, { "batches", a->batches }, { "rows", a->all_rows } };
+
+    for (size_t i = 0; !a->uncounted && i < sizeof totals / sizeof *totals; i++)
+        if (nf_check_total(end, totals[i].key, totals[i].n, err) < 0)
+            return NF_EFORMAT;
+    return batch_whole(a, err);
 }
 
 const struct nf_check_kind nf_check_activations = { "activations", activations_open, activations_record, activations_end,

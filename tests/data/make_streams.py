@@ -84,7 +84,7 @@ def activations():
         pred[:, 2:] = np.where(np.isnan(pred[:, 2:]), np.nan, np.floor(pred[:, 2:]))
         records.append({"r": "site", "batch": b, "site": "pred", "layer": 2, "row": 0, "data": pred})
     write("activations", header("activations", [TOKENIZE, ("forward-capture", {"site": ["ffn.active", "ffn.act", "pred"]})], model=MODEL,
-                                sites=sites, capture={"positions": [0, 4], "near_zero": 1e-6}), records, {"tokens": 9, "batches": 2})
+                                sites=sites, capture={"positions": [0, 4], "near_zero": 1e-6}), records, {"tokens": 9, "windows": 3, "batches": 2, "rows": 9})
 
 
 def neurons():
