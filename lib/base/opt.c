@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/prog.h"
+#include "base/utf8.h"
 #include "version.h"
 
 struct nf_common nf_common;
@@ -34,6 +35,12 @@ static size_t count(const struct nf_opt *o)
     return n;
 }
 
+/* Bytes that are no UTF-8 have no place in a header. */
+static json_t *text_json(const char *s)
+{
+    return s && nf_utf8_valid((const unsigned char *)s, strlen(s)) == strlen(s) ? json_string(s) : json_null();
+}
+
 static json_t *value_json(const struct nf_opt *o)
 {
     switch (o->type) {
@@ -45,12 +52,8 @@ static json_t *value_json(const struct nf_opt *o)
     case NF_OPT_SIZE:
         return json_integer((json_int_t) * (const uint64_t *)o->value);
     case NF_OPT_STR:
-    case NF_OPT_CHOICE: {
-        const char *s = *(const char *const *)o->value;
-        json_t *j = s ? json_string(s) : NULL;
-
-        return j ? j : json_null();   /* bytes that are no UTF-8 have no place in a header */
-    }
+    case NF_OPT_CHOICE:
+        return text_json(*(const char *const *)o->value);
     case NF_OPT_RANGE: {
         const struct nf_range *r = o->value;
 
@@ -61,8 +64,11 @@ static json_t *value_json(const struct nf_opt *o)
         const struct nf_list *l = o->value;
         json_t *a = json_array();
 
-        for (size_t i = 0; i < l->n; i++)
-            json_array_append_new(a, json_string(l->item[i]));
+        for (size_t i = 0; a && i < l->n; i++)
+            if (json_array_append_new(a, text_json(l->item[i])) < 0) {
+                json_decref(a);
+                a = NULL;
+            }
         return a;
     }
     case NF_OPT_END:
@@ -75,9 +81,11 @@ json_t *nf_opt_json(const struct nf_cmd *cmd)
 {
     json_t *all = json_object();
 
-    for (const struct nf_opt *o = cmd->opts; o->type != NF_OPT_END; o++)
-        if (!o->local)
-            json_object_set_new(all, o->name, value_json(o));
+    for (const struct nf_opt *o = cmd->opts; all && o->type != NF_OPT_END; o++)
+        if (!o->local && json_object_set_new(all, o->name, value_json(o)) < 0) {
+            json_decref(all);
+            all = NULL;
+        }
     return all;
 }
 

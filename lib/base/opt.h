@@ -76,7 +76,7 @@ int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv);
 
 /*
  * nf_opt_json - the options as they were used, defaults included: {"min-kurtosis": 10.0, ...}, for the stream's history.
- * Options marked `local` and the common ones are left out.  New reference.
+ * Options marked `local` and the common ones are left out.  New reference, or NULL (memory).
  */
 json_t *nf_opt_json(const struct nf_cmd *cmd);
 

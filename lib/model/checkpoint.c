@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "model/safetensors.h"
 #include "model/torchfile.h"
 
@@ -109,14 +110,13 @@ static int open_index(struct load *l)
 {
     char *path = nf_path_join(l->dir, l->layout->index, l->err);
     struct nf_map map = { NULL, 0 };
-    json_error_t jerr;
     json_t *root = NULL, *weights;
     int rc = path ? nf_map_open(path, &map, l->err) : NF_ESYS;
 
     if (rc == NF_OK && map.size > INDEX_BYTES)
         rc = nf_fail(l->err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, map.size, INDEX_BYTES);
-    if (rc == NF_OK && !(root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES, &jerr)))
-        rc = nf_fail(l->err, NF_EFORMAT, "%s: line %d: %s", path, jerr.line, jerr.text);
+    if (rc == NF_OK && !(root = nf_json_parse(map.data, map.size, JSON_REJECT_DUPLICATES, path, l->err)))
+        rc = l->err->code;
     if (rc == NF_OK) {
         weights = json_object_get(root, "weight_map");
         if (!json_is_object(weights))

@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/utf8.h"
 
 /* ---- what a family's table says ---- */
@@ -289,15 +290,14 @@ static void name_of(const char *dir, struct nf_config *cfg)
 int nf_config_parse(const char *text, size_t size, const char *path, struct nf_config *cfg, struct nf_err *err)
 {
     struct load l = { path, NULL, &families[0], cfg, err };
-    json_error_t jerr;
     json_t *root;
     int rc;
 
     if (size > CONFIG_BYTES)
         return nf_fail(err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, size, CONFIG_BYTES);
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &jerr);
+    root = nf_json_parse(text, size, JSON_REJECT_DUPLICATES, path, err);
     if (!root)
-        return nf_fail(err, NF_EFORMAT, "%s: line %d: %s", path, jerr.line, jerr.text);
+        return err ? (int)err->code : NF_EFORMAT;
     l.root = root;
     rc = json_is_object(root) ? read_all(&l) : nf_fail(err, NF_EFORMAT, "%s: not a JSON object", path);
     json_decref(root);

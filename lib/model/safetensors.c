@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "base/par.h"
 
 static const struct {
@@ -165,6 +166,7 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
 {
     struct parse p = { path, 0, NULL, err };
     json_error_t jerr;
+    bool starved;
     uint64_t header = 0;
     json_t *root;
     int rc;
@@ -178,7 +180,9 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
         return nf_fail(err, NF_EFORMAT, "%s: a header of %llu bytes, at most %d are allowed", path, (unsigned long long)header, NF_ST_HEADER_BYTES);
     if (header > size - 8)
         return nf_fail(err, NF_EFORMAT, "%s: ends within its header of %llu bytes", path, (unsigned long long)header);
-    root = json_loadb((const char *)bytes + 8, (size_t)header, JSON_REJECT_DUPLICATES, &jerr);
+    root = nf_json_load(bytes + 8, (size_t)header, JSON_REJECT_DUPLICATES, &jerr, &starved);
+    if (starved)
+        return nf_fail(err, NF_ESYS, "%s: out of memory", path);
     if (!root)
         return bad_json((const char *)bytes + 8, (size_t)header, path, &jerr, err);
     p.data = bytes + 8 + header;

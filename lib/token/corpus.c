@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "token/text.h"
 
@@ -160,10 +160,13 @@ static int json_document(struct cutter *k)
 {
     char why[256];
     json_error_t error;
-    json_t *object = json_loadb((const char *)k->held.p, k->held.n, JSON_ALLOW_NUL, &error);
+    bool starved;
+    json_t *object = nf_json_load(k->held.p, k->held.n, JSON_ALLOW_NUL, &error, &starved);
     const char *s = NULL, *domain = k->domain;
     int rc;
 
+    if (starved)
+        return nf_fail(k->err, NF_ESYS, "out of memory");
     if (!object)
         snprintf(why, sizeof why, "no JSON: %s", error.text);
     else if (!json_is_object(object))
@@ -172,8 +175,6 @@ static int json_document(struct cutter *k)
         domain = member(object, k->c->domain_field, why, sizeof why);
     if (!s || !domain) {
         json_decref(object);
-        if (!object && json_error_code(&error) == json_error_out_of_memory)
-            return nf_fail(k->err, NF_ESYS, "out of memory");
         return bad_line(k, why);
     }
     rc = begin(k, domain);

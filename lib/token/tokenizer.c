@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/par.h"
 #include "base/utf8.h"
 #include "token/load.h"
@@ -16,14 +18,10 @@ json_t *nf_load_json(struct nf_load *l, const char *name)
     char *path = nf_path_join(l->dir, name, l->err);
     struct nf_map map = { NULL, 0 };
     json_t *root = NULL;
-    json_error_t why;
 
     if (path && nf_file_exists(path) && nf_map_open(path, &map, l->err) == NF_OK) {
-        root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-        if (!root)
-            nf_fail(l->err, json_error_code(&why) == json_error_out_of_memory ? NF_ESYS : NF_EFORMAT, "%s: line %d: %s", path,
-                    why.line, why.text);
-        else if (!json_is_object(root))
+        root = nf_json_parse(map.data, map.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, path, l->err);
+        if (root && !json_is_object(root))
             nf_fail(l->err, NF_EFORMAT, "%s: not a JSON object", path);
         if (!json_is_object(root)) {
             json_decref(root);
@@ -306,6 +304,8 @@ static int load(struct nf_load *l)
     json_t *root = nf_load_json(l, "tokenizer.json");
     int rc;
 
+    if (!root && l->err->code == NF_OK && access(l->dir, X_OK) < 0)
+        nf_fail_errno(l->err, "%s", l->dir);
     if (!root && l->err->code != NF_OK)
         return l->err->code;
     l->files = !root;
