@@ -122,7 +122,7 @@ static void read_model(const struct options *o, struct plan *p, const struct nf_
 static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
 {
     p->capture = (struct nf_capture){ .cfg = &p->cfg, .sites = &p->sites, .positions = o->positions,
-                                      .half = strcmp(o->out_dtype, "f16") == 0, .err = err };
+                                      .half = strcmp(o->out_dtype, "f16") == 0, .allow_nonfinite = o->allow_nonfinite, .err = err };
     p->tap = nf_capture_tap(&p->capture, (float)o->near_zero);
     p->forward = (struct nf_forward_opts){ .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
                                            .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->context) : 0,

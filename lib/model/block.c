@@ -248,7 +248,7 @@ static int chunk(const struct pass *whole, const uint32_t *length, size_t W, enu
 
 static int check_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x, struct nf_err *err)
 {
-    size_t row = nf_first_nonfinite(x, win->T, f->cfg->D), w = 0;
+    size_t row = f->opts.allow_nonfinite ? win->T : nf_first_nonfinite(x, win->T, f->cfg->D), w = 0;
 
     if (row == win->T)
         return NF_OK;

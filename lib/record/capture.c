@@ -67,6 +67,20 @@ static int gather(struct nf_capture *c, const struct nf_rows *r, size_t n)
     return NF_OK;
 }
 
+/* pred has no loss and no rank at the end of a window. */
+static int check_finite(const struct nf_capture *c, const struct nf_rows *r)
+{
+    const float *x = r->data;
+
+    if (c->allow_nonfinite || r->site == NF_SITE_FFN_ACTIVE)
+        return NF_OK;
+    for (size_t i = 0; i < r->rows * r->width; i++)
+        if (!isfinite(x[i]) && !(r->site == NF_SITE_PRED && i % r->width % 3 == 0 && isnan(x[i])))
+            return nf_fail(c->err, NF_EFORMAT, "batch %llu, row %zu: site %s, layer %zu: unit %zu is %g", (unsigned long long)c->batch,
+                           r->row + i / r->width, nf_site_name(r->site), r->layer, i % r->width, (double)x[i]);
+    return NF_OK;
+}
+
 static struct nf_tensor shaped(const struct nf_capture *c, enum nf_site site, size_t rows, const void *data)
 {
     size_t dims[2];
@@ -85,6 +99,8 @@ static int write_rows(void *self, const struct nf_rows *r)
 
     if (n == 0)
         return (int)c->err->code;
+    if (check_finite(c, r) < 0)
+        return NF_EFORMAT;
     if (n < r->rows || type_of(c, r->site) == NF_F16) {
         if (gather(c, r, n) < 0)
             return (int)c->err->code;

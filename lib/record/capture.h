@@ -22,6 +22,7 @@ struct nf_capture {
     const struct nf_sites *sites;
     struct nf_range positions;     /* in a window, from 0 */
     bool half;                     /* real-valued sites but pred as f16; a finite value that f16 cannot hold is NF_EFORMAT */
+    bool allow_nonfinite;          /* false: NaN or Inf in a row is NF_EFORMAT, but where pred has none by definition */
     struct nf_writer *out;
     struct nf_err *err;
     uint64_t near_zero, rows;      /* sums over what was written; rows of one site of one layer */
