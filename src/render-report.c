@@ -14,20 +14,21 @@
 #include "base/file.h"
 #include "base/opt.h"
 #include "base/prog.h"
+#include "base/utf8.h"
 #include "report/page.h"
 
-enum { RUNS_MAX = 16 };
+enum { INPUTS_MAX = 16 };
 
 /* Two inputs of the same name are told apart by a number: the second is "NAME (2)". */
-static void unique_name(struct nf_input *runs, size_t n)
+static void unique_name(struct nf_input *inputs, size_t n)
 {
     size_t same = 1;
-    char base[sizeof runs->name];
+    char base[sizeof inputs->name];
 
-    memcpy(base, runs[n].name, sizeof base);
+    memcpy(base, inputs[n].name, sizeof base);
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(runs[i].name, runs[n].name)) {
-            snprintf(runs[n].name, sizeof runs[n].name, "%.140s (%zu)", base, ++same);
+        if (!strcmp(inputs[i].name, inputs[n].name)) {
+            snprintf(inputs[n].name, sizeof inputs[n].name, "%.140s (%zu)", base, ++same);
             i = SIZE_MAX;   /* the new name may be taken too: from the first again */
         }
 }
@@ -69,14 +70,16 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     const char *output = NULL, *format = "html";
+    struct nf_list names = { .n = 0 };
     const struct nf_opt opts[] = {
         { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE", "write to FILE, whole or not at all, instead of standard output", true },
         { 'f', "format", NF_OPT_CHOICE, &format, 0, 0, "html|markdown", "a page for browsers, or text for terminals and pull requests", false },
+        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "call the inputs so, in their order, instead of by their models' names", false },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "render-report", "show what the neurons of a model do, as one page", "[FILE...]", "neurons", "text", opts };
-    struct nf_input runs[RUNS_MAX] = { 0 };
-    struct nf_report report = { runs, 0 };
+    struct nf_input inputs[INPUTS_MAX] = { 0 };
+    struct nf_report report = { inputs, 0 };
     struct nf_text out = { 0 };
     size_t room = NF_PAGE_NEURONS, operands;
     int first, rc = NF_OK;
@@ -84,14 +87,16 @@ int main(int argc, char **argv)
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv);
     operands = (size_t)(argc - first);
-    if (operands > RUNS_MAX)
-        nf_die(NF_EXIT_USAGE, "%zu inputs: at most %d fit one report", operands, RUNS_MAX);
+    if (operands > INPUTS_MAX)
+        nf_die(NF_EXIT_USAGE, "%zu inputs: at most %d fit one report", operands, INPUTS_MAX);
 
     for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++) {
-        rc = read_input(&runs[i], operands ? argv[first + (int)i] : NULL, room, &err);
+        rc = read_input(&inputs[i], operands ? argv[first + (int)i] : NULL, room, &err);
         report.n = i + 1;
-        unique_name(runs, i);
-        room -= runs[i].all ? (size_t)runs[i].seen : 0;
+        if (i < names.n)
+            nf_utf8_show(names.item[i], strlen(names.item[i]), inputs[i].name, sizeof inputs[i].name);
+        unique_name(inputs, i);
+        room -= inputs[i].all ? (size_t)inputs[i].seen : 0;
     }
     if (rc == NF_OK) {
         (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &report);
@@ -99,7 +104,7 @@ int main(int argc, char **argv)
     }
     nf_text_clear(&out);
     for (size_t i = 0; i < report.n; i++)
-        nf_input_clear(&runs[i]);
+        nf_input_clear(&inputs[i]);
     if (rc < 0)
         nf_die_err(&err);
     return NF_EXIT_OK;

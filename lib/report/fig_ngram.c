@@ -48,7 +48,12 @@ static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struc
         nf_sheet_say(d, "%sNo layer of this run was counted for %s.", nf_prefix(r, run).s, ngrams);
         return;
     }
-    nf_sheet_say(d, "%sFor %s firing neurons, %s %s are enough to cover 95 %% of their firings; in layer %zu they are most: %s.", nf_prefix(r, run).s,
+    if (k == 0) {
+        nf_sheet_say(d, "%sNo firing neuron of %s (95 %% interval up to %s) is covered by %s %s.", nf_prefix(r, run).s, nf_show_count(n).s,
+                     nf_show_percent(nf_wilson(0, n).hi).s, first, ngrams);
+        return;
+    }
+    nf_sheet_say(d, "%sFor %s firing neurons, %s %s are enough to cover 95 %% of their firings; the share is highest in layer %zu: %s.", nf_prefix(r, run).s,
                nf_show_share(nf_wilson(k, n)).s, first, ngrams, at, nf_show_share(best).s);
     if (undecided)
         nf_sheet_note(d, "%s%s could not be decided: counts were dropped for lack of memory.", nf_prefix(r, run).s,
@@ -214,7 +219,7 @@ void nf_fig_token_detectors(struct nf_sheet *d, const struct nf_report *r)
         say_detectors(d, r, &r->runs[i], "token");
     nf_sheet_chart(d, "3a", SIZE_MAX, "Token detectors in each layer, with 95 % intervals");
     nf_sheet_read(d, "Bars of error: 95 %% Wilson intervals over the neurons of a layer. Dashed: OPT models, digitised from the paper's figure; counts grow with the "
-                   "width of the model.");
+                   "width of the model (5,351 in OPT-66b).");
     for (size_t i = 0; i < r->n; i++)
         note_min_count(d, r, &r->runs[i], "token");
     detector_table(d, r, orders, "Model|Layer>|Token detectors>|Share of the layer>");
@@ -286,7 +291,7 @@ static void covered(struct nf_sheet *d, const struct nf_report *r, const char *i
         if (all == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);
         else if (strcmp(order, "token") == 0 && s.k <= s.n)
-            nf_sheet_say(d, "%s%s have a detector in some layer in scope (%s of the vocabulary of %s); layer %zu has detectors for the most: %s.",
+            nf_sheet_say(d, "%s%s with a detector in some layer in scope (%s of the vocabulary of %s); layer %zu has detectors for the most: %s.",
                        nf_prefix(r, run).s, nf_show_several(all, "token", "tokens").s, nf_show_percent(s.p).s, nf_show_count(s.n).s, at, nf_show_count(top).s);
         else
             nf_sheet_say(d, "%s%s different %ss have a detector in some layer in scope; layer %zu has detectors for the most: %s.", nf_prefix(r, run).s,
@@ -322,8 +327,8 @@ static void new_ngrams(struct nf_sheet *d, const struct nf_report *r, const char
         if (s.n == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);
         else
-            nf_sheet_say(d, "%sOf %s pairs of a layer and a %s it has a detector for, %s repeat a %s of a lower layer (%s, 95 %% interval %s); the others are new.",
-                       nf_prefix(r, run).s, nf_show_count(s.n).s, order, nf_show_count(s.k).s, order, nf_show_percent(s.p).s, nf_show_interval(s).s);
+            nf_sheet_say(d, "%sCounting each %s once for every layer that has a detector for it, %s also had one in a lower layer; the others are new.",
+                         nf_prefix(r, run).s, order, nf_show_share(s).s);
         nf_sheet_chart(d, id, i, "N-grams with a detector in each layer: new overall, in some lower layer, in the previous layer");
     }
     nf_sheet_read(d, "Each bar is the layer's set: covered by the previous layer too, by some lower layer but not the previous one, and in no lower layer.");

@@ -154,12 +154,22 @@ void nf_fig_circles(struct nf_sheet *d, const struct nf_report *r)
         say_layers(d, r, &r->runs[i]);
         nf_sheet_chart(d, "8", i, "One circle for each positional neuron, a row for each layer, coloured by kind");
     }
-    nf_sheet_read(d, "One circle a neuron, one row a layer (layer 0 at the bottom); filled: strong, hollow: weak. Choose a circle to see its curve.");
+    nf_sheet_read(d, "One circle a neuron, one row a layer (layer 0 at the bottom); filled: strong, hollow: weak. Choose a circle to see its curve. The paper's counts, digitised: 127 in "
+                   "OPT-125m (34 and 42 in its first two layers), 251 in 1.3b, 274 in 2.7b, 194 in 6.7b, 300 in 13b, 283 in 30b, 353 in 66b.");
     note_full(d, r);
     layer_table(d, r);
 }
 
 /* ---- 9 ---- */
+
+static const char *words_of(const char *type)
+{
+    size_t t = 0;
+
+    while (types[t] && strcmp(types[t], type))
+        t++;
+    return types[t] ? type_words[t] : type;
+}
 
 void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
 {
@@ -176,15 +186,15 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
             nf_sheet_say(d, "%sNo layer has two or more neurons of one kind whose ranges could be compared.", nf_prefix(r, run).s);
             continue;
         }
-        nf_sheet_say(d, "%sThe ranges of %s %s neurons of layer %llu together cover %s of %s positions (%s); each covered position belongs to %s of them on average.",
-                   nf_prefix(r, run).s, nf_show_count(json_array_size(nf_at(best, "neurons"))).s, nf_str_at(best, "type"),
+        nf_sheet_say(d, "%sThe ranges of %s positional neurons (%s) of layer %llu together cover %s of %s positions (%s); each covered position belongs to %s of them on average.",
+                   nf_prefix(r, run).s, nf_show_count(json_array_size(nf_at(best, "neurons"))).s, words_of(nf_str_at(best, "type")),
                    (unsigned long long)nf_whole_at(best, "layer"),
                    nf_show_count(nf_whole_at(best, "covered")).s, nf_show_count(nf_whole_at(best, "context")).s,
                nf_show_percent(nf_wilson(nf_whole_at(best, "covered"), nf_whole_at(best, "context")).p).s, nf_show_real(nf_real_at(best, "multiplicity"), 2).s);
         nf_sheet_chart(d, "9", i, "Position ranges in which each neuron of a team fires");
     }
-    nf_sheet_read(d, "Each row is a neuron, each bar a range of positions in which it fires. A team without redundancy covers every position once (multiplicity 1). Reference: the "
-                   "ten strong oscillatory neurons of OPT-125m's second layer, digitised from the paper's figure, tile 2,000 positions.");
+    nf_sheet_read(d, "Each row is a neuron, each bar a range of positions in which it fires. A team without redundancy covers every position once (multiplicity 1). The list "
+                   "ends with the paper's team: ten strong oscillatory neurons of OPT-125m's second layer, digitised.");
     note_full(d, r);
     nf_sheet_table(d, "Teams", "Model|Layer>|Kind|Strength|Neurons>|Positions covered>|Share>|Multiplicity>|Largest loss without one>", true);
     for (size_t i = 0; i < r->n; i++)
@@ -198,7 +208,7 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r)
             }
             nf_sheet_cell(d, "%s", r->runs[i].name);
             nf_sheet_cell(d, "%llu", (unsigned long long)nf_whole_at(t, "layer"));
-            nf_sheet_cell(d, "%s", nf_str_at(t, "type"));
+            nf_sheet_cell(d, "%s", words_of(nf_str_at(t, "type")));
             nf_sheet_cell(d, "%s", nf_str_at(t, "strength"));
             nf_sheet_cell(d, "%zu", json_array_size(nf_at(t, "neurons")));
             nf_sheet_cell(d, "%s", nf_show_count(nf_whole_at(t, "covered")).s);

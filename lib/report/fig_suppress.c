@@ -49,7 +49,7 @@ static size_t next_example(const struct nf_input *run, const bool *used)
 
 static void example_rows(struct nf_sheet *d, const struct nf_input *run)
 {
-    bool used[NF_PAGE_EVIDENCE + NF_PAGE_CURVES] = { false };
+    bool used[NF_PAGE_EVIDENCE + NF_PAGE_NEAR + NF_PAGE_CURVES] = { false };
     size_t i;
 
     for (size_t shown = 0; shown < EXAMPLES && (i = next_example(run, used)) != SIZE_MAX; shown++) {
@@ -65,22 +65,56 @@ static void example_rows(struct nf_sheet *d, const struct nf_input *run)
     }
 }
 
+/* Neurons whose firings few tokens cover, without being detectors of these: the tokens they fire on most. */
+static void near_misses(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
+{
+    size_t i, shown = 0;
+    json_t *e;
+
+    if (run->near == 0)
+        return;
+    nf_sheet_say(d, "%s%s besides: at most 5 tokens make up 95 %% of their firings, but they do not fire on 95 %% of the occurrences of these.",
+                 nf_prefix(r, run).s, nf_show_several(run->near, "near miss", "near misses").s);
+    nf_sheet_table(d, run->name, "Neuron|Fires>|On (fires of occurrences)", true);
+    json_array_foreach(run->evidence, i, e) {
+        struct nf_text t = { 0 };
+
+        if (json_object_get(e, "suppress") || !json_object_get(e, "token") || is_token_detector(e) || shown == 4 * EXAMPLES)
+            continue;
+        shown++;
+        for (size_t k = 0; k < json_array_size(nf_at(e, "token.top")) && k < EXAMPLE_TOKENS; k++) {
+            const json_t *row = json_array_get(nf_at(e, "token.top"), k);
+
+            nf_text_str(&t, k ? ", " : "");
+            nf_gram_show(&t, run, json_array_get(row, 0));
+            nf_text_fmt(&t, " %lld of %lld", (long long)json_integer_value(json_array_get(row, 1)), (long long)json_integer_value(json_array_get(row, 2)));
+        }
+        nf_sheet_cell(d, "%llu.%llu", (unsigned long long)nf_whole_at(e, "layer"), (unsigned long long)nf_whole_at(e, "neuron"));
+        nf_sheet_cell(d, "%s", nf_show_count(nf_whole_at(e, "fires")).s);
+        nf_sheet_cell(d, "%s", t.p ? t.p : "");
+        d->out.failed |= t.failed;
+        nf_text_clear(&t);
+    }
+    nf_sheet_table_end(d, true);
+}
+
 void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
         uint64_t n = nf_layer_sum(run, "detectors.token");
         size_t best;
-        bool none[NF_PAGE_EVIDENCE + NF_PAGE_CURVES] = { false };
+        bool none[NF_PAGE_EVIDENCE + NF_PAGE_NEAR + NF_PAGE_CURVES] = { false };
         struct nf_text t = { 0 };
 
         best = next_example(run, none);
         if (best == SIZE_MAX) {
             nf_sheet_say(d, "%sThere are no token detectors to show.", nf_prefix(r, run).s);
+            near_misses(d, r, run);
             continue;
         }
         nf_gram_show(&t, run, json_array_get(nf_at(json_array_get(run->evidence, best), "token.covered"), 0));
-        nf_sheet_say(d, "%sOf %s, neuron %llu.%llu fires most often: %s times, on %s%s.", nf_prefix(r, run).s,
+        nf_sheet_say(d, "%s%s. Neuron %llu.%llu fires most often: %s times, on %s%s.", nf_prefix(r, run).s,
                    nf_show_several(n, "token detector", "token detectors").s,
                    (unsigned long long)nf_whole_at(json_array_get(run->evidence, best), "layer"),
                    (unsigned long long)nf_whole_at(json_array_get(run->evidence, best), "neuron"),
@@ -91,6 +125,7 @@ void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r)
         nf_sheet_table(d, run->name, "Neuron|Fires>|Detects|On its tokens>|Promotes|Suppresses", false);
         example_rows(d, run);
         nf_sheet_table_end(d, false);
+        near_misses(d, r, run);
     }
     nf_sheet_read(d, "Values are the raw projection of the output row on the unembedding; \u201con its tokens\u201d is its mean over the detected tokens after the mean over the "
                    "vocabulary was taken off (softmax ignores a constant). A neuron is written layer.neuron, both from 0; \u2423 is a space.");
@@ -122,7 +157,7 @@ static void say_suppression(struct nf_sheet *d, const struct nf_report *r, const
                   "draws%s.",
                nf_prefix(r, run).s, nf_show_share(of).s, nf_show_percent(null.p).s,
                null.n == 0 ? "" : of.lo > null.hi ? ": the detectors suppress their triggers more than chance would" :
-               of.hi < null.lo ? ": the detectors promote their triggers" : "; the intervals overlap, so this run shows no difference");
+               of.hi < null.lo ? ": the detectors promote their triggers" : "; the intervals overlap, so this run cannot tell them apart");
     if (of.n < 30)
         nf_sheet_note(d, "%sOnly %s: the interval is wide.", nf_prefix(r, run).s, nf_show_several(of.n, "token detector", "token detectors").s);
 }

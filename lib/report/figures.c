@@ -86,7 +86,7 @@ void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *g
     size_t i;
     json_t *id;
 
-    nf_text_str(t, "\u201c");
+    nf_text_str(t, NF_TOKEN_BEGIN);
     if (json_is_array(gram)) {
         json_array_foreach(gram, i, id)
         {
@@ -96,5 +96,5 @@ void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *g
     } else {
         token_show(t, nf_token(run, (uint64_t)json_integer_value(gram)));
     }
-    nf_text_str(t, "\u201d");
+    nf_text_str(t, NF_TOKEN_END);
 }

@@ -64,7 +64,7 @@ struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_input *run)
 /* nf_layer_sum - the sum over a run's layers of the integer at `path`. */
 uint64_t nf_layer_sum(const struct nf_input *run, const char *path);
 
-/* nf_gram_show - an n-gram (id or array of ids) as its tokens, spaces visible, in quotes; appended to t. */
+/* nf_gram_show - an n-gram (id or array of ids) as its tokens, spaces visible, marked as a token; appended to t. */
 void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *gram);
 
 #endif

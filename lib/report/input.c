@@ -209,19 +209,28 @@ static bool is_class(const json_t *rec, const char *name)
     return false;
 }
 
-/* The evidence of a neuron that has a class of its own, as far as the page has room. */
+/* Few tokens cover the firings, so the stream lists what it fires on; but the token rule does not hold, or is open. */
+static bool near_miss(const msgpack_object *rec)
+{
+    const msgpack_object *token = nf_mp_find(rec, "token");
+
+    return token && nf_mp_find(token, "share");
+}
+
+/* The evidence of a neuron that has a class of its own or nearly so, as far as the page has room. */
 static void keep_evidence(struct nf_input *run, const msgpack_object *rec, json_t *head)
 {
     bool detector = is_class(head, "token-detector") || is_class(head, "bigram-detector") || is_class(head, "trigram-detector");
-    bool curve = is_class(head, "positional") || is_class(head, "first-positions");
+    bool curve = is_class(head, "positional") || is_class(head, "first-positions"), near = !detector && near_miss(rec);
 
-    if ((detector && run->detectors >= NF_PAGE_EVIDENCE) || (curve && run->curves >= NF_PAGE_CURVES)) {
+    if ((detector && run->detectors >= NF_PAGE_EVIDENCE) || (curve && run->curves >= NF_PAGE_CURVES) || (near && run->near >= NF_PAGE_NEAR)) {
         run->cut++;
         return;
     }
     run->detectors += detector;
     run->curves += curve;
-    if (is_class(head, "token-detector")) {
+    run->near += near;
+    if (near || is_class(head, "token-detector")) {
         keep_field(head, rec, "token");
         keep_field(head, rec, "suppress");
     }
@@ -301,7 +310,7 @@ static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct n
     }
     run->seen++;
     run->next = (uint64_t)json_integer_value(json_object_get(head, "layer")) * run->F + (uint64_t)json_integer_value(json_object_get(head, "neuron")) + 1;
-    if (run->all || (class != NF_DEAD && class != NF_OTHER)) {
+    if (run->all || near_miss(rec) || (class != NF_DEAD && class != NF_OTHER)) {
         const msgpack_object *mi = nf_mp_find(rec, "position") ? nf_mp_find(nf_mp_find(rec, "position"), "mi") : NULL;
 
         column(run, "layer", json_incref(json_object_get(head, "layer")));
@@ -313,7 +322,7 @@ static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct n
         column(run, "undecided", json_boolean(json_array_size(json_object_get(head, "undecided")) > 0));
         column(run, "top", triggers(rec));
     }
-    if (class != NF_DEAD && class != NF_OTHER)
+    if ((class != NF_DEAD && class != NF_OTHER) || near_miss(rec))
         keep_evidence(run, rec, head);
     json_decref(head);
     return NF_OK;

@@ -17,6 +17,7 @@
 enum {
     NF_PAGE_NEURONS = 40000,     /* rows of the neuron tables of all inputs; OPT-125m has 36,864 neurons */
     NF_PAGE_EVIDENCE = 8000,     /* detectors with their tokens, an input */
+    NF_PAGE_NEAR = 1000,         /* near misses with their tokens, an input */
     NF_PAGE_CURVES = 1200,       /* position curves, an input */
     NF_PAGE_CURVE_POINTS = 512,  /* a longer curve is summed over equal bins of positions */
     NF_PAGE_GRAMS = 12,          /* n-grams listed of one detector */
@@ -33,7 +34,8 @@ enum {
  *   suppression   array of "suppression" records, in the order of the stream
  *   teams         array of "team" records
  *   neurons       columns of equal length: layer, neuron, class (enum nf_class), fires, and flat `top` (n-gram triggers)
- *   evidence      array of neuron records cut to what is shown: layer, neuron, class, fires, n, and token bigram trigram suppress position
+ *   evidence      array of neuron records cut to what is shown: layer, neuron, class, fires, n, and token bigram trigram suppress position.
+ *                 Near misses are there too: few tokens cover their firings, but they do not fire on nearly all of these
  *   tokens        id (decimal, as key) -> printable text, of every token that is mentioned anywhere
  */
 struct nf_input {
@@ -43,7 +45,7 @@ struct nf_input {
     bool all;                    /* `neurons` has every neuron; false: only those with a class of their own and not dead */
     uint64_t seen;               /* neuron records read */
     uint64_t next;               /* layer * F + neuron of the last one, and 1: they come in this order, none twice */
-    size_t detectors, curves;    /* kept in `evidence` */
+    size_t detectors, near, curves;   /* kept in `evidence` */
     uint64_t cut;                /* neurons whose evidence did not fit */
 };
 

@@ -11,10 +11,23 @@ static bool html(const struct nf_sheet *d)
     return d->format == NF_SHEET_HTML;
 }
 
-/* Plain text in the rendering's escape. */
+/* Plain text in the rendering's escape, tokens marked. */
 static void put(struct nf_sheet *d, const char *s)
 {
-    (html(d) ? nf_html_text : nf_md_text)(&d->out, s);
+    while (*s) {
+        size_t plain = strcspn(s, NF_TOKEN_BEGIN NF_TOKEN_END);
+        char piece[256];
+
+        plain = plain < sizeof piece ? plain : sizeof piece - 1;
+        snprintf(piece, sizeof piece, "%.*s", (int)plain, s);
+        (html(d) ? nf_html_text : nf_md_text)(&d->out, piece);
+        s += plain;
+        if (*s == *NF_TOKEN_BEGIN)
+            nf_text_str(&d->out, html(d) ? "<code class=\"token\">" : "\u201c");
+        else if (*s == *NF_TOKEN_END)
+            nf_text_str(&d->out, html(d) ? "</code>" : "\u201d");
+        s += *s == *NF_TOKEN_BEGIN || *s == *NF_TOKEN_END;
+    }
 }
 
 static void put_format(struct nf_sheet *d, const char *fmt, va_list ap)

@@ -1,7 +1,8 @@
 /*
  * sheet.h - one document, two renderings: the body of an HTML page, or Markdown.
  *
- * What is passed as text is plain text and is escaped here; nothing else writes what came from input.
+ * What is passed as text is plain text and is escaped here; nothing else writes what came from input.  A token within it stands between
+ * NF_TOKEN_BEGIN and NF_TOKEN_END, control characters that printable text (nf_utf8_show) never holds: code in HTML, quoted in Markdown.
  */
 #ifndef NF_REPORT_SHEET_H
 #define NF_REPORT_SHEET_H
@@ -13,10 +14,16 @@
 #include "record/share.h"
 #include "report/html.h"
 
+#define NF_TOKEN_BEGIN "\x01"
+#define NF_TOKEN_END "\x02"
+
 enum nf_sheet_format { NF_SHEET_HTML, NF_SHEET_MARKDOWN };
 
 struct nf_sheet {
-    enum nf_sheet_format format;
+    #define NF_TOKEN_BEGIN "\x01"
+#define NF_TOKEN_END "\x02"
+
+enum nf_sheet_format format;
     struct nf_text out;
     size_t columns, column;      /* of the open table; the next cell */
     uint32_t right;              /* columns that are aligned right, a bit each */

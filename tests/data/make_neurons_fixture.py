@@ -66,7 +66,7 @@ class Run:
         fires = int(c.sum() / 0.97) + 1
         top = [[g, int(ci), int(ni)] for g, ci, ni in zip(grams, c, n)] + [[grams[0], 1, 30]]
         self.covered.setdefault((order, layer), set()).update(str(g) for g in grams)
-        return fires, {"m": len(grams), "covered": grams, "c": [int(x) for x in c], "n": [int(x) for x in n], "share": share(int(c.sum()), fires),
+        return fires, {"m": len(grams), "covered": grams, "c": [int(x) for x in c], "n": [int(x) for x in n], "share": share(int(c.sum()), fires), "activations": fires, "detector": True,
                        "top": sorted(top, key=lambda t: -t[1])}
 
     def suppress(self, ids):
@@ -126,8 +126,12 @@ class Run:
             kinds = ["both", "one", "other"] + ([] if self.positions == "none" else ["oscillatory"] * 2)
             extra["position"], fires = self.position(str(self.rng.choice(kinds)), str(self.rng.choice(["strong", "weak"])))
             rec["classes"] = ["positional"]
+        elif u > 1 - 0.01 * self.boost and depth < 0.5:    # a near miss: one token covers the firings, but it often occurs without one
+            g = int(self.rng.integers(1, self.V))
+            fires, top = 40, [[g, 39, 300], [1, 1, 20]]
+            extra["token"] = {"m": 1, "activations": 40, "detector": False, "top": top, "share": share(0, 40), "covered": [], "c": [], "n": [], "lo": []}
         elif u > 0.998 and depth < 0.5:
-            rec["undecided"] = ["bigram"]
+            rec["undecided"] = ["bigram-detector"]
         rec["class"] = rec["classes"][0] if rec["classes"] else "other"
         freq = fires / self.n_tok
         band = "dead" if fires == 0 else "dormant" if freq < 0.0001 else "rare" if freq < 0.01 else "hyperactive" if freq > 0.9 else "normal"
@@ -166,9 +170,11 @@ class Run:
         return {"r": "layer", "layer": layer, "neurons": self.F, "dead": share(dead, self.F), "dead_with_bos": share(dead, self.F), "alive": len(alive),
                 "mean_freq": float(np.mean(alive)) if alive else None, "mean_freq_sd": float(np.std(alive)) if alive else None, "bands": bands,
                 **{"cover%d" % o: self.bins(recs, o) for o in (1, 2, 3)},
-                "detectors": {**{n: sum(n in r and r["class"] != "other" for r in recs) for n in ("token", "bigram", "trigram")},
-                              "undecided": sum(bool(r["undecided"]) for r in recs)},
-                "covered": cov, "positional": pos, "near_zero": 0}
+                "detectors": {**{n: sum(n + "-detector" in r["classes"] for r in recs) for n in ("token", "bigram", "trigram")},
+                              "undecided": {n: sum(n + "-detector" in r["undecided"] for r in recs) for n in ("token", "bigram", "trigram")}},
+                "min_count": [{"min": m, **{n: sum(n + "-detector" in r["classes"] for r in recs) // m for n in ("token", "bigram", "trigram")}}
+                              for m in (1, 5)],
+                "covered": cov, "positional": pos, "first_positions": 0, "undecided_position": 0, "near_zero": 0}
 
     def records(self):
         yield self.header()
@@ -177,8 +183,8 @@ class Run:
         q = len(self.domains)
         yield {"r": "run", "tokens": self.n_tok, "bos": self.full, "windows": self.full + 5, "full": self.full, "context": self.T, "docs": 60, "from": 0,
                "to": self.T, "domains": self.domains, "domain_tokens": np.full(q, self.n_tok // q, "<u8"), "domain_full": np.full(q, self.full // q, "<u8"),
-               "layers": list(range(self.L)), "orders": [1, 2, 3], "ngram_layers": list(range(self.L // 2)), "F": self.F, "bin": 16, "full_needed": 200,
-               "exact": True, "delta": [0, 0, 0]}
+               "layers": list(range(self.L)), "orders": [1, 2, 3], "ngram_layers": list(range(self.L)), "scope": list(range(self.L)), "L": self.L, "F": self.F, "bin": 16, "full_needed": 200,
+               "full_enough": self.full >= 200, "dead_bound": 3 / self.n_tok, "suppression": True, "exact": True, "delta": [0, 0, 0]}
         layers = [[self.neuron(l, i) for i in range(self.F)] for l in range(self.L)]
         for l, recs in enumerate(layers):
             yield self.layer(l, recs)
@@ -201,15 +207,12 @@ class Run:
                         hit[a:b] += 1
                 loss = [sum(int((hit[a:b] == 1).sum()) for a, b in r["position"]["ranges"]) for r in osc]
                 yield {"r": "team", "layer": l, "type": "oscillatory", "neurons": [r["neuron"] for r in osc], "covered": int((hit > 0).sum()),
-                       "context": self.T, "multiplicity": float(hit[hit > 0].mean()), "loss": loss}
+                       "context": self.T, "strength": "strong", "multiplicity": float(hit[hit > 0].mean()), "loss": loss}
 
     def write(self, path):
-        n, out = -1, b""
-        for rec in self.records():
-            n += 1
-            out += msgpack.packb(rec, default=msgpack_numpy.encode, use_bin_type=True)
-        out += msgpack.packb({"r": "end", "records": n, "totals": {"neurons": self.L * self.F}})
-        path.write_bytes(zstandard.ZstdCompressor(level=19, write_checksum=True).compress(out))
+        out = [msgpack.packb(rec, default=msgpack_numpy.encode, use_bin_type=True) for rec in self.records()]
+        out.append(msgpack.packb({"r": "end", "records": len(out) - 1, "totals": {"neurons": self.L * self.F}}))
+        path.write_bytes(zstandard.ZstdCompressor(level=19, write_checksum=True).compress(b"".join(out)))
 
 
 def main():

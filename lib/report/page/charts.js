@@ -19,7 +19,7 @@ const charts = (() => {
         axis: { labelColor: color("ink2"), titleColor: color("ink2"), gridColor: color("grid"), domainColor: color("line"), tickColor: color("line"),
                 titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 11, titlePadding: 8, tickCount: 5 },
         legend: { labelColor: color("ink2"), titleColor: color("ink2"), titleFontWeight: "normal", orient: "top", labelFontSize: 11.5, titleFontSize: 11.5,
-                  symbolSize: 80, labelLimit: 220, columnPadding: 14, offset: 6, columns: 8 },
+                  symbolSize: 80, labelLimit: 260, titleLimit: 420, columnPadding: 14, offset: 6, columns: 8 },
         header: { labelColor: color("ink"), titleColor: color("ink2"), labelFontSize: 11.5, labelFontWeight: "normal" },
         title: { color: color("ink2"), fontSize: 12, fontWeight: "normal", anchor: "start" },
         view: { stroke: null }, mark: { tooltip: true }, rule: { color: color("ink2") }, text: { color: color("ink2") },
@@ -59,7 +59,7 @@ const charts = (() => {
                             tooltip: [field("run", "paper, digitised"), field("layer", "layer"), field("y", title, format)] },
             });
         }
-        const encoding = { x, y: { field: "y", type: "quantitative", axis: Object.assign({ title: y }, format === "%" ? { format } : {}), scale: { zero: true } }, color: series, tooltip };
+        const encoding = { x, y: { field: "y", type: "quantitative", axis: Object.assign({ title: y }, format === "%" ? { format } : { format: ",d", tickMinStep: 1 }), scale: { zero: true } }, color: series, tooltip };
         if (dash)
             encoding.strokeDash = { field: "series", type: "nominal", legend: { title: null }, scale: { range: [[1, 0], [2, 2]] } };
         layers.push({ data: { values: rows }, encoding, layer: [
@@ -71,6 +71,8 @@ const charts = (() => {
         return { params, height: 240, layer: layers, resolve: { scale: { color: "shared" } } };
     }
 
+    /* Few layers: bars of a readable width instead of the whole line. */
+    const barWidth = rows => { const n = new Set(rows.map(r => r.layer)).size; return n < 6 ? { layers: n } : "container"; };
     const perLayer = f => runs.flatMap(run => run.layers.map(l => f(run, l)).filter(Boolean).flat());
     const intervalField = [{ field: "interval", title: "95 % interval" }, { field: "of", title: "counts" }];
     const shareRow = (run, layer, s, more) => Object.assign({ run: run.name, layer: layer.layer, x: depth(run, layer.layer), y: s.p, lo: s.lo, hi: s.hi,
@@ -123,7 +125,7 @@ const charts = (() => {
             });
         }
         const real = bins.filter(b => b !== "undecided"), steps = real.map((_, i) => color(`ramp${Math.round(i * 8 / Math.max(1, real.length - 1))}`));
-        return { height: 240, data: { values: rows.filter(r => r.k > 0) }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
+        return { width: barWidth(rows), height: 240, data: { values: rows.filter(r => r.k > 0) }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
             x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: true } },
             y: { field: "p", type: "quantitative", title: "share of firing neurons", axis: { format: "%" }, scale: { domain: [0, 1] }, stack: "zero" },
             color: legend({ domain: bins, range: [...steps, color("undecided")] }, { field: "bin", type: "nominal", sort: bins,
@@ -171,9 +173,9 @@ const charts = (() => {
             const v = [c.new_overall, c.in_lower - c.in_previous, c.in_previous];
             return parts.map(([, part], i) => ({ layer: l.layer, part, i, n: v[i], total: c.total }));
         });
-        return rows.length ? { height: 220, data: { values: rows.filter(r => r.n > 0) }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
+        return rows.length ? { width: barWidth(rows), height: 220, data: { values: rows.filter(r => r.n > 0) }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
             x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: true } },
-            y: { field: "n", type: "quantitative", title: `${order}s with a detector` },
+            y: { field: "n", type: "quantitative", title: `${order}s with a detector`, axis: { tickMinStep: 1, format: ",d" } },
             color: legend({ domain: parts.map(p => p[1]), range: ["new", "lower", "previous"].map(color) }, { field: "part", type: "nominal" }), order: { field: "i" },
             tooltip: [field("layer", "layer"), field("part", `${order}s`), field("n", "number"), field("total", "of")],
         } } : null;
@@ -186,12 +188,12 @@ const charts = (() => {
         const side = (list, part) => (list || []).map(([id, v]) => ({ token: nf.token(run, id), v, part, note: "" }));
         const parts = ["its own tokens", "most promoted", "most suppressed"];
         const rows = [...own, ...side(e.suppress && e.suppress.promoted, parts[1]), ...side(e.suppress && e.suppress.suppressed, parts[2])].filter(r => typeof r.v === "number");
-        rows.forEach((r, i) => { r.i = i; r.key = `${i}\u0000${r.token}`; });
+        rows.forEach((r, i) => { r.i = i; r.key = `${i}|${r.token}`; });
         if (!rows.length)
             return null;
         return { data: { values: rows }, height: { step: 17 }, mark: { type: "bar", cornerRadius: 1 }, encoding: {
-            y: { field: "key", type: "nominal", sort: { field: "i" }, title: null, axis: { labelExpr: "split(datum.value, '\\u0000')[1]", labelLimit: 150, labelColor: color("ink"), ticks: false, domain: false } },
-            x: { field: "v", type: "quantitative", title: "projection of the output row on the vocabulary (raw; right: promoted, left: suppressed)" },
+            y: { field: "key", type: "nominal", sort: { field: "i" }, title: null, axis: { labelExpr: "slice(datum.value, indexof(datum.value, '|') + 1)", labelLimit: 150, labelColor: color("ink"), ticks: false, domain: false } },
+            x: { field: "v", type: "quantitative", title: "projection on the vocabulary (raw)" },
             color: legend({ domain: parts, range: ["own", "promoted", "suppressed"].map(color) }, { field: "part", type: "nominal" }),
             tooltip: [field("token", "token"), field("part", "which"), field("v", "projection", "+.4f"), field("note", "evidence")],
         } };
@@ -277,12 +279,11 @@ const charts = (() => {
 
     /* ---- 9 ---- */
     function team(run, t) {
-        const rows = [], order = t.greedy && t.greedy.length === t.neurons.length ? t.greedy : t.neurons;
-        for (const id of order) {
-            const e = nf.evidence(run, t.layer, id);
-            for (const [from, to] of e && e.position && e.position.ranges || [])
+        const rows = [], order = t.ranges ? Object.keys(t.ranges) : t.neurons;
+        const ranges = id => { const e = nf.evidence(run, t.layer, id); return t.ranges ? t.ranges[id] : e && e.position && e.position.ranges || []; };
+        for (const id of order)
+            for (const [from, to] of ranges(id))
                 rows.push({ id: String(id), from, to, n: to - from });
-        }
         const first = id => Math.min(...rows.filter(r => r.id === String(id)).map(r => r.from));
         const ids = order.filter(id => rows.some(r => r.id === String(id))).sort((a, b) => first(b) - first(a)).map(String);
         return rows.length ? { height: { step: 14 }, data: { values: rows }, mark: { type: "bar", height: 9, cornerRadius: 2, color: typeColor(t.type) }, encoding: {
@@ -332,21 +333,23 @@ const charts = (() => {
         "14a": ngramDetectors, "14b": () => coveredChart("trigram"), "15": (e, run) => newChart(run, "trigram"),
         "5": (e, run) => picker(e, run, nf.detectors(run).sort((a, b) => b.fires - a.fires), d => `${d.layer}.${d.neuron}  ${nf.gram(run, d.token.covered[0])}`, "Detector ", d => detector(run, d)),
         "6": suppression, "7": (e, run) => gallery(run, e.clientWidth), "8": (e, run) => circles(run, e.clientWidth),
-        "9": (e, run) => picker(e, run, [...run.teams].sort((a, b) => b.covered - a.covered), t => `layer ${t.layer}, ${t.type}${t.strength ? ", " + t.strength : ""}: ${t.neurons.length} neurons`, "Team ", t => team(run, t)),
+        "9": (e, run) => picker(e, run, [...run.teams].sort((a, b) => b.covered - a.covered).concat({ paper: true }), t => t.paper ? "paper: OPT-125m, layer 1, strong oscillatory: 10 neurons (digitised)" : `layer ${t.layer}, ${t.type}${t.strength ? ", " + t.strength : ""}: ${t.neurons.length} neurons`, "Team ", t => t.paper ? team(run, { layer: 1, type: "oscillatory", context: 2048, ranges: published["9"] }) : team(run, t)),
         "10": withPositions, "11": checkpoints, "16": (e, run) => circles(run, e.clientWidth),
     };
 
     async function draw(element, spec) {
         const full = Object.assign({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", autosize: { type: "fit-x", contains: "padding" } }, spec);
+        if (full.width && full.width.layers)
+            Object.assign(full, { autosize: "pad", width: Math.min(full.width.layers * 110, element.clientWidth - 70) });
         if (full.facet || full.concat)
             delete full.width;
         if (full.spec && full.spec.width === "facet")
             Object.assign(full, { autosize: "pad" }).spec.width = Math.max(160, element.clientWidth - 90);
         full.config = config;
         if (narrow(element))
-            full.config = { ...config, legend: { ...config.legend, columns: 2, labelLimit: 130 } };
+            full.config = { ...config, legend: { ...config.legend, columns: element.dataset.chart === "5" ? 1 : 2, labelLimit: 130, columnPadding: 8 } };
         const old = element.view;
-        const result = await vegaEmbed(element, full, { mode: "vega-lite", renderer: "svg", actions: false, ast: true, tooltip: { theme: "custom", disableDefaultStyle: true } });
+        const result = await vegaEmbed(element, full, { mode: "vega-lite", renderer: "svg", actions: false, ast: true, logLevel: vega.Error, tooltip: { theme: "custom", disableDefaultStyle: true } });
         if (old)
             old.finalize();
         element.view = result.view;

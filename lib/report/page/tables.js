@@ -113,7 +113,7 @@
     function evidenceTable(r, name, ev) {
         const rows = (ev.covered || []).map((g, i) => el("tr", {}, el("td", {}, chip(gram(r.run, g))), el("td", { class: "r" }, count(ev.c[i])), el("td", { class: "r" }, count(ev.n[i])),
             el("td", { class: "r" }, percent(ev.c[i] / ev.n[i])), el("td", { class: "r" }, nf.interval(share(ev.c[i], ev.n[i])))));
-        return el("div", { class: "evidence" }, el("p", {}, `${name}: ${count(ev.covered_total ?? rows.length)} covered, which make up ${percent(ev.share && ev.share.p)} of its firings (95 % interval ${ev.share ? nf.interval(ev.share) : "-"}); ${count(ev.m)} are enough for 95 %.`),
+        return el("div", { class: "evidence" }, el("p", {}, `${name}: ${count(ev.covered_total ?? rows.length)} covered, which make up ${percent(ev.share ? ev.share.p : null)} of its firings (95 % interval ${ev.share ? nf.interval(ev.share) : "-"}); ${count(ev.m)} are enough for 95 %.`),
             el("table", {}, el("thead", {}, el("tr", {}, ...[name, "Fires", "Occurs", "Share", "95 % interval"].map((h, i) => el("th", { class: i ? "r" : null }, h)))), el("tbody", {}, ...rows)));
     }
 

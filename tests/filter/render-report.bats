@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# render-report: one page, whole, safe, and the same every time.
+
+load ../helpers
+
+FIXTURE=$BATS_TEST_DIRNAME/../data/neurons-fixture.nf
+NOPOS=$BATS_TEST_DIRNAME/../data/neurons-fixture-nopos.nf
+FIGURES=(1a 1b 2 3a 3b 4 5 6 7 8 9 10 11 12 13 14a 14b 15 16)
+
+# page ARGS: the report, in $PAGE.
+page() {
+    PAGE=$BATS_TEST_TMPDIR/page.html
+    render-report -o "$PAGE" "$@"
+}
+
+# scripts: the scripts of the page, each in a file; the data as data.json.
+scripts() {
+    awk -v dir="$BATS_TEST_TMPDIR/" '
+        /^<script type="application\/json" id="data">/ { sub(/^<script[^>]*>/, ""); sub(/<\/script>$/, ""); print > (dir "data.json"); next }
+        /^<script>/ { file = dir "script" ++n ".js" } /^<\/script>/ { file = "" } file && !/^<script>/ { print > file }' "$PAGE"
+}
+
+@test "every figure of the paper has its place, in HTML and Markdown" {
+    page "$FIXTURE"
+    render-report -f markdown "$FIXTURE" >"$BATS_TEST_TMPDIR/md"
+    for f in "${FIGURES[@]}"; do
+        grep -q "id=\"figure-$f\"" "$PAGE" || { echo "no figure $f"; false; }
+        grep -q "href=\"#figure-$f\"" "$PAGE"
+        grep -q "^### Figure $f: " "$BATS_TEST_TMPDIR/md"
+    done
+    [ "$(grep -c '<article class="figure"' "$PAGE")" -eq "${#FIGURES[@]}" ]
+}
+
+@test "every chart that the page has a place for is in the table of charts" {
+    page "$FIXTURE" "$NOPOS"
+    for id in $(grep -o 'data-chart="[^"]*"' "$PAGE" | cut -d'"' -f2 | sort -u); do
+        grep -qE "(\"$id\"|[ {]$id):" "$ROOT/lib/report/page/charts.js" || { echo "no chart $id"; false; }
+    done
+}
+
+@test "the page fetches nothing" {
+    page "$FIXTURE"
+    [ "$(grep -ciE '<(link|img|iframe|base|object|embed)\b|@import|url\((https?:|//)|(src|href)="?(https?:|//)' <(sed '/^<script>/,$d' "$PAGE"))" -eq 0 ]
+    [ "$(grep -c '<script[^>]*src' "$PAGE")" -eq 0 ]
+    grep -q "Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';" "$PAGE"
+    [ "$(grep -c 'sourceMappingURL=' "$PAGE")" -eq 0 ]
+}
+
+@test "no token of the fixture becomes markup" {    # its vocabulary holds </script>, quotes, control bytes, bidi marks, bytes that are no UTF-8
+    page "$FIXTURE" "$NOPOS"
+    [ "$(grep -c 'alert(1)</script' "$PAGE")" -eq 0 ]
+    [ "$(grep -c '<script>alert' "$PAGE")" -eq 0 ]
+    grep -q 'u003c/script' "$PAGE"
+    [ "$(grep -o '<script' "$PAGE" | wc -l)" -eq "$(grep -oi '</script' "$PAGE" | wc -l)" ]
+    [ "$(LC_ALL=C grep -cP '[\x00-\x08\x0b\x0c\x0e-\x1f]' <(sed '/^<script>/,$d' "$PAGE"))" -eq 0 ]
+    iconv -f UTF-8 -t UTF-8 "$PAGE" >/dev/null
+    [ "$(grep -c $'\u202e' "$PAGE")" -eq 0 ]
+    render-report -f markdown "$FIXTURE" "$NOPOS" | iconv -f UTF-8 -t UTF-8 >"$BATS_TEST_TMPDIR/md"
+    [ "$(grep -cE '(^|[^\\])<' "$BATS_TEST_TMPDIR/md")" -eq 0 ]
+}
+
+@test "scripts are valid, and the data is JSON with the numbers of the stream" {
+    page "$FIXTURE"
+    scripts
+    jq -e '.runs[0].neurons.layer | length == 96' "$BATS_TEST_TMPDIR/data.json"
+    jq -e '[.runs[0].layers[].dead.k] | add == 14' "$BATS_TEST_TMPDIR/data.json"
+    jq -e '.runs[0] | (.neurons.class | map(select(. == 0)) | length) == ([.layers[].dead.k] | add)' "$BATS_TEST_TMPDIR/data.json"
+    command -v node >/dev/null || skip "needs node"
+    for f in "$BATS_TEST_TMPDIR"/script*.js; do node --check "$f"; done
+    [ -e "$BATS_TEST_TMPDIR/script6.js" ]
+}
+
+@test "a browser draws every chart and complains of nothing" {
+    command -v chromium >/dev/null || skip "needs chromium"
+    local flags=(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
+                 --disable-sync "--user-data-dir=$BATS_TEST_TMPDIR/profile" --enable-logging=stderr --v=0 --virtual-time-budget=30000 --dump-dom)
+    timeout 60 chromium "${flags[@]}" about:blank >/dev/null 2>&1 || skip "chromium does not start here"
+    page "$FIXTURE" "$NOPOS"
+    timeout 120 chromium "${flags[@]}" "file://$PAGE" >"$BATS_TEST_TMPDIR/dom" 2>"$BATS_TEST_TMPDIR/log"
+    grep -q 'data-drawn="yes"' "$BATS_TEST_TMPDIR/dom"
+    [ "$(grep -c 'CONSOLE' "$BATS_TEST_TMPDIR/log")" -eq 0 ] || { grep CONSOLE "$BATS_TEST_TMPDIR/log"; false; }
+    [ "$(grep -c 'could not be drawn' "$BATS_TEST_TMPDIR/dom")" -eq "$(grep -c 'could not be drawn' "$PAGE")" ]
+    # A chart without data (no team, say) is hidden: a few at most.
+    charts=$(grep -o 'data-chart="' "$PAGE" | wc -l) svgs=$(grep -ao '<svg' "$BATS_TEST_TMPDIR/dom" | wc -l)
+    [ "$svgs" -ge $((charts - 4)) ] || { echo "$svgs drawings of $charts charts"; false; }
+}
+
+@test "the same input gives the same bytes" {
+    page "$FIXTURE" "$NOPOS"
+    cmp "$PAGE" <(cd / && TZ=Asia/Tokyo LC_ALL=C.UTF-8 render-report -j 3 "$FIXTURE" "$NOPOS")
+    cmp <(render-report <"$FIXTURE") <(render-report "$FIXTURE")
+}
+
+@test "an empty neurons stream is an empty report" {
+    render-report -f markdown "$BATS_TEST_DIRNAME/../data/streams/neurons.nf" | grep -q "The stream holds no layer"
+    page "$BATS_TEST_DIRNAME/../data/streams/neurons.nf"
+    grep -q 'id="figure-16"' "$PAGE"
+}
+
+@test "another kind, a neuron twice, an unknown class and a token outside the vocabulary are status 3" {
+    exits 3 render-report "$BATS_TEST_DIRNAME/../data/streams/tokens.nf"
+    says "neurons"
+    zstd -dcq "$FIXTURE" >"$BATS_TEST_TMPDIR/raw"
+    LC_ALL=C sed 's/\xaapositional/\xaapositionaL/g' "$BATS_TEST_TMPDIR/raw" >"$BATS_TEST_TMPDIR/bad"
+    exits 3 render-report "$BATS_TEST_TMPDIR/bad"
+    says 'unknown class "positionaL"'
+    LC_ALL=C sed 's/\xa6neuron\x05/\xa6neuron\x04/' "$BATS_TEST_TMPDIR/raw" >"$BATS_TEST_TMPDIR/bad"
+    exits 3 render-report "$BATS_TEST_TMPDIR/bad"
+    says "comes twice"
+    LC_ALL=C sed 's/\xa5first\x00\xa6tokens\xdc\x00\x60/\xa5first\x01\xa6tokens\xdc\x00\x60/' "$BATS_TEST_TMPDIR/raw" >"$BATS_TEST_TMPDIR/bad"
+    exits 3 render-report "$BATS_TEST_TMPDIR/bad"
+    says "render-report: "
+}
+
+@test "a refused input leaves the old file, and no other" {
+    mkdir "$BATS_TEST_TMPDIR/d"
+    echo old >"$BATS_TEST_TMPDIR/d/report.html"
+    head -c 3000 "$FIXTURE" >"$BATS_TEST_TMPDIR/cut"
+    exits 3 render-report -o "$BATS_TEST_TMPDIR/d/report.html" "$BATS_TEST_TMPDIR/cut"
+    exits 3 render-report -o "$BATS_TEST_TMPDIR/d/report.html" "$FIXTURE" "$BATS_TEST_TMPDIR/cut"
+    [ "$(cat "$BATS_TEST_TMPDIR/d/report.html")" = old ]
+    [ "$(ls "$BATS_TEST_TMPDIR/d")" = report.html ]
+    exits 1 render-report "$BATS_TEST_TMPDIR/nowhere.nf"
+    says "nowhere.nf"
+    exits 1 render-report -o "$BATS_TEST_TMPDIR/no/dir/x.html" "$FIXTURE"
+    exits 2 render-report -f pdf "$FIXTURE"
+    says "html|markdown"
+}
+
+@test "inputs of one name are told apart; --name names them" {
+    exits 0 render-report -f markdown "$FIXTURE" "$FIXTURE"
+    prints "of fixture and fixture (2) do"
+    exits 0 render-report -f markdown --name a,b "$FIXTURE" "$FIXTURE"
+    prints "of a and b do"
+}

@@ -1,0 +1,1 @@
+render-report --format markdown tests/data/neurons-fixture.nf
