@@ -196,16 +196,5 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
 
 int nf_st_open(const char *path, struct nf_tf *f, struct nf_err *err)
 {
-    struct nf_map map;
-    int rc = nf_map_open(path, &map, err);
-
-    *f = (struct nf_tf){ 0 };
-    if (rc < 0)
-        return rc;
-    rc = nf_st_parse(map.data, map.size, path, f, err);
-    if (rc < 0)
-        nf_map_close(&map);
-    else
-        f->map = map;
-    return rc;
+    return nf_tf_open(path, nf_st_parse, f, err);
 }

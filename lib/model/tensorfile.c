@@ -21,6 +21,23 @@ int nf_tf_sort(struct nf_tf *f, const char *path, struct nf_err *err)
     return NF_OK;
 }
 
+int nf_tf_open(const char *path, int (*parse)(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err),
+               struct nf_tf *f, struct nf_err *err)
+{
+    struct nf_map map;
+    int rc = nf_map_open(path, &map, err);
+
+    *f = (struct nf_tf){ 0 };
+    if (rc < 0)
+        return rc;
+    rc = parse(map.data, map.size, path, f, err);
+    if (rc < 0)
+        nf_map_close(&map);
+    else
+        f->map = map;
+    return rc;
+}
+
 struct nf_tf_entry *nf_tf_find(const struct nf_tf *f, const char *name)
 {
     struct nf_tf_entry key = { .name = (char *)name };

@@ -300,18 +300,7 @@ int nf_torch_parse(const unsigned char *p, size_t size, const char *path, struct
 
 int nf_torch_open(const char *path, struct nf_tf *f, struct nf_err *err)
 {
-    struct nf_map map;
-    int rc = nf_map_open(path, &map, err);
-
-    *f = (struct nf_tf){ 0 };
-    if (rc < 0)
-        return rc;
-    rc = nf_torch_parse(map.data, map.size, path, f, err);
-    if (rc < 0)
-        nf_map_close(&map);
-    else
-        f->map = map;
-    return rc;
+    return nf_tf_open(path, nf_torch_parse, f, err);
 }
 
 void nf_torch_free(struct nf_torch *t)
