@@ -65,7 +65,7 @@ int nf_layer_begin(struct nf_layer_counts *l, const struct nf_fires *f, bool in_
     for (size_t o = 0; o < NF_ORDERS; o++) {
         memset(l->lost[o], 0, l->F * sizeof *l->lost[o]);
         if (in_scope && l->totals->order[o])
-            nf_triggers_begin(&l->triggers[o], &l->keys[o], l->all);
+            nf_triggers_begin(&l->triggers[o], &l->keys[o], l->all, l->totals->tokens);
     }
     return NF_OK;
 }

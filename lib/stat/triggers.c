@@ -66,9 +66,11 @@ void nf_triggers_clear(struct nf_triggers *t)
     *t = (struct nf_triggers){ 0 };
 }
 
-void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires)
+void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires, uint64_t tokens)
 {
     struct nf_ratio cover = nf_ratio(t->cover);
+    uint64_t most = nf_keys_most(keys, t->most) * cover.den / cover.num;   /* activations of a detector */
+    uint64_t apart = tokens > keys->occurrences ? tokens - keys->occurrences : 0;   /* positions without n-gram, or dropped */
     size_t words = nf_blocks(t->F, 64);
 
     t->keys = keys;
@@ -85,8 +87,8 @@ void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const 
     for (size_t f = 0; f < t->F; f++) {
         t->many[f].n = 0;
         t->covered[f].n = 0;
-        t->limit[f] = t->most + (cover.den - cover.num) * fires[f] / cover.den;
-        t->candidate[f / 64] |= (uint64_t)(fires[f] > 0) << f % 64;
+        t->limit[f] = t->most + (cover.den - cover.num) * nf_min(fires[f], most) / cover.den;
+        t->candidate[f / 64] |= (uint64_t)(fires[f] > 0 && fires[f] <= most + apart) << f % 64;
     }
 }
 

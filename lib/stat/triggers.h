@@ -61,12 +61,15 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
 /*
  * nf_triggers_begin - a new layer.
  *
- *   keys   kept until the layer is done
- *   fires  [F]: all fires of each neuron outside BOS.  A detector's top `most` n-grams take at least the share `cover` of its
- *          activations, of which there are at most fires[f]; each further n-gram takes one at least.  So one with more than
- *          most + (1 - cover) fires[f] distinct n-grams is none, lost counts or not, and its list is dropped.
+ *   keys    kept until the layer is done
+ *   fires   [F]: all fires of each neuron outside BOS
+ *   tokens  positions outside BOS; all but those too near the start of a window end an n-gram
+ *
+ * Lists are kept only for neurons that may still be detectors.  A detector's top `most` n-grams take the share `cover` of its activations A, so
+ * A is at most what any `most` n-grams occur, over `cover`; each further n-gram takes one activation at least, so there are at most
+ * most + (1 - cover) A different ones.  Lost counts do not change that.
  */
-void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires);
+void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires, uint64_t tokens);
 
 /*
  * nf_triggers_add - the next counts record of the layer.

@@ -94,13 +94,22 @@ static void make_keys(struct nf_keys *keys)
     keys->delta = t.delta;
 }
 
+static uint64_t tokens(void)
+{
+    uint64_t sum = 0;
+
+    for (size_t g = 0; g < KEYS; g++)
+        sum += t.N[g];
+    return sum;
+}
+
 static int feed(struct nf_triggers *tr, const struct nf_keys *keys, const uint64_t *fires, struct nf_err *err)
 {
     static unsigned char bits[KEYS * PLANES * ((F + 7) / 8)];
     size_t row = (F + 7) / 8;
     int rc = NF_OK;
 
-    nf_triggers_begin(tr, keys, fires);
+    nf_triggers_begin(tr, keys, fires, tokens());
     for (size_t p = 1; p <= PLANES && rc == NF_OK; p++)
         for (size_t from = keys->start[p], to; from < keys->start[p + 1] && rc == NF_OK; from = to) {
             to = from + 300 < keys->start[p + 1] ? from + 300 : keys->start[p + 1];   /* records are cut */
@@ -299,7 +308,7 @@ static void impossible_counts_are_refused(void)
         }
     CHECK(feed(&tr, &keys, fires, &err) == NF_EFORMAT);
     CHECK(strstr(err.text, "more fires on an n-gram than occurrences"));
-    nf_triggers_begin(&tr, &keys, fires);
+    nf_triggers_begin(&tr, &keys, fires, tokens());
     CHECK(nf_triggers_add(&tr, &(struct nf_counts){ 0, 1, 1, 5, 1, (const unsigned char *)"", (F + 7) / 8 }, NULL) == NF_EFORMAT);
     nf_triggers_clear(&tr);
     nf_keys_clear(&keys);
