@@ -170,9 +170,11 @@ static int tap_act(const struct pass *p, enum nf_site site, struct nf_mat act)
 
     if (!nf_forward_wants(f, site, p->layer))
         return NF_OK;
-    if (act.bf16)
+    if (act.bf16) {
+#pragma omp parallel for schedule(static)
         for (size_t i = 0; i < p->rows; i++)
             nf_kernels()->from_bf16(act.bf16 + i * F, F, f->wide + i * F);
+    }
     return tap(p, site, F, act.f32 ? act.f32 : f->wide);
 }
 

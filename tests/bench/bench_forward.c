@@ -9,7 +9,8 @@
  *   active the same, with ffn.active of every layer tapped
  *   bf16   the bare pass and the linear maps in bf16
  * and prints the medians over rounds.  Rates count the arithmetic of the linear maps only, in every line, so attention, norms and
- * everything else count as time lost.
+ * everything else count as time lost.  Ratios are given in elapsed time and, in brackets, in processor time of all threads, which other
+ * work on the machine disturbs less.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,12 +32,29 @@ struct pass {
     bool active;
 };
 
-static double now(void)
+/* Seconds since some moment: elapsed, and used by all threads of this process. */
+struct moment {
+    double wall, cpu;
+};
+
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static struct moment now(void)
+{
+    return (struct moment){ seconds_of(CLOCK_MONOTONIC), seconds_of(CLOCK_PROCESS_CPUTIME_ID) };
+}
+
+static struct moment since(struct moment from)
+{
+    struct moment t = now();
+
+    return (struct moment){ t.wall - from.wall, t.cpu - from.cpu };
 }
 
 static bool wants(void *self, enum nf_site site, size_t layer)
@@ -63,13 +81,13 @@ static void open_pass(struct pass *p, const struct nf_config *cfg, const struct 
         nf_die_err(err);
 }
 
-static double run_pass(struct pass *p, const struct nf_windows *win, struct nf_err *err)
+static struct moment run_pass(struct pass *p, const struct nf_windows *win, struct nf_err *err)
 {
-    double t = now();
+    struct moment t = now();
 
     if (nf_forward_run(p->forward, win, err) < 0)
         nf_die_err(err);
-    return now() - t;
+    return since(t);
 }
 
 /* The linear maps alone: one kernel a shape, one set of packed weights a layer and map. */
@@ -94,7 +112,14 @@ static void open_maps(struct maps *m, const struct nf_config *cfg, enum nf_dtype
         nf_die_err(err);
     for (size_t i = 0; i < cfg->F * cfg->D; i++)
         w[i] = (float)nf_rng_unit(&r) - 0.5f;
-    memcpy(m->x, w, nf_dtype_size(dtype) * (rows * widest < cfg->F * cfg->D ? rows * widest : cfg->F * cfg->D));
+    for (size_t i = 0; i < rows * widest; i++) {
+        float x = w[i % (cfg->F * cfg->D)];
+
+        if (dtype == NF_BF16)
+            ((uint16_t *)m->x)[i] = nf_f32_to_bf16(x);
+        else
+            ((float *)m->x)[i] = x;
+    }
     for (size_t s = 0; s < SHAPES; s++) {
         struct nf_gemm_shape shape = { m->K[s], m->N[s], dtype, NF_F32, false };
 
@@ -111,16 +136,16 @@ static void open_maps(struct maps *m, const struct nf_config *cfg, enum nf_dtype
     free(w);
 }
 
-static double run_maps(struct maps *m, size_t rows, struct nf_err *err)
+static struct moment run_maps(struct maps *m, size_t rows, struct nf_err *err)
 {
-    double t = now();
+    struct moment t = now();
 
     for (size_t l = 0; l < m->L; l++)
         for (size_t s = 0; s < SHAPES; s++)
             for (size_t i = 0; i < m->times[s]; i++)
                 if (nf_gemm_run(m->gemm[s], m->packed[s][l * m->times[s] + i], NULL, m->x, rows, m->y, err) < 0)
                     nf_die_err(err);
-    return now() - t;
+    return since(t);
 }
 
 static void close_maps(struct maps *m)
@@ -149,10 +174,10 @@ static double median(double *v, size_t n)
 }
 
 /* One type: time of the maps, the bare pass and the tapped one in turn, so that all see the same machine. */
-static void measure(const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, size_t rounds, double seconds[3], size_t *tokens,
+static void measure(const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, size_t rounds, struct moment seconds[3], size_t *tokens,
                     struct nf_err *err)
 {
-    static double time[3][MAX_ROUNDS];
+    static double wall[3][MAX_ROUNDS], cpu[3][MAX_ROUNDS];
     struct pass bare, active;
     struct maps maps;
     struct nf_rng r = { 3 };
@@ -174,19 +199,30 @@ static void measure(const struct nf_config *cfg, const struct nf_weights *w, enu
     win = (struct nf_windows){ ids, length, W, W * WINDOW };
     open_maps(&maps, cfg, dtype, win.T, err);
     for (size_t i = 0; i <= rounds; i++) {   /* the first is not counted */
-        double t[3] = { run_maps(&maps, win.T, err), run_pass(&bare, &win, err), run_pass(&active, &win, err) };
+        struct moment t[3] = { run_maps(&maps, win.T, err), run_pass(&bare, &win, err), run_pass(&active, &win, err) };
 
-        for (int k = 0; k < 3 && i > 0; k++)
-            time[k][i - 1] = t[k];
+        for (int k = 0; k < 3 && i > 0; k++) {
+            wall[k][i - 1] = t[k].wall;
+            cpu[k][i - 1] = t[k].cpu;
+        }
     }
     for (int k = 0; k < 3; k++)
-        seconds[k] = median(time[k], rounds);
+        seconds[k] = (struct moment){ median(wall[k], rounds), median(cpu[k], rounds) };
     *tokens = win.T;
     close_maps(&maps);
     nf_forward_close(bare.forward);
     nf_forward_close(active.forward);
     free(ids);
     free(length);
+}
+
+static void print(const char *type, const struct moment s[3], double tokens, double flops)
+{
+    printf("%-5s GEMM alone            %7.1f GFLOP/s\n", type, flops * tokens / s[0].wall * 1e-9);
+    printf("%-5s bare forward          %7.1f GFLOP/s  %8.0f tokens/s  %5.1f %% (%.1f %%) of GEMM alone\n", type,
+           flops * tokens / s[1].wall * 1e-9, tokens / s[1].wall, 100 * s[0].wall / s[1].wall, 100 * s[0].cpu / s[1].cpu);
+    printf("%-5s ffn.active tapped     %7.1f GFLOP/s  %8.0f tokens/s  %+5.1f %% (%+.1f %%) time over bare\n", type,
+           flops * tokens / s[2].wall * 1e-9, tokens / s[2].wall, 100 * (s[2].wall / s[1].wall - 1), 100 * (s[2].cpu / s[1].cpu - 1));
 }
 
 int main(int argc, char **argv)
@@ -197,7 +233,8 @@ int main(int argc, char **argv)
     struct nf_config cfg;
     struct nf_weights w;
     size_t rounds = argc > 2 ? (size_t)atoi(argv[2]) : 5, tokens[2];
-    double s[2][3], flops;
+    struct moment s[2][3];
+    double flops;
 
     nf_prog_start("bench_forward", argv);
     if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS)
@@ -206,17 +243,11 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     flops = 2.0 * (double)cfg.L * (4.0 * (double)cfg.D * (double)cfg.D + 2.0 * (double)cfg.D * (double)cfg.F);
     for (int k = 0; k < 2; k++) {
-        double n;
-
         measure(&cfg, &w, type[k], rounds, s[k], &tokens[k], &err);
-        n = (double)tokens[k];
-        printf("%-5s GEMM alone            %7.1f GFLOP/s\n", type_name[k], flops * n / s[k][0] * 1e-9);
-        printf("%-5s bare forward          %7.1f GFLOP/s  %8.0f tokens/s  %5.1f %% of GEMM alone\n", type_name[k], flops * n / s[k][1] * 1e-9,
-               n / s[k][1], 100 * s[k][0] / s[k][1]);
-        printf("%-5s ffn.active tapped     %7.1f GFLOP/s  %8.0f tokens/s  %+5.1f %% time over bare\n", type_name[k],
-               flops * n / s[k][2] * 1e-9, n / s[k][2], 100 * (s[k][2] / s[k][1] - 1));
+        print(type_name[k], s[k], (double)tokens[k], flops);
     }
-    printf("bf16 bare forward           %.2f times f32\n", (double)tokens[1] / s[1][1] / ((double)tokens[0] / s[0][1]));
+    printf("bf16 bare forward           %.2f (%.2f) times f32\n", (double)tokens[1] / s[1][1].wall / ((double)tokens[0] / s[0][1].wall),
+           (double)tokens[1] / s[1][1].cpu / ((double)tokens[0] / s[0][1].cpu));
     nf_weights_close(&w);
     return NF_EXIT_OK;
 }
