@@ -91,7 +91,7 @@ FORCE:
 DEMO = build/demo
 demo: deps
 	$(Q)$(MAKE) -s -j$(JOBS) all
-	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO)
+	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO) REPORT="--name tiny-opt"
 	@echo "The report is $(DEMO)/report.html (as text: $(DEMO)/report.md)."
 
 # Everything twice: as built for use, and with gcc's address and undefined-behaviour sanitizers.

@@ -33,7 +33,7 @@ scripts() {
 
 @test "every chart that the page has a place for is in the table of charts" {
     page "$FIXTURE" "$NOPOS"
-    for id in $(grep -o 'data-chart="[^"]*"' "$PAGE" | cut -d'"' -f2 | sort -u); do
+    grep -o 'data-chart="[^"]*"' "$PAGE" | cut -d'"' -f2 | sort -u | while read -r id; do
         grep -qE "(\"$id\"|[ {]$id):" "$ROOT/lib/report/page/charts.js" || { echo "no chart $id"; false; }
     done
 }

@@ -271,7 +271,7 @@ const charts = (() => {
         return { height: { step }, data: { values: rows }, mark: { type: "circle", size, strokeWidth: 1.4, opacity: 1, cursor: "pointer" }, encoding: {
             y: { field: "layer", type: "ordinal", sort: "descending", title: "layer", scale: { domain: run.layers.map(l => l.layer).reverse() }, axis: { grid: true } },
             x: { field: "i", type: "quantitative", title: "positional neurons of the layer", scale: { domain: [-0.5, Math.max(most, 10)], nice: false }, axis: { grid: false, tickMinStep: 1 } },
-            stroke: legend(typeScale, { field: "type", type: "nominal" }), fill: { field: "type", type: "nominal", scale: typeScale, legend: null },
+            stroke: legend(typeScale, { field: "type", type: "nominal" }), fill: legend(typeScale, { field: "type", type: "nominal" }),
             fillOpacity: { condition: { test: "datum.strength === 'weak'", value: 0.12 }, value: 1 },
             tooltip: [field("id", "neuron"), field("type", "kind"), field("strength", "strength"), field("mi", "mutual information (nats)", ".3f"), field("stable", "same in all domains")],
         } };
@@ -378,8 +378,10 @@ const charts = (() => {
         const view = await draw(element, spec);
         if (element.dataset.chart === "8" || element.dataset.chart === "16")
             view.addEventListener("click", (event, item) => {
-                if (item && item.datum && item.datum.id)
+                if (item && item.datum && item.datum.id) {
+                    document.getElementById("vg-tooltip-element")?.classList.remove("visible");
                     location.hash = `neuron=${item.datum.run}:${item.datum.id}`;
+                }
             });
     }
 
