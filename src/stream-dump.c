@@ -20,6 +20,8 @@
 #include "report/text.h"
 #include "stream/reader.h"
 
+enum { OUT_BYTES = 256 << 10 };   /* gathered before a write */
+
 struct options {
     const char *format, *field;
     struct nf_list records, sites, columns;
@@ -96,19 +98,20 @@ static void check_options(const struct options *opt)
         nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
 }
 
-static void header(const struct options *opt, const struct nf_reader *in)
+static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
 {
     json_t *h;
+    bool whole;
 
     if (is(opt->format, "text")) {
         nf_text_header(stdout, nf_reader_header(in));
-        return;
+        return NF_OK;
     }
     h = json_pack("{s:s}", "r", "header");
-    json_object_update(h, nf_reader_header(in));
-    json_dumpf(h, stdout, JSON_COMPACT);
-    putchar('\n');
+    whole = h && json_object_update(h, nf_reader_header(in)) == 0 && json_dumpf(h, stdout, JSON_COMPACT) == 0;
     json_decref(h);
+    putchar('\n');
+    return whole || ferror(stdout) ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
 static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
@@ -123,7 +126,7 @@ static int begin(struct dump *d, struct options *opt, struct nf_reader *in, stru
     } else if (is(opt->format, "npy") || is(opt->format, "safetensors")) {
         d->arrays = nf_arrays_open(err);
     } else if (opt->header) {
-        header(opt, in);
+        header(opt, in, err);
     }
     return err->code;
 }
@@ -180,6 +183,7 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
+    static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
         { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "what to write", true },
         { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv: of this one",
@@ -200,6 +204,7 @@ int main(int argc, char **argv)
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     first = nf_opt_parse(&cmd, argc, argv);
     if (argc - first > 1)
         nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);

@@ -2,8 +2,6 @@
 #include "report/arrays.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/utf8.h"
+#include "report/value.h"
 #include "stream/mp.h"
 #include "tensor/tensor.h"
 
@@ -85,29 +85,30 @@ void nf_arrays_close(struct nf_arrays *a)
 
 /* ---- names ---- */
 
-static void append(char name[NAME], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void append(char name[NAME], const char *fmt, ...)
+/* Appends text from the stream, printable, and cut where the name is full. */
+static void append(char name[NAME], const char *p, size_t len)
 {
     size_t n = strlen(name);
-    va_list ap;
 
-    va_start(ap, fmt);
-    vsnprintf(name + n, NAME - n, fmt, ap);
-    va_end(ap);
+    nf_utf8_show(p, len, name + n, NAME - n);
 }
 
 /* What tells records of one type apart: FORMAT.md section 4. */
 static void append_keys(char name[NAME], const msgpack_object *rec, bool site_named)
 {
     static const char *const keys[] = { "site", "layer", "order", "planes", "domain" };
+    char buf[NF_VALUE_TEXT];
 
     for (size_t i = site_named; i < sizeof keys / sizeof *keys; i++) {
         const msgpack_object *o = nf_mp_find(rec, keys[i]);
 
-        if (o && o->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
-            append(name, ".%" PRIu64, o->via.u64);
-        else if (o && o->type == MSGPACK_OBJECT_STR)
-            append(name, ".%.*s", o->via.str.size > 40 ? 40 : (int)o->via.str.size, o->via.str.ptr);
+        if (!o || (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER && o->type != MSGPACK_OBJECT_STR))
+            continue;
+        append(name, ".", 1);
+        if (o->type == MSGPACK_OBJECT_STR)
+            append(name, o->via.str.ptr, o->via.str.size);
+        else
+            append(name, buf, strlen(nf_show_scalar(o, buf)));
     }
 }
 
@@ -118,9 +119,11 @@ static void name_of(const msgpack_object *rec, const char *field, size_t len, ch
     const msgpack_object *first = rows ? site : type;
 
     name[0] = '\0';
-    append(name, "%.*s", first->via.str.size > 40 ? 40 : (int)first->via.str.size, first->via.str.ptr);
-    if (!rows)
-        append(name, ".%.*s", len > 40 ? 40 : (int)len, field);
+    append(name, first->via.str.ptr, first->via.str.size);
+    if (!rows) {
+        append(name, ".", 1);
+        append(name, field, len);
+    }
     append_keys(name, rec, rows);
 }
 
@@ -300,39 +303,77 @@ static const char *safetensors_type(enum nf_dtype t)
     return name[t];
 }
 
-static json_t *safetensors_entry(const struct array *x, uint64_t at)
+static json_t *integers(const uint64_t *v, size_t n)
 {
-    json_t *shape = json_array();
+    json_t *a = json_array();
 
-    for (size_t d = 0; d < x->t.ndim; d++)
-        json_array_append_new(shape, json_integer((json_int_t)x->t.shape[d]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", safetensors_type(x->t.dtype), "shape", shape, "data_offsets", (json_int_t)at,
-                     (json_int_t)(at + x->bytes));
+    for (size_t i = 0; a && i < n; i++)
+        if (json_array_append_new(a, json_integer((json_int_t)v[i])) < 0) {
+            json_decref(a);
+            return NULL;
+        }
+    return a;
 }
 
-/* github.com/huggingface/safetensors, "Format": length of the JSON (8 bytes, little-endian), the JSON padded with spaces, the data. */
-int nf_arrays_safetensors(struct nf_arrays *a, FILE *f, struct nf_err *err)
+/* NULL: memory. */
+static json_t *safetensors_entry(const struct array *x, uint64_t at)
+{
+    uint64_t shape[NF_NDIM_MAX], offsets[2] = { at, at + x->bytes };
+    json_t *e = json_object();
+
+    for (size_t d = 0; d < x->t.ndim; d++)
+        shape[d] = x->t.shape[d];
+    if (json_object_set_new(e, "dtype", json_string(safetensors_type(x->t.dtype))) < 0 ||
+        json_object_set_new(e, "shape", integers(shape, x->t.ndim)) < 0 ||
+        json_object_set_new(e, "data_offsets", integers(offsets, 2)) < 0) {
+        json_decref(e);
+        return NULL;
+    }
+    return e;
+}
+
+static json_t *safetensors_head(const struct nf_arrays *a)
 {
     json_t *head = json_pack("{s:{s:s}}", "__metadata__", "format", "neurofilters");
-    char *text = NULL;
     uint64_t at = 0;
-    size_t len;
-    int rc = NF_OK;
 
     for (size_t i = 0; head && i < a->n; i++) {
-        json_object_set_new(head, a->array[i].name, safetensors_entry(&a->array[i], at));
+        if (json_object_set_new(head, a->array[i].name, safetensors_entry(&a->array[i], at)) < 0) {
+            json_decref(head);
+            return NULL;
+        }
         at += a->array[i].bytes;
     }
-    if (head && json_object_size(head) == a->n + 1)
-        text = json_dumps(head, JSON_COMPACT);
-    json_decref(head);
-    if (!text)
-        return nf_fail(err, NF_ESYS, "out of memory");
-    len = (strlen(text) + 7) / 8 * 8;
-    for (int i = 0; i < 8; i++)
+    return head;
+}
+
+static int count_bytes(const char *p, size_t n, void *total)
+{
+    (void)p;
+    *(size_t *)total += n;
+    return 0;
+}
+
+/*
+ * github.com/huggingface/safetensors, "Format": length of the JSON (8 bytes, little-endian), the JSON padded with spaces, the data.
+ * The JSON goes straight to the file: jansson's own text buffer loses characters where memory runs out.
+ */
+int nf_arrays_safetensors(struct nf_arrays *a, FILE *f, struct nf_err *err)
+{
+    json_t *head = safetensors_head(a);
+    size_t text = 0, len;
+    int rc = NF_OK;
+
+    if (!head || json_dump_callback(head, count_bytes, &text, JSON_COMPACT) < 0)
+        rc = nf_fail(err, NF_ESYS, "out of memory");
+    len = (text + 7) / 8 * 8;
+    for (int i = 0; rc == NF_OK && i < 8; i++)
         putc((int)((uint64_t)len >> 8 * i & 255), f);
-    fprintf(f, "%-*s", (int)len, text);
-    free(text);
+    if (rc == NF_OK && json_dumpf(head, f, JSON_COMPACT) < 0 && !ferror(f))
+        rc = nf_fail(err, NF_ESYS, "out of memory");
+    json_decref(head);
+    if (rc == NF_OK)
+        fprintf(f, "%*s", (int)(len - text), "");
     for (size_t i = 0; rc == NF_OK && i < a->n; i++)
         rc = put_data(a, &a->array[i], f, err);
     return rc;

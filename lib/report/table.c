@@ -63,9 +63,50 @@ struct nf_table {
     struct column *columns;
     size_t n, cap;
     bool named;            /* the line of names is written */
-    char *cell;            /* a JSON cell under construction */
-    size_t cell_size;
+    FILE *cell;            /* what is written here is escaped and goes to f */
+    char cell_buf[4096];
 };
+
+static bool needs_quotes(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] == ',' || p[i] == '"' || p[i] == '\n' || p[i] == '\r')
+            return true;
+    return n == 0;   /* empty text is not an empty cell */
+}
+
+/* What stands between the quotes of a CSV cell, or in a TSV cell. */
+static void put_escaped(const struct nf_table *t, const char *p, size_t n)
+{
+    static const char special[] = "\t\n\r\\", escaped[] = "tnr\\";
+
+    for (size_t i = 0; i < n; i++) {
+        const char *s = t->separator == '\t' && p[i] ? strchr(special, p[i]) : NULL;
+
+        if (s)
+            putc('\\', t->f);
+        else if (t->separator == ',' && p[i] == '"')
+            putc('"', t->f);
+        putc(s ? escaped[s - special] : p[i], t->f);
+    }
+}
+
+static ssize_t cell_write(void *table, const char *p, size_t n)
+{
+    put_escaped(table, p, n);
+    return (ssize_t)n;   /* a failure of f is for its owner to see */
+}
+
+static void put_text(const struct nf_table *t, const char *p, size_t n)
+{
+    bool quoted = t->separator == ',' && needs_quotes(p, n);
+
+    if (quoted)
+        putc('"', t->f);
+    put_escaped(t, p, n);
+    if (quoted)
+        putc('"', t->f);
+}
 
 static void free_table(struct nf_table *t)
 {
@@ -73,6 +114,8 @@ static void free_table(struct nf_table *t)
         free(t->columns[i].name);
     if (t)
         free(t->columns);
+    if (t && t->cell)
+        fclose(t->cell);
     free(t);
 }
 
@@ -115,10 +158,15 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
     if (t) {
         t->f = f;
         t->separator = separator;
+        t->cell = fopencookie(t, "w", (cookie_io_functions_t){ .write = cell_write });
+        if (t->cell)
+            setvbuf(t->cell, t->cell_buf, _IOFBF, sizeof t->cell_buf);
+        else
+            rc = nf_fail(err, NF_ESYS, "out of memory");
     }
     for (size_t i = 0; rc == NF_OK && i < n; i++)
         rc = add_column(t, columns[i], strlen(columns[i]), err);
-    for (size_t i = 0; n == 0 && i < sizeof usual / sizeof *usual; i++)
+    for (size_t i = 0; rc == NF_OK && n == 0 && i < sizeof usual / sizeof *usual; i++)
         if (strcmp(usual[i].type, type) == 0)
             rc = add_columns(t, usual[i].columns, err);
     if (rc < 0) {
@@ -128,127 +176,82 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
     return t;
 }
 
-static bool needs_quotes(const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] == ',' || p[i] == '"' || p[i] == '\n' || p[i] == '\r')
-            return true;
-    return n == 0;   /* empty text is not an empty cell */
-}
-
-static void put_csv(FILE *f, const char *p, size_t n)
-{
-    if (!needs_quotes(p, n)) {
-        fwrite(p, 1, n, f);
-        return;
-    }
-    putc('"', f);
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] == '"')
-            putc('"', f);
-        putc(p[i], f);
-    }
-    putc('"', f);
-}
-
-static void put_tsv(FILE *f, const char *p, size_t n)
-{
-    static const char special[] = "\t\n\r\\", escaped[] = "tnr\\";
-
-    for (size_t i = 0; i < n; i++) {
-        const char *s = p[i] ? strchr(special, p[i]) : NULL;
-
-        if (s) {
-            putc('\\', f);
-            putc(escaped[s - special], f);
-        } else {
-            putc(p[i], f);
-        }
-    }
-}
-
-static void put_text(struct nf_table *t, const char *p, size_t n)
-{
-    if (t->separator == ',')
-        put_csv(t->f, p, n);
-    else
-        put_tsv(t->f, p, n);
-}
-
-/* Text of a value inside a list: no quoting of its own. */
-static bool put_item(FILE *f, const msgpack_object *o)
+/* An array of single values, or a one-dimensional tensor. */
+static bool is_list(const msgpack_object *o)
 {
     char buf[NF_VALUE_TEXT];
-    const char *p;
-    size_t n;
+    struct nf_tensor tensor;
 
-    if (nf_show_scalar(o, buf))
-        fputs(buf, f);
-    else if (o->type == MSGPACK_OBJECT_STR && nf_value_bytes(o, &p, &n))
-        fwrite(p, 1, n, f);
-    else
+    if (nf_mp_tensor_any(o, &tensor) == NF_OK)
+        return tensor.ndim == 1;
+    if (o->type != MSGPACK_OBJECT_ARRAY)
         return false;
+    for (uint32_t i = 0; i < o->via.array.size; i++)
+        if (o->via.array.ptr[i].type != MSGPACK_OBJECT_STR && !nf_show_scalar(&o->via.array.ptr[i], buf))
+            return false;
     return true;
 }
 
-/* Values joined by ';'; false: something in it is no single value. */
-static bool put_list(FILE *f, const msgpack_object *o)
+static bool list_needs_quotes(const msgpack_object *o)
+{
+    for (uint32_t i = 0; o->type == MSGPACK_OBJECT_ARRAY && i < o->via.array.size; i++) {
+        const msgpack_object *v = &o->via.array.ptr[i];
+
+        if (v->type == MSGPACK_OBJECT_STR && v->via.str.size && needs_quotes(v->via.str.ptr, v->via.str.size))
+            return true;
+    }
+    return false;
+}
+
+static void put_list(FILE *f, const msgpack_object *o)
 {
     char buf[NF_VALUE_TEXT];
     struct nf_tensor tensor;
 
     if (nf_mp_tensor_any(o, &tensor) == NF_OK) {
-        for (size_t i = 0; tensor.ndim == 1 && i < tensor.shape[0]; i++)
+        for (size_t i = 0; i < tensor.shape[0]; i++)
             fprintf(f, "%s%s", i ? ";" : "", nf_show_element(&tensor, i, buf));
-        return tensor.ndim == 1;
+        return;
     }
-    if (o->type != MSGPACK_OBJECT_ARRAY)
-        return false;
     for (uint32_t i = 0; i < o->via.array.size; i++) {
+        const msgpack_object *v = &o->via.array.ptr[i];
+
         if (i)
             putc(';', f);
-        if (!put_item(f, &o->via.array.ptr[i]))
-            return false;
+        if (v->type == MSGPACK_OBJECT_STR)
+            fwrite(v->via.str.ptr, 1, v->via.str.size, f);
+        else
+            fputs(nf_show_scalar(v, buf), f);
     }
-    return true;
 }
 
-static int put_nested(struct nf_table *t, const msgpack_object *o, struct nf_err *err)
+static void put_nested(const struct nf_table *t, const msgpack_object *o)
 {
-    FILE *f = open_memstream(&t->cell, &t->cell_size);
-    bool list, failed;
+    bool list = is_list(o), quoted = t->separator == ',' && (!list || list_needs_quotes(o));
 
-    if (!f)
-        return nf_fail(err, NF_ESYS, "out of memory");
-    list = put_list(f, o);
-    if (!list) {
-        rewind(f);   /* what was written of the list is overwritten by the longer JSON, or cut off */
-        nf_json_text(f, o);
-    }
-    failed = ferror(f) != 0;
-    failed |= fclose(f) != 0;
-    if (!failed && t->cell_size)
-        put_text(t, t->cell, t->cell_size);
-    free(t->cell);
-    t->cell = NULL;
-    return failed ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
+    if (quoted)
+        putc('"', t->f);
+    if (list)
+        put_list(t->cell, o);
+    else
+        nf_json_text(t->cell, o);
+    fflush(t->cell);
+    if (quoted)
+        putc('"', t->f);
 }
 
-static int put_cell(struct nf_table *t, const msgpack_object *o, struct nf_err *err)
+static void put_cell(const struct nf_table *t, const msgpack_object *o)
 {
     char buf[NF_VALUE_TEXT];
 
     if (!o)
-        return NF_OK;
-    if (nf_show_scalar(o, buf)) {
+        return;
+    if (nf_show_scalar(o, buf))
         fputs(buf, t->f);
-        return NF_OK;
-    }
-    if (o->type == MSGPACK_OBJECT_STR) {
+    else if (o->type == MSGPACK_OBJECT_STR)
         put_text(t, o->via.str.ptr, o->via.str.size);
-        return NF_OK;
-    }
-    return put_nested(t, o, err);
+    else
+        put_nested(t, o);
 }
 
 /* No usual columns: the fields of the first record that fit a cell. */
@@ -287,8 +290,7 @@ int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *e
     for (size_t i = 0; i < t->n; i++) {
         if (i)
             putc(t->separator, t->f);
-        if (put_cell(t, nf_mp_path(rec, t->columns[i].path), err) < 0)
-            return NF_ESYS;
+        put_cell(t, nf_mp_path(rec, t->columns[i].path));
     }
     putc('\n', t->f);
     return NF_OK;

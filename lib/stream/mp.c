@@ -2,8 +2,11 @@
 #include "stream/mp.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 /* ---- encoding ---- */
 
@@ -500,6 +503,13 @@ int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype
 
 /* ---- to JSON ---- */
 
+/* Text that a C string and JSON can hold. */
+static bool is_text(const msgpack_object *o)
+{
+    return o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, '\0', o->via.str.size) &&
+           nf_utf8_valid((const unsigned char *)o->via.str.ptr, o->via.str.size) == o->via.str.size;
+}
+
 static json_t *json_map(const msgpack_object_map *m, struct nf_err *err)
 {
     json_t *j = json_object();
@@ -508,15 +518,14 @@ static json_t *json_map(const msgpack_object_map *m, struct nf_err *err)
         const msgpack_object *k = &m->ptr[i].key;
         json_t *v = NULL;
 
-        if (k->type != MSGPACK_OBJECT_STR || memchr(k->via.str.ptr, '\0', k->via.str.size))
-            nf_fail(err, NF_EFORMAT, "a key that is not text");
+        if (!is_text(k))
+            nf_fail(err, NF_EFORMAT, "a key that is not UTF-8 text without NUL");
         else if (json_object_getn(j, k->via.str.ptr, k->via.str.size))
             nf_fail(err, NF_EFORMAT, "the key '%.*s' occurs twice", k->via.str.size > 80 ? 80 : (int)k->via.str.size,
                     k->via.str.ptr);
         else
             v = nf_mp_json(&m->ptr[i].val, err);
-        if (!v || json_object_setn_new(j, k->via.str.ptr, k->via.str.size, v) < 0) {
-            nf_fail(err, NF_EFORMAT, "a key that is not UTF-8");
+        if (!v || json_object_setn_new_nocheck(j, k->via.str.ptr, k->via.str.size, v) < 0) {
             json_decref(j);
             return NULL;
         }
@@ -541,8 +550,6 @@ static json_t *json_list(const msgpack_object_array *a, struct nf_err *err)
 
 static json_t *json_scalar(const msgpack_object *o, struct nf_err *err)
 {
-    json_t *j;
-
     switch (o->type) {
     case MSGPACK_OBJECT_NIL:
         return json_null();
@@ -557,15 +564,15 @@ static json_t *json_scalar(const msgpack_object *o, struct nf_err *err)
         return json_integer(o->via.i64);
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        j = json_real(o->via.f64);
-        if (!j)
-            nf_fail(err, NF_EFORMAT, "a number that is not finite");
-        return j;
+        if (isfinite(o->via.f64))
+            return json_real(o->via.f64);
+        nf_fail(err, NF_EFORMAT, "a number that is not finite");
+        return NULL;
     case MSGPACK_OBJECT_STR:
-        j = memchr(o->via.str.ptr, '\0', o->via.str.size) ? NULL : json_stringn(o->via.str.ptr, o->via.str.size);
-        if (!j)
-            nf_fail(err, NF_EFORMAT, "text that is not UTF-8, or holds a NUL");
-        return j;
+        if (is_text(o))
+            return json_stringn_nocheck(o->via.str.ptr, o->via.str.size);
+        nf_fail(err, NF_EFORMAT, "text that is not UTF-8, or holds a NUL");
+        return NULL;
     default:
         nf_fail(err, NF_EFORMAT, "binary data where text or numbers are wanted");
         return NULL;
