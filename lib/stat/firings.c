@@ -59,6 +59,13 @@ void nf_firings_close(struct nf_firings *f)
     free(f);
 }
 
+void nf_firings_held(const struct nf_firings *f, uint64_t delta[NF_ORDERS], size_t *ngrams, size_t *bytes)
+{
+    memcpy(delta, f->ngrams.delta, sizeof f->ngrams.delta);
+    *ngrams = f->ngrams.used;
+    *bytes = f->budget.used;
+}
+
 int nf_firings_domains(struct nf_firings *f, size_t Q, struct nf_err *err)
 {
     uint32_t id;

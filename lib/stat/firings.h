@@ -56,6 +56,9 @@ int nf_firings_rows(struct nf_firings *f, const struct nf_site_rows *rows, struc
 /* nf_firings_end - the stream ends: NF_EFORMAT when the last batch is not complete. */
 int nf_firings_end(struct nf_firings *f, struct nf_err *err);
 
+/* nf_firings_held - the delta of each order (ngrams.h), n-grams and bytes held. */
+void nf_firings_held(const struct nf_firings *f, uint64_t delta[NF_ORDERS], size_t *ngrams, size_t *bytes);
+
 /*
  * Writing.  First lost_ngrams and ngrams, then fires .. lost of each layer.
  *

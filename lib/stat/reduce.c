@@ -11,7 +11,6 @@
 #include "record/context.h"
 #include "record/stats.h"
 #include "stat/firings.h"
-#include "stat/firings_impl.h"
 #include "stat/reals.h"
 #include "stream/mp.h"
 
@@ -533,12 +532,9 @@ int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err
 
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r)
 {
-    struct nf_reduce_progress p = { .positions = r->t.tokens + r->t.bos, .windows = r->t.windows };
+    struct nf_reduce_progress p = { .tokens = r->t.tokens, .windows = r->t.windows };
 
-    if (r->firings) {
-        memcpy(p.delta, r->firings->ngrams.delta, sizeof p.delta);
-        p.ngrams = r->firings->ngrams.used;
-        p.bytes = r->firings->budget.used;
-    }
+    if (r->firings)
+        nf_firings_held(r->firings, p.delta, &p.ngrams, &p.bytes);
     return p;
 }

@@ -61,10 +61,11 @@ int nf_reduce_header(const struct nf_reduce *r, json_t *header, struct nf_err *e
 /* nf_reduce_write - all records.  NF_ESYS: memory.  Failures of the writer are in its own slot. */
 int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err);
 
-/* Positions counted so far, BOS included; windows; n-grams held, and the delta of each order: for progress and -v. */
+/* What was counted so far, for END, the progress line and -v. */
 struct nf_reduce_progress {
-    uint64_t positions, windows, delta[3];
-    size_t ngrams, bytes;
+    uint64_t tokens, windows;   /* tokens: BOS left out */
+    uint64_t delta[3];          /* of each order (ngrams.h) */
+    size_t ngrams, bytes;       /* held */
 };
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r);
 
