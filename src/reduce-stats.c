@@ -122,8 +122,8 @@ static int write_stats(struct run *run, struct nf_err *err)
         nf_writer_abort(out);
     json_decref(totals);
     if (rc == NF_OK && nf_common.verbose)
-        nf_warn("%" PRIu64 " tokens, %zu n-grams in %zu MiB; of any n-gram of order 1, 2, 3 at most %" PRIu64 ", %" PRIu64 ", %" PRIu64
-                " occurrences were dropped",
+        nf_warn("%" PRIu64 " tokens, %zu n-grams in %zu MiB; of any n-gram of order 1, 2, 3 at most %" PRIu64 ", %" PRIu64
+                ", %" PRIu64 " occurrences were dropped",
                 p.tokens, p.ngrams, p.bytes >> 20, p.delta[0], p.delta[1], p.delta[2]);
     return rc;
 }
@@ -134,16 +134,21 @@ int main(int argc, char **argv)
     struct run run = { .cfg = nf_reduce_defaults() };
     const char *orders = "1,2,3";
     const struct nf_opt opts[] = {
-        { 'M', "memory", NF_OPT_SIZE, &run.cfg.memory, 1 << 20, 0, "SIZE", "for the counts; rare n-grams are dropped, within a bound, when it is used up", false },
+        { 'M', "memory", NF_OPT_SIZE, &run.cfg.memory, 1 << 20, 0, "SIZE",
+          "for the counts; rare n-grams are dropped, within a bound, when it is used up", false },
         { 0, "orders", NF_OPT_STR, &orders, 0, 0, "N,...", "count n-grams of these lengths; 0: none", false },
-        { 0, "ngram-layers", NF_OPT_RANGE, &run.cfg.ngram_layers, 0, 0, "RANGE", "count n-grams for these layers only: 3, 0:6, 6: [all]", false },
+        { 0, "ngram-layers", NF_OPT_RANGE, &run.cfg.ngram_layers, 0, 0, "RANGE",
+          "count n-grams for these layers only: 3, 0:6, 6: [all]", false },
         { 0, "bin", NF_OPT_UINT, &run.cfg.bin, 1, 1 << 20, "N", "positions a bin of the counts by domain and position", false },
-        { 'k', "top", NF_OPT_UINT, &run.cfg.top, 0, 1000, "N", "real-valued sites: highest positions to keep for each unit", false },
-        { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, 1000, "N", "tokens to keep with each of them, the one there included", false },
+        { 'k', "top", NF_OPT_UINT, &run.cfg.top, 0, 1000, "N", "real-valued sites: highest positions to keep for each unit",
+          false },
+        { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, 1000, "N",
+          "tokens to keep with each of them, the one there included", false },
         { 0, "include-bos", NF_OPT_FLAG, &run.cfg.include_bos, 0, 0, NULL, "real-valued sites: count BOS positions too", false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "reduce-stats", "count what every neuron did, or merge such counts", "[FILE...]", "activations, or stats to merge",
+    const struct nf_cmd cmd = { "reduce-stats", "count what every neuron did, or merge such counts",
+                                "[FILE...]",    "activations, or stats to merge",
                                 "stats", opts };
     int first;
 

@@ -27,8 +27,9 @@ void nf_counters_init(struct nf_counters *c, size_t F, size_t layers, struct nf_
 {
     size_t words = nf_planes_words(F), block = words * layers * sizeof(uint64_t), slab;
 
-    *c = (struct nf_counters){ .budget = budget, .F = F, .words = words, .layers = layers,
-                               .free_counter = NF_COUNTER_NONE, .free_block = NF_COUNTER_NONE };
+    *c = (struct nf_counters){
+        .budget = budget, .F = F, .words = words, .layers = layers, .free_counter = NF_COUNTER_NONE, .free_block = NF_COUNTER_NONE
+    };
     slab = budget->limit / SLABS_IN_BUDGET < SLAB_BYTES ? budget->limit / SLABS_IN_BUDGET : SLAB_BYTES;
     while (block << (c->shift + 1) <= slab && c->shift < 16)
         c->shift++;

@@ -1,12 +1,12 @@
 /*
  * counters.h - many numbers of bit planes (planes.h), each with planes for several layers, in bounded memory.
  *
- * A **counter** counts, for every neuron of every layer, over one set of positions: those where a token occurs, say.  Its `n` is how
- * many positions there were; no neuron can have fired more often, so bits(n) planes are enough.  The caller raises n first and adds
- * the rows of each layer afterwards.
+ * A **counter** counts, for every neuron of every layer, over one set of positions: those where a token occurs, say.  Its `n` is
+ * how many positions there were; no neuron can have fired more often, so bits(n) planes are enough.  The caller raises n first and
+ * adds the rows of each layer afterwards.
  *
- * A plane of a counter is one block: the bit rows of all layers one after the other.  Blocks come from slabs, are reused when a counter is
- * dropped, and are charged to a budget that several stores may share.
+ * A plane of a counter is one block: the bit rows of all layers one after the other.  Blocks come from slabs, are reused when a
+ * counter is dropped, and are charged to a budget that several stores may share.
  */
 #ifndef NF_STAT_COUNTERS_H
 #define NF_STAT_COUNTERS_H
@@ -61,7 +61,10 @@ int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must,
 /* nf_counters_drop - forget a counter and give its blocks back. */
 void nf_counters_drop(struct nf_counters *c, uint32_t id);
 
-/* nf_counters_planes - the bit rows of one layer, plane 0 first; returns their number, at most 32.  Valid until the next _new or _raise. */
+/*
+ * nf_counters_planes - the bit rows of one layer, plane 0 first; returns their number, at most 32.  Valid until the
+ * next _new or _raise.
+ */
 size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *plane[32]);
 
 /* nf_counters_prefetch - a hint that this layer of a counter is needed soon. */

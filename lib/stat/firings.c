@@ -28,8 +28,7 @@ struct nf_firings *nf_firings_open(const struct nf_totals *t, size_t memory, str
     f->near_zero = nf_alloc(t->n_layers, sizeof *f->near_zero, err);
     f->scratch = nf_alloc(nf_threads(), 32 * words * sizeof *f->scratch, err);
     f->count = nf_alloc(t->F, sizeof *f->count, err);
-    if (!f->near_zero || !f->scratch || !f->count ||
-        nf_ngrams_open(&f->ngrams, t->F, t->n_ngram_layers, &f->budget, err) < 0)
+    if (!f->near_zero || !f->scratch || !f->count || nf_ngrams_open(&f->ngrams, t->F, t->n_ngram_layers, &f->budget, err) < 0)
         goto fail;
     for (size_t i = 0; i < 1 + f->positions; i++)
         if (nf_counters_new(&f->fixed, true, &id, err) < 0)
@@ -260,7 +259,7 @@ static void add_layer(struct nf_firings *f)
 {
     size_t ngram_layer = nf_firings_ngram_layer(f, f->layer), words = f->fixed.words;
 
-    #pragma omp parallel for schedule(dynamic, 16)
+#pragma omp parallel for schedule(dynamic, 16)
     for (size_t i = 0; i < f->groups; i++) {
         const struct nf_firing_group *g = &f->group[i];
         uint64_t *scratch = f->scratch + (size_t)omp_get_thread_num() * 32 * words;
@@ -302,8 +301,8 @@ int nf_firings_rows(struct nf_firings *f, const struct nf_site_rows *s, struct n
         return NF_OK;
     if (f->layer == f->t->n_layers || s->batch != f->batch || s->layer != f->t->layers[f->layer] || s->row != f->row ||
         R > f->R - f->row)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: ffn.active of layer %zu, rows %zu to %zu: out of order", (unsigned long long)s->batch,
-                       s->layer, s->row, s->row + R - 1);
+        return nf_fail(err, NF_EFORMAT, "batch %llu: ffn.active of layer %zu, rows %zu to %zu: out of order",
+                       (unsigned long long)s->batch, s->layer, s->row, s->row + R - 1);
     if (take_rows(f, s->data.data, R, err) < 0)
         return NF_EFORMAT;
     f->near_zero[f->layer] += s->near_zero;

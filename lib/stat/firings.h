@@ -28,8 +28,8 @@ struct nf_firings;
 /*
  * nf_firings_open - nothing counted yet.
  *
- *   t       sizes: context, from, to, layers, order, ngram_layers, F > 0, bin.  Borrowed; its numbers of windows, tokens and domains are
- *           the caller's to count, its domains may be added to while counting
+ *   t       sizes: context, from, to, layers, order, ngram_layers, F > 0, bin.  Borrowed; its numbers of windows, tokens and
+ *           domains are the caller's to count, its domains may be added to while counting
  *   memory  bytes for the counters.  Those by domain and position are taken even past it; n-grams share what is left
  *
  * Returns NULL when out of memory.
@@ -73,8 +73,8 @@ int nf_firings_write_layer(struct nf_firings *f, size_t layer_index, const size_
  *   in      its totals; sizes equal to t's (the caller compares them)
  *   domain  [in->Q]  index in t->domain of each of its domains; copied
  *
- * nf_firings_merge_record takes ngrams .. lost.  NF_EOF: a record of another type.  NF_EFORMAT: not in the order of FORMAT.md, a count that
- * its number of positions does not allow.
+ * nf_firings_merge_record takes ngrams .. lost.  NF_EOF: a record of another type.  NF_EFORMAT: not in the order of FORMAT.md, a
+ * count that its number of positions does not allow.
  * nf_firings_merge_end: NF_EFORMAT when records are missing.
  */
 int nf_firings_merge_begin(struct nf_firings *f, const struct nf_totals *in, const size_t *domain, struct nf_err *err);

@@ -65,8 +65,8 @@ static int write_run(struct nf_firings *f, const struct nf_ngram_run *run, struc
         n[i] = f->ngrams.counters.counter[sorted[i]].n;
         dropped[i] = f->ngrams.ngram[sorted[i]].dropped;
     }
-    nf_ngrams_write(w, &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n,
-                                            f->ngrams.delta[order - 1] ? dropped : NULL });
+    nf_ngrams_write(
+        w, &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n, f->ngrams.delta[order - 1] ? dropped : NULL });
     free(keys);
     return NF_OK;
 }
@@ -80,8 +80,8 @@ int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf
         if (!f->t->order[o])
             continue;
         if (f->ngrams.delta[o])
-            nf_lost_ngrams_write(w, &(struct nf_lost_ngrams){ order, f->ngrams.delta[o],
-                                                              f->ngrams.counters.counter[f->ngrams.lost[o]].n });
+            nf_lost_ngrams_write(
+                w, &(struct nf_lost_ngrams){ order, f->ngrams.delta[o], f->ngrams.counters.counter[f->ngrams.lost[o]].n });
         free(f->sorted[o]);
         if (nf_ngrams_sorted(&f->ngrams, order, &f->sorted[o], &f->n_sorted[o], err) < 0 || cut_into_runs(f, order, err) < 0)
             return NF_ESYS;
@@ -226,7 +226,8 @@ int nf_firings_merge_begin(struct nf_firings *f, const struct nf_totals *in, con
             uint64_t n;
 
             if (__builtin_mul_overflow(in->domain_full[q], (uint64_t)(nf_max(from, to) - from), &n))
-                return nf_fail(err, NF_EFORMAT, "totals: domain_full of %s is %llu", in->domain[q], (unsigned long long)in->domain_full[q]);
+                return nf_fail(err, NF_EFORMAT, "totals: domain_full of %s is %llu", in->domain[q],
+                               (unsigned long long)in->domain_full[q]);
             rc = nf_firings_raise(f, nf_firings_bin(f, domain[q], b), n, err);
         }
     }
@@ -366,8 +367,8 @@ static int merge_domain_position(struct nf_firings *f, const msgpack_object *rec
     if (nf_domain_position_read(rec, F, &r, err) < 0)
         return NF_EFORMAT;
     i = a_layer ? f->seen_bins / a_layer : SIZE_MAX;
-    if (i >= f->t->n_layers || r.layer != f->t->layers[i] ||
-        r.domain * f->bins + r.first != f->seen_bins % a_layer || r.first >= f->bins || r.B > f->bins - r.first)
+    if (i >= f->t->n_layers || r.layer != f->t->layers[i] || r.domain * f->bins + r.first != f->seen_bins % a_layer ||
+        r.first >= f->bins || r.B > f->bins - r.first)
         return disorder("domain_position", err);
     f->seen_bins += r.B;
     for (size_t b = 0; b < r.B; b++)
@@ -398,9 +399,12 @@ int nf_firings_merge_record(struct nf_firings *f, const msgpack_object *rec, str
         const char *type;
         int (*merge)(struct nf_firings *, const msgpack_object *, struct nf_err *);
     } merges[] = {
-        { "lost_ngrams", merge_lost_ngrams }, { "ngrams", merge_ngrams },
-        { "fires", merge_fires },             { "position", merge_position },
-        { "domain_position", merge_domain_position }, { "counts", merge_counts },
+        { "lost_ngrams", merge_lost_ngrams },
+        { "ngrams", merge_ngrams },
+        { "fires", merge_fires },
+        { "position", merge_position },
+        { "domain_position", merge_domain_position },
+        { "counts", merge_counts },
         { "lost", merge_lost },
     };
 

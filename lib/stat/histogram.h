@@ -36,7 +36,10 @@ struct nf_histogram {
 int nf_histogram_open(struct nf_histogram *h, size_t W, struct nf_err *err);
 void nf_histogram_close(struct nf_histogram *h);   /* accepts a zeroed struct */
 
-/* nf_histogram_bin - the bin of x, |x| < 2^31, not NaN.  nf_histogram_edge - the lower edge of |x| in bin i >= 1, i <= NF_BIN_MAX + 1. */
+/*
+ * nf_histogram_bin - the bin of x, |x| < 2^31, not NaN.
+ * nf_histogram_edge - the lower edge of |x| in bin i, 1 <= i <= NF_BIN_MAX + 1.
+ */
 int nf_histogram_bin(float x);
 double nf_histogram_edge(int i);
 
@@ -46,7 +49,8 @@ int nf_histogram_add(struct nf_histogram *h, size_t unit, int bin, uint32_t n, s
 uint64_t nf_histogram_count(const struct nf_histogram *h, size_t unit, int bin);
 
 /*
- * nf_histogram_quantiles - of one unit: the order statistic of rank max(1, ceil(q n)), by the middle of its bin, moved into [min, max].
+ * nf_histogram_quantiles - of one unit: the order statistic of rank max(1, ceil(q n)), by the middle of its bin, moved into
+ * [min, max].
  *
  *   level  [k]  in   q, 0 .. 1, ascending
  *   value  [k]  out  NaN when the unit has no values

@@ -6,13 +6,13 @@
  *
  *   S_k = sum of x^k = sum over j of C(k, j) s^(k-j) D_j,   D_0 = n
  *
- * goes into four exact sums (exact.h): the powers of s have at most 48 bits, so every term is a product of two doubles and exact but for
- * bits under 2^-160.  Windows can then be added in any order and grouping.
+ * goes into four exact sums (exact.h): the powers of s have at most 48 bits, so every term is a product of two doubles and exact
+ * but for bits under 2^-160.  Windows can then be added in any order and grouping.
  *
  * Error.  Each D_k has relative error at most (T + 4) 2^-53 of the sum of |d|^k.  The S_k of a window are the moments of numbers
- * that have precisely the D_k that were computed; moments about the overall mean m take (s - m)^(k-j) D_j from it, so a large mean with a small
- * variance costs nothing: only the spread of the windows' first values about m enters, not m itself.  The final step, from
- * S_k to central moments, is done in double-double: relative error about 2^-100 (m / sd)^k.
+ * that have precisely the D_k that were computed; moments about the overall mean m take (s - m)^(k-j) D_j from it, so a large mean
+ * with a small variance costs nothing: only the spread of the windows' first values about m enters, not m itself.  The final step,
+ * from S_k to central moments, is done in double-double: relative error about 2^-100 (m / sd)^k.
  *
  * |x| < 2^31 and n < 2^32, so that no sum overflows.
  */

@@ -1,8 +1,8 @@
 /*
  * ngrams.h - how often every neuron fired at every n-gram: exact while memory lasts, then bounded.
  *
- * One counter (counters.h) for each n-gram of order 1, 2, 3.  When the budget is used up a **round** makes room among the n-grams of
- * one order: the one of orders 2 and 3 that holds more blocks, or order 1 when unigrams hold over 3/4 of all.
+ * One counter (counters.h) for each n-gram of order 1, 2, 3.  When the budget is used up a **round** makes room among the n-grams
+ * of one order: the one of orders 2 and 3 that holds more blocks, or order 1 when unigrams hold over 3/4 of all.
  *
  * The rounds are those of Misra and Gries 1982 ("Finding repeated elements"), in the mergeable form of Agarwal et al. 2012
  * ("Mergeable summaries", section 2), but what goes is a whole n-gram with the counts of all its neurons, and nothing is subtracted
@@ -20,13 +20,13 @@
  *                n = 0 and dropped = the delta of that table
  *
  * Claim 1.  N(g) is in [n(g), n(g) + dropped(g)] for a stored g, and in [0, delta] for any other.
- *   Inserting: all earlier occurrences are at most delta by the second half.  Dropping: v(g) <= 0 says n(g) + dropped(g) <= delta, and
- *   N(g) was at most the left side.  Merging: the bounds of the two parts add up.
+ *   Inserting: all earlier occurrences are at most delta by the second half.  Dropping: v(g) <= 0 says n(g) + dropped(g) <= delta,
+ *   and N(g) was at most the left side.  Merging: the bounds of the two parts add up.
  * Claim 2.  For a neuron f the true count c(f, g) is in [n_f(g), n_f(g) + min(dropped(g), lost_f)], lost_f being its count in the
  *   lost counter: every dropped firing of f is at one of at most dropped(g) dropped occurrences of g and was added to lost_f.
  * Claim 3.  delta <= 2 * (occurrences of the order) / m, m the smallest number of stored n-grams at a round.
- *   A round takes s from the v of at least half of the m n-grams, so the sum of v falls by at least s * m / 2; that sum grows by one
- *   with each occurrence, is never negative, and adds up in a merge.
+ *   A round takes s from the v of at least half of the m n-grams, so the sum of v falls by at least s * m / 2; that sum grows by
+ *   one with each occurrence, is never negative, and adds up in a merge.
  *
  * So an n-gram that is frequent enough to stay from the start is counted exactly whatever the memory.  Rounds depend on the
  * sequence of nf_ngrams_count() calls alone, not on how the input is cut into batches.
@@ -62,7 +62,10 @@ struct nf_ngram_table {
     size_t n_pending[NF_ORDERS], pending_cap[NF_ORDERS];
 };
 
-/* nf_ngrams_open - an empty table for F neurons in `layers` layers; the budget is borrowed.  nf_ngrams_close accepts a zeroed table. */
+/*
+ * nf_ngrams_open - an empty table for F neurons in `layers` layers; the budget is borrowed.  nf_ngrams_close accepts a
+ * zeroed table.
+ */
 int nf_ngrams_open(struct nf_ngram_table *t, size_t F, size_t layers, struct nf_budget *budget, struct nf_err *err);
 void nf_ngrams_close(struct nf_ngram_table *t);
 

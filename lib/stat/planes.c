@@ -21,7 +21,8 @@ static bool is_zero(const uint64_t *line)
 static void ripple(uint64_t sum[][NF_LINE_WORDS], size_t p, size_t n, uint64_t *carry)
 {
     for (; p < n; p++)
-        EACH_WORD(w) {
+        EACH_WORD(w)
+        {
             uint64_t old = sum[p][w];
 
             sum[p][w] = old ^ carry[w];
@@ -32,7 +33,8 @@ static void ripple(uint64_t sum[][NF_LINE_WORDS], size_t p, size_t n, uint64_t *
 /* Full adder: a + b + c = sum + 2 * carry; sum replaces a. */
 static void full_add(uint64_t *a, const uint64_t *b, const uint64_t *c, uint64_t *carry)
 {
-    EACH_WORD(w) {
+    EACH_WORD(w)
+    {
         uint64_t half = a[w] ^ b[w];
 
         carry[w] = (a[w] & b[w]) | (half & c[w]);
@@ -83,7 +85,8 @@ bool nf_planes_add(uint64_t *const *to, size_t n_to, const uint64_t *const *by, 
             uint64_t *a = to[p] + offset;
             const uint64_t *b = by[p] + offset;
 
-            EACH_WORD(w) {
+            EACH_WORD(w)
+            {
                 uint64_t half = a[w] ^ b[w], over = (a[w] & b[w]) | (half & carry[w]);
 
                 a[w] = half ^ carry[w];
@@ -91,7 +94,8 @@ bool nf_planes_add(uint64_t *const *to, size_t n_to, const uint64_t *const *by, 
             }
         }
         for (; p < n_to && !is_zero(carry); p++)
-            EACH_WORD(w) {
+            EACH_WORD(w)
+            {
                 uint64_t old = to[p][offset + w];
 
                 to[p][offset + w] = old ^ carry[w];

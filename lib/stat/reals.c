@@ -154,8 +154,8 @@ static size_t padded(size_t W)
 }
 
 /* One row as f32, checked, padded with NaN; -0 becomes 0, so that a minimum does not depend on the order. */
-static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum nf_dtype type, const char *data, size_t row, float *x,
-                    struct nf_err *err)
+static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum nf_dtype type, const char *data, size_t row,
+                    float *x, struct nf_err *err)
 {
     nf_to_f32(type, data, s->W, x);
     for (size_t u = s->W; u < padded(s->W); u++)
@@ -164,7 +164,8 @@ static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum
         x[PRED_TOP1] = NAN;
     for (size_t u = 0; u < s->W; u++) {
         if (!(fabsf(x[u]) < 0x1p31f) && !(s->by_domain && isnan(x[u])))
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are wanted",
+            return nf_fail(err, NF_EFORMAT,
+                           "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are wanted",
                            (unsigned long long)r->batch->batch, s->site, s->layer, row, u, (double)x[u]);
         x[u] += 0.0f;
     }
@@ -191,7 +192,8 @@ static void offer_rows(struct nf_reals *r, struct nf_real_site *s, size_t u0, si
             if (!(v >= s->top.floor[u]))
                 continue;
             tokens_before(r, w, r->pos[row + i]);
-            nf_top_offer(&s->top, u, &(struct nf_top_entry){ v, r->batch->doc[w], r->batch->window[w], r->pos[row + i] }, r->context);
+            nf_top_offer(&s->top, u, &(struct nf_top_entry){ v, r->batch->doc[w], r->batch->window[w], r->pos[row + i] },
+                         r->context);
         }
 }
 
@@ -253,21 +255,23 @@ int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf
     for (size_t i = 1; i < t->ndim; i++)
         W *= t->shape[i];
     if (!s || W != s->W || !r->batch || rows->batch != r->batch->batch || rows->row != s->row || R > r->R - s->row)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu: not in the header's sites, of another width, or out of order",
+        return nf_fail(err, NF_EFORMAT,
+                       "batch %llu: %s of layer %zu, row %zu: not in the header's sites, of another width, or out of order",
                        (unsigned long long)rows->batch, rows->site, rows->layer, rows->row);
     stride = padded(s->W);
     if (nf_grow(&r->x, &r->x_cap, R * stride, sizeof *r->x, err) < 0)
         return NF_ESYS;
     for (size_t i = 0; i < R; i++)
-        if (take_row(r, s, t->dtype, (const char *)t->data + i * W * nf_dtype_size(t->dtype), s->row + i, r->x + i * stride, err) < 0)
+        if (take_row(r, s, t->dtype, (const char *)t->data + i * W * nf_dtype_size(t->dtype), s->row + i, r->x + i * stride, err) <
+            0)
             return NF_EFORMAT;
     for (size_t i = 0; i < R; i += n) {
         size_t row = s->row + i;
 
         for (n = 1; i + n < R && r->window[row + n] == r->window[row] && !is_left_out(r, row); n++)
             ;
-        if (!is_left_out(r, row) &&
-            add_rows(r, s, r->x + i * stride, n, row, is_first(r, row), row + n == r->R || r->window[row + n] != r->window[row], err) < 0)
+        if (!is_left_out(r, row) && add_rows(r, s, r->x + i * stride, n, row, is_first(r, row),
+                                             row + n == r->R || r->window[row + n] != r->window[row], err) < 0)
             return err->code;
     }
     s->row += R;

@@ -2,7 +2,8 @@
  * reals.h - moments, histograms and highest positions of the real-valued sites.  FORMAT.md section 4.4: moments, histogram, top.
  *
  * A site of one layer has W units, one a column of its rows (attn.local: H x 7 of them).  Values must be finite and under 2^31 in
- * magnitude; pred is NaN where a window has no next token: those are not counted, and neither is its top-1 id, which is no quantity.
+ * magnitude; pred is NaN where a window has no next token: those are not counted, and neither is its top-1 id, which is no
+ * quantity.
  */
 #ifndef NF_STAT_REALS_H
 #define NF_STAT_REALS_H

@@ -23,8 +23,9 @@ static int write_moments(const struct nf_real_site *s, size_t domain, const stru
 {
     size_t W = s->W;
     double *y = nf_alloc(W, (6 + LEVELS) * sizeof *y, err), at[LEVELS];
-    struct nf_moments_rec m = { .layer = s->layer, .domain = domain, .W = W, .q = LEVELS, .n = d->moments.n, .sums = d->moments.sum,
-                                .quantiles = levels };
+    struct nf_moments_rec m = {
+        .layer = s->layer, .domain = domain, .W = W, .q = LEVELS, .n = d->moments.n, .sums = d->moments.sum, .quantiles = levels
+    };
 
     if (!y)
         return NF_ESYS;
@@ -119,7 +120,9 @@ static int write_top(const struct nf_real_site *s, size_t first, size_t units, s
     size_t n = units * t->k;
     float *value = nf_alloc(n, sizeof *value, err);
     uint32_t *where = nf_alloc(n, 3 * sizeof *where, err), *context = nf_alloc(n, t->C * sizeof *context, err);
-    struct nf_top_rec rec = { .layer = s->layer, .first = first, .w = units, .k = t->k, .C = t->C, .values = value, .context = context };
+    struct nf_top_rec rec = {
+        .layer = s->layer, .first = first, .w = units, .k = t->k, .C = t->C, .values = value, .context = context
+    };
 
     if (value && where && context) {
         for (size_t i = 0; i < n; i++) {
@@ -197,7 +200,8 @@ int nf_reals_merge_begin(struct nf_reals *r, size_t Q, const size_t *domain, str
 
 static int disorder(const char *type, const char *site, size_t layer, struct nf_err *err)
 {
-    return nf_fail(err, NF_EFORMAT, "%s of %s, layer %zu: not in the header's sites, of another shape, or out of order", type, site, layer);
+    return nf_fail(err, NF_EFORMAT, "%s of %s, layer %zu: not in the header's sites, of another shape, or out of order", type, site,
+                   layer);
 }
 
 /* The distribution that a record is about; NULL: none, or out of memory. */
@@ -231,7 +235,8 @@ static int merge_moments(struct nf_reals *r, const msgpack_object *rec, struct n
         memcpy(&low, (const char *)m.min + u * sizeof low, sizeof low);
         memcpy(&high, (const char *)m.max + u * sizeof high, sizeof high);
         memcpy(sum, (const char *)m.sums + u * sizeof sum, sizeof sum);
-        if (n > UINT32_MAX || d->moments.n[u] + n > UINT32_MAX || (n && !(fabs(low) < 0x1p31 && fabs(high) < 0x1p31 && low <= high)))
+        if (n > UINT32_MAX || d->moments.n[u] + n > UINT32_MAX ||
+            (n && !(fabs(low) < 0x1p31 && fabs(high) < 0x1p31 && low <= high)))
             return nf_fail(err, NF_EFORMAT, "moments of %s, layer %zu, unit %zu: impossible n, min or max", m.site, m.layer, u);
         d->moments.n[u] += n;
         if (n) {
@@ -267,9 +272,10 @@ static int merge_histogram(struct nf_reals *r, const msgpack_object *rec, struct
 
             memcpy(&bin, (const char *)h.bins + at * sizeof bin, sizeof bin);
             memcpy(&n, (const char *)h.counts + at * sizeof n, sizeof n);
-            if (bin < -NF_BIN_MAX || bin > NF_BIN_MAX || nf_histogram_count(&d->histogram, h.first + i, bin) + n > UINT32_MAX || n > UINT32_MAX)
-                return nf_fail(err, NF_EFORMAT, "histogram of %s, layer %zu: bin %d with %llu values is impossible", h.site, h.layer, (int)bin,
-                               (unsigned long long)n);
+            if (bin < -NF_BIN_MAX || bin > NF_BIN_MAX || nf_histogram_count(&d->histogram, h.first + i, bin) + n > UINT32_MAX ||
+                n > UINT32_MAX)
+                return nf_fail(err, NF_EFORMAT, "histogram of %s, layer %zu: bin %d with %llu values is impossible", h.site,
+                               h.layer, (int)bin, (unsigned long long)n);
             if (nf_histogram_add(&d->histogram, h.first + i, bin, (uint32_t)n, err) < 0)
                 return NF_ESYS;
         }

@@ -43,8 +43,9 @@ struct nf_reduce {
 
 struct nf_reduce_cfg nf_reduce_defaults(void)
 {
-    return (struct nf_reduce_cfg){ .memory = (uint64_t)2 << 30, .bin = 16, .order = { true, true, true }, .ngram_layers = NF_RANGE_ALL,
-                                   .top = 10, .context = 8 };
+    return (struct nf_reduce_cfg){
+        .memory = (uint64_t)2 << 30, .bin = 16, .order = { true, true, true }, .ngram_layers = NF_RANGE_ALL, .top = 10, .context = 8
+    };
 }
 
 void nf_reduce_close(struct nf_reduce *r)
@@ -217,7 +218,8 @@ struct nf_reduce *nf_reduce_open(const struct nf_reduce_cfg *cfg, const json_t *
 
 int nf_reduce_header(const struct nf_reduce *r, json_t *header, struct nf_err *err)
 {
-    json_t *excluded = json_array(), *reduce = json_pack("{s:I, s:I}", "top", (json_int_t)r->cfg.top, "context", (json_int_t)r->cfg.context);
+    json_t *excluded = json_array(),
+           *reduce = json_pack("{s:I, s:I}", "top", (json_int_t)r->cfg.top, "context", (json_int_t)r->cfg.context);
     int failed = 0;
 
     if (r->merging) {
@@ -227,7 +229,8 @@ int nf_reduce_header(const struct nf_reduce *r, json_t *header, struct nf_err *e
     }
     failed |= json_array_append_new(excluded, json_string("BOS positions, except from fires.bos and the counts by position"));
     failed |= json_array_append_new(excluded, json_string("n-grams that contain a BOS or cross the start of their window"));
-    failed |= json_array_append_new(excluded, json_string(r->cfg.include_bos ? "real-valued sites: nothing" : "real-valued sites: BOS positions"));
+    failed |= json_array_append_new(
+        excluded, json_string(r->cfg.include_bos ? "real-valued sites: nothing" : "real-valued sites: BOS positions"));
     failed |= json_object_set_new(header, "excluded", excluded);
     failed |= json_object_set_new(header, "reduce", reduce);
     return failed ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;

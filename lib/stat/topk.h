@@ -1,8 +1,8 @@
 /*
  * topk.h - the k highest values of each of W units, where they were, and the tokens that led there.
  *
- * Order: by value, highest first; ties by (doc, window, pos), lowest first.  That is a total order on positions, so the k first of a
- * union are the k first of the parts' k first: merging is exact.
+ * Order: by value, highest first; ties by (doc, window, pos), lowest first.  That is a total order on positions, so the k first of
+ * a union are the k first of the parts' k first: merging is exact.
  */
 #ifndef NF_STAT_TOPK_H
 #define NF_STAT_TOPK_H
@@ -22,7 +22,7 @@ struct nf_top_entry {
 struct nf_top {
     size_t W, k, C;
     struct nf_top_entry *entry;   /* [W][k] */
-    uint32_t *context;            /* [W][k][C] tokens, oldest first, the last at the position itself; NF_TOP_NONE before the window */
+    uint32_t *context;            /* [W][k][C] tokens, oldest first, the last at the position itself; NF_TOP_NONE: none */
     size_t *held;                 /* [W] */
     float *floor;                 /* [W] a lower value cannot enter; -inf while fewer than k are held */
 };

@@ -3,8 +3,8 @@
  *
  *   make_activations LAYERS FFN VOCABULARY WINDOWS DENSITY > activations.nf
  *
- * Windows of 512 with BOS, 4 a batch, in 7 domains; tokens follow Zipf's law (1 / rank); a neuron fires with probability DENSITY (a power of
- * 1/2 is fastest to draw: 0.5, 0.25, ..) on every token: the worst case for bit planes, since no carry dies out early.
+ * Windows of 512 with BOS, 4 a batch, in 7 domains; tokens follow Zipf's law (1 / rank); a neuron fires with probability DENSITY (a
+ * power of 1/2 is fastest to draw: 0.5, 0.25, ..) on every token: the worst case for bit planes, since no carry dies out early.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,9 +27,10 @@ struct shape {
 
 static json_t *header_of(const struct shape *s)
 {
-    json_t *h = json_pack("{s:s, s:i, s:s, s:{s:s, s:I}, s:i, s:{s:[i,i]}, s:[{s:s, s:[], s:I}], s:[]}", "format", "neurofilters", "version", 1,
-                          "kind", "activations", "tokenizer", "digest", "none", "vocab", (json_int_t)s->V, "context", T, "capture",
-                          "positions", 0, T, "sites", "site", "ffn.active", "layers", "width", (json_int_t)s->F, "history");
+    json_t *h =
+        json_pack("{s:s, s:i, s:s, s:{s:s, s:I}, s:i, s:{s:[i,i]}, s:[{s:s, s:[], s:I}], s:[]}", "format", "neurofilters",
+                  "version", 1, "kind", "activations", "tokenizer", "digest", "none", "vocab", (json_int_t)s->V, "context", T,
+                  "capture", "positions", 0, T, "sites", "site", "ffn.active", "layers", "width", (json_int_t)s->F, "history");
     json_t *layers = json_object_get(json_array_get(json_object_get(h, "sites"), 0), "layers");
 
     for (size_t l = 0; l < s->L; l++)
@@ -103,8 +104,8 @@ int main(int argc, char **argv)
     nf_prog_start("make_activations", argv);
     if (argc != 6)
         nf_die(NF_EXIT_USAGE, "LAYERS FFN VOCABULARY WINDOWS DENSITY are wanted");
-    s = (struct shape){ strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10) / 8 * 8, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10),
-                        (unsigned)lround(-log2(strtod(argv[5], NULL))) };
+    s = (struct shape){ strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10) / 8 * 8, strtoul(argv[3], NULL, 10),
+                        strtoul(argv[4], NULL, 10), (unsigned)lround(-log2(strtod(argv[5], NULL))) };
     bits = nf_alloc(b.T, s.F / 8, &err);
     header = header_of(&s);
     w = nf_writer_open(STDOUT_FILENO, header, true, &err);

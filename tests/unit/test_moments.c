@@ -116,7 +116,8 @@ static void ties_go_to_the_first(void)
 {
     struct nf_top t;
     struct nf_err err = NF_ERR_INIT;
-    const struct nf_top_entry in[] = { { 1, 5, 0, 0 }, { 2, 9, 1, 1 }, { 2, 9, 0, 7 }, { 1, 4, 9, 9 }, { 0, 0, 0, 0 }, { 2, 9, 1, 0 } };
+    const struct nf_top_entry in[] = { { 1, 5, 0, 0 }, { 2, 9, 1, 1 }, { 2, 9, 0, 7 },
+                                       { 1, 4, 9, 9 }, { 0, 0, 0, 0 }, { 2, 9, 1, 0 } };
 
     CHECK(nf_top_open(&t, 2, 4, 1, &err) == NF_OK);
     for (uint32_t i = 0; i < 6; i++)

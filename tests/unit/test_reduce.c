@@ -55,8 +55,8 @@ static void make_corpus(uint64_t seed)
                 for (size_t f = 0; f < F; f++)
                     c.fired[w][p][l][f] = nf_rng_below(&rng, F) < f;   /* neuron 0 is dead, the last fires nearly always */
                 for (size_t u = 0; u < UNITS; u++)   /* unit u: mean up to 1e4 standard deviations away; many ties in unit 1 */
-                    c.value[w][p][l][u] = u == 1 ? (float)nf_rng_below(&rng, 3) :
-                                          (float)(pow(10, (double)(u % 5)) + ldexp(nf_rng_unit(&rng) - 0.3, (int)u - 9));
+                    c.value[w][p][l][u] = u == 1 ? (float)nf_rng_below(&rng, 3)
+                                                 : (float)(pow(10, (double)(u % 5)) + ldexp(nf_rng_unit(&rng) - 0.3, (int)u - 9));
             }
             c.pred[w][p][0] = p + 1 < c.length[w] ? (float)nf_rng_unit(&rng) * 9 : NAN;
             c.pred[w][p][1] = (float)nf_rng_unit(&rng);
@@ -70,11 +70,11 @@ static void make_corpus(uint64_t seed)
 
 static json_t *header_of(size_t from, size_t to)
 {
-    json_t *h = json_pack("{s:s, s:i, s:s, s:{s:s, s:i}, s:i, s:{s:[i,i]}, s:[{s:s,s:[i,i,i],s:i},{s:s,s:[i,i,i],s:i},{s:s,s:[i],s:i}], s:[]}",
-                          "format", "neurofilters", "version", 1, "kind", "activations", "tokenizer", "digest", "abc", "vocab", V,
-                          "context", T, "capture", "positions", (int)from, (int)to, "sites",
-                          "site", "ffn.active", "layers", 1, 4, 5, "width", F, "site", "ffn.act", "layers", 1, 4, 5, "width", UNITS,
-                          "site", "pred", "layers", 6, "width", 4, "history");
+    json_t *h = json_pack(
+        "{s:s, s:i, s:s, s:{s:s, s:i}, s:i, s:{s:[i,i]}, s:[{s:s,s:[i,i,i],s:i},{s:s,s:[i,i,i],s:i},{s:s,s:[i],s:i}], s:[]}",
+        "format", "neurofilters", "version", 1, "kind", "activations", "tokenizer", "digest", "abc", "vocab", V, "context", T,
+        "capture", "positions", (int)from, (int)to, "sites", "site", "ffn.active", "layers", 1, 4, 5, "width", F, "site", "ffn.act",
+        "layers", 1, 4, 5, "width", UNITS, "site", "pred", "layers", 6, "width", 4, "history");
     if (!h)
         abort();
     return h;
@@ -82,8 +82,8 @@ static json_t *header_of(size_t from, size_t to)
 
 static const size_t layer_name[L] = { 1, 4, 5 };
 
-static void write_rows(struct nf_writer *w, uint64_t batch, const char *site, size_t layer, size_t row, const void *data, enum nf_dtype type,
-                       size_t rows, size_t width, size_t cut)
+static void write_rows(struct nf_writer *w, uint64_t batch, const char *site, size_t layer, size_t row, const void *data,
+                       enum nf_dtype type, size_t rows, size_t width, size_t cut)
 {
     for (size_t r = 0; r < rows; r += cut) {
         struct nf_site_rows s = { .batch = batch, .layer = layer, .row = row + r, .near_zero = nf_min(cut, rows - r) };
@@ -342,7 +342,8 @@ static void check_moments(const struct nf_moments_rec *m)
                 for (size_t p = c.bos[w]; p < c.length[w]; p++) {
                     long double x = (long double)(m->W == 4 ? c.pred[w][p][u] : c.value[w][p][layer_index(m->layer)][u]) - mean;
 
-                    if (isnan((double)x) || (m->W == 4 && (u == 2 || (m->domain != SIZE_MAX && domain_of(w) != (m->domain + 1) % Q))))
+                    if (isnan((double)x) ||
+                        (m->W == 4 && (u == 2 || (m->domain != SIZE_MAX && domain_of(w) != (m->domain + 1) % Q))))
                         continue;
                     n += !pass;
                     sum += pass ? 0 : x;
@@ -356,7 +357,10 @@ static void check_moments(const struct nf_moments_rec *m)
         for (size_t i = 0; i < 4; i++)
             memcpy(&got[i], (const char *)from[i] + u * 8, 8);
         d2 /= n, d3 /= n, d4 /= n;
-        /* moments.h: (T + 4) 2^-53 within a window, about a first value within the spread: 1e-12 leaves a factor of 100; then 2^-100 (mean / sd)^k */
+        /*
+         * moments.h: (T + 4) 2^-53 within a window, about a first value within the spread: 1e-12 leaves a factor of
+         * 100; then 2^-100 (mean / sd)^k
+         */
         ratio = fabs((double)(mean / sqrtl(d2)));
         CHECK_NEAR(got[0], (double)mean, 1e-15 * fabs((double)mean));
         CHECK_NEAR(got[1], (double)d2, (1e-12 + 0x1p-98 * pow(ratio, 2)) * (double)d2);
@@ -419,8 +423,9 @@ static void check_histogram(const struct nf_histogram_rec *h)
             memcpy(&bin, (const char *)h->bins + at * 4, 4);
             memcpy(&count, (const char *)h->counts + at * 8, 8);
             for (size_t k = 0; k < n; k++)
-                want += bin == 0 ? fabsf(x[k]) < 0x1p-24f :
-                        (x[k] < 0) == (bin < 0) && fabs((double)x[k]) >= nf_histogram_edge(abs(bin)) && fabs((double)x[k]) < nf_histogram_edge(abs(bin) + 1);
+                want += bin == 0 ? fabsf(x[k]) < 0x1p-24f
+                                 : (x[k] < 0) == (bin < 0) && fabs((double)x[k]) >= nf_histogram_edge(abs(bin)) &&
+                                       fabs((double)x[k]) < nf_histogram_edge(abs(bin) + 1);
             CHECK(count == want);
             total += count;
         }
@@ -440,7 +445,8 @@ static void check_top(const struct nf_top_rec *t)
 
             for (size_t w = 0; w < W; w++)
                 for (size_t p = c.bos[w]; p < c.length[w]; p++)
-                    if (!taken[w][p] && (bw == SIZE_MAX || c.value[w][p][layer_index(t->layer)][u] > c.value[bw][bp][layer_index(t->layer)][u]))
+                    if (!taken[w][p] &&
+                        (bw == SIZE_MAX || c.value[w][p][layer_index(t->layer)][u] > c.value[bw][bp][layer_index(t->layer)][u]))
                         bw = w, bp = p;
             taken[bw][bp] = true;
             memcpy(&value, (const char *)t->values + (u * TOP + k) * 4, 4);
@@ -531,7 +537,8 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
             const struct ngrams *to = &g[counts++ % runs];
             uint64_t want[F], n, got;
 
-            CHECK(nf_counts_read(rec, F, &k, &err) == NF_OK && k.k == to->k && k.first == to->first && k.planes == to->planes && k.order == to->order);
+            CHECK(nf_counts_read(rec, F, &k, &err) == NF_OK && k.k == to->k && k.first == to->first && k.planes == to->planes &&
+                  k.order == to->order);
             for (size_t i = 0; i < k.k; i++) {
                 brute_ngram(to->keys[i], k.order, layer_index(k.layer), 0, T, want, &n);
                 CHECK(nf_planes_bits(to->n[i]) == k.planes);
@@ -551,7 +558,8 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
         CHECK(err.code == NF_OK);
     }
     CHECK(in && err.code == NF_OK);
-    CHECK(n_fires == L && n_positions == L * T && n_bins == L * Q * ((T + cfg->bin - 1) / cfg->bin) && n_moments == L + 1 + Q && n_top == L + 1);
+    CHECK(n_fires == L && n_positions == L * T && n_bins == L * Q * ((T + cfg->bin - 1) / cfg->bin) && n_moments == L + 1 + Q &&
+          n_top == L + 1);
     CHECK(counts == L * runs);
     for (size_t o = 0; o < 3; o++) {
         uint64_t occurrences = 0;
@@ -683,7 +691,8 @@ static void ngram_layers_and_orders_are_chosen(void)
         struct nf_totals t = { 0 };
 
         if (nf_mp_is(rec, "totals")) {
-            CHECK(nf_totals_read(rec, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 && t.order[0] && !t.order[1] && t.order[2]);
+            CHECK(nf_totals_read(rec, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 && t.order[0] && !t.order[1] &&
+                  t.order[2]);
             nf_totals_clear(&t);
         }
         if (!nf_mp_is(rec, "counts"))
@@ -776,7 +785,7 @@ static void positions_may_be_selected(void)
 
 int main(void)
 {
-    return RUN(every_number_is_the_brute_force_one, batches_and_records_do_not_matter, threads_do_not_matter, shards_add_up_to_the_whole,
-               dropped_ngrams_stay_within_their_bounds, ngram_layers_and_orders_are_chosen, other_runs_are_not_merged,
-               bad_values_are_refused, positions_may_be_selected);
+    return RUN(every_number_is_the_brute_force_one, batches_and_records_do_not_matter, threads_do_not_matter,
+               shards_add_up_to_the_whole, dropped_ngrams_stay_within_their_bounds, ngram_layers_and_orders_are_chosen,
+               other_runs_are_not_merged, bad_values_are_refused, positions_may_be_selected);
 }
