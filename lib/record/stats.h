@@ -32,7 +32,7 @@ enum {
 struct nf_totals {
     uint64_t tokens;                     /* positions counted, BOS left out */
     uint64_t bos, windows, full;         /* full: windows of `context` tokens */
-    uint64_t docs;                       /* documents: windows that are the first of theirs */
+    uint64_t docs;                       /* that have windows here */
     size_t context;
     size_t from, to;                     /* the positions of a window that were captured, [from, to); to <= context */
     size_t Q;                            /* domains, in byte order of their names */

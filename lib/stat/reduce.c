@@ -372,6 +372,7 @@ static int take_doc(struct nf_reduce *r, const msgpack_object *rec, struct nf_er
     if (find_domain(r, d.domain, d.domain_len, &r->doc[r->docs].domain, err) < 0)
         return err->code;
     r->docs++;
+    r->t.docs++;
     return NF_OK;
 }
 
@@ -413,7 +414,6 @@ static void count_windows(struct nf_reduce *r)
         bool bos = n && !t->from && r->batch.bos[w], full = r->batch.length[w] == t->context;
 
         t->windows++;
-        t->docs += r->batch.window[w] == 0;
         t->bos += bos;
         t->tokens += n - bos;
         t->domain_tokens[q] += n - bos;

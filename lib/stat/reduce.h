@@ -2,7 +2,7 @@
  * reduce.h - activations to statistics, and statistics to their sum.
  *
  * One reduction takes one stream of activations, or any number of streams of stats, record by record, and is then written.
- * Whatever way a corpus is cut into shards (of whole windows), the sum of the shards' statistics has the same records, bit for bit, as the
+ * Whatever way a corpus is cut into shards (of whole documents), the sum of the shards' statistics has the same records, bit for bit, as the
  * statistics of the whole, as long as no n-gram had to be dropped (ngrams.h).
  */
 #ifndef NF_STAT_REDUCE_H

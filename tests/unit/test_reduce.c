@@ -637,7 +637,7 @@ static void shards_add_up_to_the_whole(void)
     struct nf_err err = NF_ERR_INIT;
 
     for (int round = 0; round < 10; round++) {
-        size_t a = 1 + nf_rng_below(&rng, W - 2), b = a + 1 + nf_rng_below(&rng, W - a - 1);
+        size_t a = W / DOCS * (1 + nf_rng_below(&rng, DOCS - 2)), b = nf_min(W, a + W / DOCS * (1 + nf_rng_below(&rng, DOCS - 2)));
         int part[3], two[2];
 
         make_corpus(100 + (uint64_t)round);
