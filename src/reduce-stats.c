@@ -44,7 +44,7 @@ static void progress(const struct nf_reduce *r)
 {
     struct nf_reduce_progress p = nf_reduce_progress(r);
 
-    nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %zu n-grams, %zu MiB", p.tokens, p.ngrams, p.bytes >> 20);
+    nf_progress(nf_common.quiet, "%" PRIu64 " positions, %zu n-grams, %zu MiB", p.positions, p.ngrams, p.bytes >> 20);
 }
 
 static int start(struct run *run, struct nf_reader *in, struct nf_err *err)
@@ -113,7 +113,7 @@ static int write_stats(struct run *run, struct nf_err *err)
 {
     struct nf_reduce_progress p = nf_reduce_progress(run->reduce);
     struct nf_writer *out = nf_writer_open(STDOUT_FILENO, run->header, nf_common.raw, err);
-    json_t *totals = json_pack("{s:I, s:I}", "tokens", (json_int_t)p.tokens, "windows", (json_int_t)p.windows);
+    json_t *totals = json_pack("{s:I, s:I}", "positions", (json_int_t)p.positions, "windows", (json_int_t)p.windows);
     int rc = out ? nf_reduce_write(run->reduce, out, err) : err->code;
 
     if (rc == NF_OK)
@@ -122,9 +122,9 @@ static int write_stats(struct run *run, struct nf_err *err)
         nf_writer_abort(out);
     json_decref(totals);
     if (rc == NF_OK && nf_common.verbose)
-        nf_warn("%" PRIu64 " tokens, %zu n-grams in %zu MiB; of any n-gram of order 1, 2, 3 at most %" PRIu64 ", %" PRIu64
+        nf_warn("%" PRIu64 " positions, %zu n-grams in %zu MiB; of any n-gram of order 1, 2, 3 at most %" PRIu64 ", %" PRIu64
                 ", %" PRIu64 " occurrences were dropped",
-                p.tokens, p.ngrams, p.bytes >> 20, p.delta[0], p.delta[1], p.delta[2]);
+                p.positions, p.ngrams, p.bytes >> 20, p.delta[0], p.delta[1], p.delta[2]);
     return rc;
 }
 

@@ -535,7 +535,7 @@ int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err
 
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r)
 {
-    struct nf_reduce_progress p = { .tokens = r->t.tokens, .windows = r->t.windows };
+    struct nf_reduce_progress p = { .positions = r->t.tokens + r->t.bos, .windows = r->t.windows };
 
     if (r->firings)
         nf_firings_held(r->firings, p.delta, &p.ngrams, &p.bytes);

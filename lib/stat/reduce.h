@@ -63,7 +63,7 @@ int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err
 
 /* What was counted so far, for END, the progress line and -v. */
 struct nf_reduce_progress {
-    uint64_t tokens, windows;   /* tokens: BOS left out */
+    uint64_t positions, windows;   /* positions: BOS included */
     uint64_t delta[3];          /* of each order (ngrams.h) */
     size_t ngrams, bytes;       /* held */
 };
