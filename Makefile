@@ -94,6 +94,13 @@ demo: deps
 	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO) REPORT="--name tiny-opt"
 	@echo "The report is $(DEMO)/report.html (as text: $(DEMO)/report.md)."
 
+# The picture of the report in the README.  Needs chromium and ImageMagick; run `make demo` first.
+picture: $(DEMO)/report.html
+	$(Q)profile=$$(mktemp -d); chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking \
+	    --user-data-dir=$$profile --virtual-time-budget=20000 --window-size=1080,1290 --screenshot=$(DEMO)/report.png \
+	    file://$(abspath $<) 2>$$profile/log || cat $$profile/log; rm -rf $$profile
+	$(Q)convert $(DEMO)/report.png -strip -colors 200 PNG8:pipelines/demo/report.png
+
 # Everything twice: as built for use, and with gcc's address and undefined-behaviour sanitizers.
 test:
 	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_TEST)"
@@ -216,6 +223,6 @@ help:
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
 	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
 
-.PHONY: all demo test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix \
+.PHONY: all demo picture test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix \
         lint lint-headers lint-analyzer lint-format lint-shell fuzz fuzzers bench install uninstall deps clean help FORCE
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))

@@ -34,7 +34,7 @@ static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
         if (!strcmp(nf_str_at(s, "projection"), "centred") && !strcmp(nf_str_at(s, "scope"), "all") && nf_share_at(s, "suppressing").n) {
             struct nf_share of = nf_share_at(s, "suppressing"), null = nf_share_at(s, "null");
 
-            nf_sheet_tile(d, "Suppress their tokens", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s", nf_show_count(of.k).s,
+            nf_sheet_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s", nf_show_count(of.k).s,
                         nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
         }
 }
@@ -56,7 +56,7 @@ static void tiles(struct nf_sheet *d, const struct nf_input *run)
                 nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
     tile_share(d, "Dead", nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
     tile_share(d, "Token detectors", nf_wilson(detectors, scope), "neurons in scope");
-    nf_sheet_tile(d, "Tokens with a detector", nf_show_count(covered).s, "of a vocabulary of %s", nf_show_count(nf_whole_at(run->header, "model.V")).s);
+    nf_sheet_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s", nf_show_count(nf_whole_at(run->header, "model.V")).s);
     tile_suppression(d, run);
     tile_share(d, "Positional", nf_wilson(positional(run), neurons), "neurons");
     nf_sheet_tiles(d, false);
