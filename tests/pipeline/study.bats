@@ -42,6 +42,29 @@ setup_file() {
         END { exit bad || NR != 6 }'
 }
 
+# Made from the activations that this program captured; another processor may round a pre-activation within 1e-6 of zero to the other side.  One such
+# changes a count by 1, a covering number by 1, the information by at most ln(263) / (512 * 263) = 4e-5 nats, a run by the width of the moving average.
+# Projections: w times the norm's gain is rounded to float, 256 terms of size 0.01.
+@test "each class, covering number, type and projection is as NumPy finds it" {
+    stream-dump --format ndjson --record layer,neuron "$DEMO/neurons.nf" | jq -rn -f "$ROOT/tests/oracle/neurons_reference.jq" >"$BATS_TEST_TMPDIR/ours"
+    diff <(cut -f1-3 "$BATS_TEST_TMPDIR/ours" | grep -v ^layer | sort) <(cut -f1-3 "$ROOT/tests/oracle/neurons_reference.tsv" | grep -v ^layer | sort)
+    paste <(sort "$BATS_TEST_TMPDIR/ours") <(sort "$ROOT/tests/oracle/neurons_reference.tsv") | awk -F'\t' '
+        function tolerance(kind, i, x) {
+            if (kind == "layer") return i == 3 ? 1e-6 * x : 1
+            if (kind == "cover") return 1
+            if (kind == "position") return i == 4 ? 1e-4 : 17
+            return 1e-7
+        }
+        {
+            h = NF / 2
+            for (i = 1; i <= h; i++) {
+                a = $i; b = $(i + h)
+                if (a ~ /^-?[0-9.]/ ? (a - b) ^ 2 > tolerance($1, i, b) ^ 2 || b == "" : a != b) { print "field " i ": " $0; bad = 1 }
+            }
+        }
+        END { exit bad || NR < 100 }'
+}
+
 @test "shards merged are the whole, byte for byte but for the history" {
     study OUT="$BATS_TEST_TMPDIR/s" SHARDS=3 "$BATS_TEST_TMPDIR/s/neurons.nf"
     for kind in stats neurons; do
