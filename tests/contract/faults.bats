@@ -41,7 +41,8 @@ each() {
     walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
-    walk "$1" "$N/neurons.nf" text stream-dump
+    # What stdio writes does not pass the shim: stream-dump onto a full disk is tests/filter/stream-dump.bats.
+    [ "$1" = write ] || walk "$1" "$N/neurons.nf" text stream-dump
 }
 
 @test "a failing read" {
