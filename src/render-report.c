@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/opt.h"
 #include "base/prog.h"
 #include "base/utf8.h"
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
     }
     if (rc == NF_OK) {
         (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &report);
-        rc = out.failed ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);
+        rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);
     }
     nf_text_clear(&out);
     for (size_t i = 0; i < report.n; i++)

@@ -2,14 +2,19 @@
 #include "base/json.h"
 
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static _Thread_local jmp_buf *way_out;   /* while a parser runs in this thread */
+
+static atomic_bool starved_once;
 
 static void *watched_malloc(size_t n)
 {
     void *p = malloc(n);
 
+    if (!p)
+        atomic_store(&starved_once, true);
     if (!p && way_out)
         longjmp(*way_out, 1);
     return p;
@@ -49,4 +54,9 @@ json_t *nf_json_parse(const void *text, size_t n, size_t flags, const char *what
     else if (!root)
         nf_fail(err, NF_EFORMAT, "%s: line %d: %s", what, why.line, why.text);
     return root;
+}
+
+bool nf_json_starved(void)
+{
+    return atomic_load(&starved_once);
 }

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -25,5 +27,33 @@ json_t *nf_json_load(const void *text, size_t n, size_t flags, json_error_t *why
 
 /* nf_json_parse - the same with a message: `what` names the text.  NULL: NF_EFORMAT with the line, or NF_ESYS. */
 json_t *nf_json_parse(const void *text, size_t n, size_t flags, const char *what, struct nf_err *err);
+
+/*
+ * nf_json_starved - whether any value lacked memory since the program began, and may be incomplete.  Who builds a value need not look at
+ * every step; who writes it out asks here first, as the stream's writer does.
+ */
+bool nf_json_starved(void);
+
+#if JANSSON_VERSION_HEX < 0x020e00   /* Ubuntu 22.04: keys end with NUL */
+static inline json_t *json_object_getn(const json_t *object, const char *key, size_t n)
+{
+    char *k = strndup(key, n);
+    json_t *v = k ? json_object_get(object, k) : NULL;
+
+    free(k);
+    return v;
+}
+
+static inline int json_object_setn_new(json_t *object, const char *key, size_t n, json_t *v)
+{
+    char *k = strndup(key, n);
+    int rc = k ? json_object_set_new(object, k, v) : -1;
+
+    if (!k)
+        json_decref(v);
+    free(k);
+    return rc;
+}
+#endif
 
 #endif

@@ -43,74 +43,20 @@ enum { MAX_WIDTH = 1 << 20, MAX_LAYERS = 1 << 12, MAX_VOCAB = 1 << 24, MAX_POSIT
 
 /* Of PretrainedConfig, transformers 4 and 5: training, generation, bookkeeping.  None of them enters a forward pass in eval mode. */
 static const char *const unused_by_all[] = {
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "_attn_implementation_internal",
-    "_commit_hash",
-    "_name_or_path",
-    "architectures",
-    "attn_implementation",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "chunk_size_feed_forward",
-    "decoder_start_token_id",
-    "diversity_penalty",
-    "do_sample",
-    "dtype",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "eos_token_id",
-    "exponential_decay_length_penalty",
-    "finetuning_task",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "gradient_checkpointing",
-    "id2label",
-    "initializer_range",
-    "label2id",
-    "length_penalty",
-    "max_length",
-    "min_length",
-    "model_type",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_return_sequences",
-    "output_attentions",
-    "output_hidden_states",
-    "output_scores",
-    "pad_token_id",
-    "prefix",
-    "problem_type",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "return_dict",
-    "return_dict_in_generate",
-    "sep_token_id",
-    "suppress_tokens",
-    "task_specific_params",
-    "temperature",
-    "tf_legacy_loss",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torch_dtype",
-    "torchscript",
-    "transformers_version",
-    "typical_p",
-    "use_bfloat16",
-    "use_cache",
-    NULL,
+    "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal", "_commit_hash", "_name_or_path",
+    "architectures", "attn_implementation", "bad_words_ids", "begin_suppress_tokens", "chunk_size_feed_forward", "decoder_start_token_id",
+    "diversity_penalty", "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "eos_token_id", "exponential_decay_length_penalty",
+    "finetuning_task", "forced_bos_token_id", "forced_eos_token_id", "gradient_checkpointing", "id2label", "initializer_range", "label2id",
+    "length_penalty", "max_length", "min_length", "model_type", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_return_sequences",
+    "output_attentions", "output_hidden_states", "output_scores", "pad_token_id", "prefix", "problem_type", "remove_invalid_values",
+    "repetition_penalty", "return_dict", "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params",
+    "temperature", "tf_legacy_loss", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p",
+    "use_bfloat16", "use_cache", NULL,
 };
 
 static const struct fixed fixed_by_all[] = {
-    { "add_cross_attention", "false" },
-    { "cross_attention_hidden_size", "null" },
-    { "is_decoder", "false" },
-    { "is_encoder_decoder", "false" },
-    { "pruned_heads", "{}" },
-    { "tie_encoder_decoder", "false" },
-    { NULL, NULL },
+    { "add_cross_attention", "false" }, { "cross_attention_hidden_size", "null" }, { "is_decoder", "false" }, { "is_encoder_decoder", "false" },
+    { "pruned_heads", "{}" }, { "tie_encoder_decoder", "false" }, { NULL, NULL },
 };
 
 /* ---- OPT (Zhang et al. 2022, arXiv:2205.01068); keys and their values when missing: OPTConfig of transformers ---- */
@@ -127,8 +73,7 @@ static const struct key opt_keys[] = {
     { "vocab_size", KEY_SIZE, AT(V), 50272, MAX_VOCAB, NULL },
     { "word_embed_proj_dim", KEY_SIZE, AT(E), 0, MAX_WIDTH, NULL },   /* 0: hidden_size */
     { "max_position_embeddings", KEY_SIZE, AT(max_positions), 2048, MAX_POSITIONS, NULL },
-    { "position_embedding_type", KEY_CHOICE, AT(positions), NF_POS_LEARNED, 0,
-      "none|learned" }, /* ours: OPTConfig has no such key */
+    { "position_embedding_type", KEY_CHOICE, AT(positions), NF_POS_LEARNED, 0, "none|learned" },   /* ours: OPTConfig has no such key */
     { "activation_function", KEY_CHOICE, AT(act), NF_ACT_RELU, 0, "relu" },
     { "do_layer_norm_before", KEY_BOOL, AT(pre_norm), true, 0, NULL },
     { "layer_norm_elementwise_affine", KEY_BOOL, AT(norm_affine), true, 0, NULL },
@@ -140,14 +85,12 @@ static const struct key opt_keys[] = {
 };
 
 static const struct fixed opt_fixed[] = {
-    { "learned_embeddings", "true" },
-    { "scale_embeddings", "false" },
-    { "share_decoder_input_output_embed", "true" },
-    { NULL, NULL },
+    { "learned_embeddings", "true" }, { "scale_embeddings", "false" }, { "share_decoder_input_output_embed", "true" }, { NULL, NULL },
 };
 
 static const char *const opt_unused[] = {
-    "activation_dropout", "attention_dropout", "dropout", "init_std", "layerdrop", "output_projection", NULL,
+    "activation_dropout", "attention_dropout", "dropout", "init_std", "layerdrop",
+    "output_projection", NULL,
 };
 
 /* A final LayerNorm exists where LayerNorm comes first, unless a checkpoint converted before transformers 4.20.1 asks for none. */
@@ -202,8 +145,7 @@ static int choose(const struct load *l, const struct key *k, const json_t *v, un
             return NF_OK;
         }
     }
-    return nf_fail(l->err, NF_EFORMAT, "%s: %s: %s is not implemented, only %s is", l->path, k->name,
-                   s ? s : "a value that is no string", k->choices);
+    return nf_fail(l->err, NF_EFORMAT, "%s: %s: %s is not implemented, only %s is", l->path, k->name, s ? s : "a value that is no string", k->choices);
 }
 
 static int read_key(const struct load *l, const struct key *k)
@@ -277,7 +219,7 @@ static int check_keys(const struct load *l)
     const char *name;
     json_t *v;
 
-    json_object_foreach ((json_t *)l->root, name, v) {
+    json_object_foreach((json_t *)l->root, name, v) {
         const struct fixed *f = find_fixed(fixed_by_all, name);
         const struct key *k = l->family->keys;
 
@@ -304,16 +246,14 @@ static int find_family(struct load *l)
     while (type && i < n && strcmp(families[i].model_type, type) != 0)
         i++;
     if (!type || i == n)
-        return nf_fail(l->err, NF_EFORMAT, "%s: model_type: %s is not implemented, only opt is", l->path,
-                       type ? type : "a missing type");
+        return nf_fail(l->err, NF_EFORMAT, "%s: model_type: %s is not implemented, only opt is", l->path, type ? type : "a missing type");
     l->family = &families[i];
     l->cfg->family = (enum nf_family)i;
     if (!name)
         name = l->family->architectures[0];
     if ((names && !json_is_null(names) && json_array_size(names) != 1) || !listed(l->family->architectures, name))
         return nf_fail(l->err, NF_EFORMAT, "%s: architectures: %s is not implemented, only %s and %s are", l->path,
-                       json_array_size(names) > 1 ? "more than one" : name, l->family->architectures[0],
-                       l->family->architectures[1]);
+                       json_array_size(names) > 1 ? "more than one" : name, l->family->architectures[0], l->family->architectures[1]);
     snprintf(l->cfg->architecture, sizeof l->cfg->architecture, "%s", name);
     return NF_OK;
 }

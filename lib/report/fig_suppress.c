@@ -120,6 +120,7 @@ void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r)
                    (unsigned long long)nf_whole_at(json_array_get(run->evidence, best), "neuron"),
                    nf_show_count(nf_whole_at(json_array_get(run->evidence, best), "fires")).s, t.p ? t.p : "?",
                    json_array_size(nf_at(json_array_get(run->evidence, best), "token.covered")) > 1 ? " and others" : "");
+        d->out.failed |= t.failed;
         nf_text_clear(&t);
         nf_sheet_chart(d, "5", i, "Projection of one detector's output row on the vocabulary: its own tokens, the most promoted, the most suppressed");
         nf_sheet_table(d, run->name, "Neuron|Fires>|Detects|On its tokens>|Promotes|Suppresses", false);

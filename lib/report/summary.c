@@ -136,6 +136,7 @@ static void row_json(struct nf_sheet *d, const char *name, const json_t *j)
         plain(&t, j);
         row(d, name, t.p ? t.p : "");
     }
+    d->out.failed |= t.failed;
     nf_text_clear(&t);
 }
 
@@ -157,6 +158,7 @@ static void row_command(struct nf_sheet *d, const json_t *h)
     }
     nf_text_fmt(&t, "   (%s %s)", nf_str_at(h, "tool"), nf_str_at(h, "version"));
     row(d, "command", t.p ? t.p : "");
+    d->out.failed |= t.failed;
     nf_text_clear(&t);
     if (json_array_size(nf_at(h, "inputs")))
         row_json(d, "  its inputs", nf_at(h, "inputs"));
@@ -177,6 +179,7 @@ static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
     nf_text_fmt(&sizes, "L %zu layers, D %llu wide, H %llu heads, F %zu FFN neurons, V %llu tokens", run->L, (unsigned long long)nf_whole_at(h, "model.D"),
                 (unsigned long long)nf_whole_at(h, "model.H"), run->F, (unsigned long long)nf_whole_at(h, "model.V"));
     row(d, "sizes", sizes.p ? sizes.p : "");
+    d->out.failed |= sizes.failed;
     nf_text_clear(&sizes);
     row_json(d, "tokenizer", nf_at(h, "tokenizer"));
     for (const char *const *c = counted; *c; c++)
@@ -188,6 +191,7 @@ static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
                     nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_full"), i)), "full window", "full windows").s);
         nf_sheet_cell(d, "domain %s", json_string_value(v) ? json_string_value(v) : "?");
         nf_sheet_cell(d, "%s", t.p ? t.p : "");
+        d->out.failed |= t.failed;
         nf_text_clear(&t);
     }
     row_json(d, "layers in scope of the n-gram rules", nf_at(run->run, "scope"));

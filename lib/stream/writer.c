@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "stream/frame.h"
 #include "version.h"
 
@@ -72,6 +73,8 @@ struct nf_writer *nf_writer_open(int fd, const json_t *header, bool raw, struct 
     w->err = err;
     nf_enc_init(&w->enc);
     w->sink = nf_sink_open(fd, raw, err);
+    if (nf_json_starved())
+        nf_fail(err, NF_ESYS, "out of memory");
     if (w->sink) {
         nf_enc_json(nf_writer_begin(w), header);
         if (w->enc.buf.size > NF_HEADER_BYTES)
@@ -136,6 +139,8 @@ int nf_writer_close(struct nf_writer *w, const json_t *totals)
 {
     struct nf_err *err = w->err;
 
+    if (nf_json_starved())
+        nf_fail(err, NF_ESYS, "out of memory");
     if (err->code == NF_OK)
         write_end(w, totals);
     if (err->code == NF_OK)

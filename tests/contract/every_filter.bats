@@ -12,7 +12,7 @@ setup_file() {
 }
 
 # The filters that read a stream on standard input, each with the stream made for it.
-declare -A INPUT=(
+declare -gA INPUT=(
     [forward-capture]=tokens [reduce-stats]=activations [classify-neurons]=stats [render-report]=neurons
     [stream-dump]=stats [stream-check]=neurons
 )
@@ -66,7 +66,9 @@ refused_cuts() {
 }
 
 @test "a stream cut at any byte is refused" {
-    for f in "${FILTERS[@]}"; do refused_cuts "$f" "$(input "$f")" "${NF_SAN:+1}${NF_SAN:-1}"; done
+    local step=1
+    [ -z "$NF_SAN" ] || step=13    # slow programs: every 13th byte
+    for f in "${FILTERS[@]}"; do refused_cuts "$f" "$(input "$f")" "$step"; done
 }
 
 @test "a raw stream cut at any byte is refused" {
@@ -141,7 +143,7 @@ refused_cuts() {
 
 @test "a reader that leaves ends the writer by SIGPIPE, silently" {
     for f in "${WRITERS[@]}" stream-dump render-report; do
-        statuses "141 0" "trap '' PIPE; $(line "$f") <'$(input "$f")' | sleep 0"
+        statuses "141 0" "trap '' PIPE; { sleep 0.3; exec $(line "$f") <'$(input "$f")'; } | true"
         [ ! -s "$BATS_TEST_TMPDIR/err" ]
     done
 }

@@ -16,6 +16,7 @@ setup_file() {
 walk() {
     local call=$1 in=$2 is_stream=$3 n mark=$BATS_TEST_TMPDIR/mark out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err got
     shift 3
+    "$@" <"$in" >"$BATS_TEST_TMPDIR/good"
     for ((n = 1; ; n += 1 + n / 50)); do
         rm -f "$mark"
         got=0
@@ -24,6 +25,9 @@ walk() {
         if [ ! -e "$mark" ]; then
             [ "$got" -eq 0 ] && [ "$n" -gt 1 ]
             return
+        fi
+        if [ "$got" -eq 0 ] && cmp "$out" "$BATS_TEST_TMPDIR/good"; then
+            continue    # it could do without
         fi
         if [ "$got" -ne 1 ] || [ "$(wc -l <"$err")" -ne 1 ]; then
             echo "$1, $call $n: status $got: $(cat "$err")"
@@ -41,13 +45,12 @@ each() {
     walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
-    # What stdio writes does not pass the shim: stream-dump onto a full disk is tests/filter/stream-dump.bats.
-    [ "$1" = write ] || walk "$1" "$N/neurons.nf" text stream-dump
 }
 
 @test "a failing read" {
     each read
     walk read "$N/neurons.nf" text stream-check
+    walk read "$N/neurons.nf" text stream-dump
 }
 
 @test "a failing write" {
@@ -57,5 +60,6 @@ each() {
 @test "a failing allocation" {
     each malloc
     walk malloc "$N/neurons.nf" text stream-check
+    walk malloc "$N/neurons.nf" text stream-dump
     walk malloc "$N/neurons.nf" text render-report
 }

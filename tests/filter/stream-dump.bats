@@ -161,12 +161,3 @@ END
     prints 'tokens=["a" "\xff"]'
     prints '  text: \xffa'
 }
-
-@test "a full disk is reported in every format" {
-    for f in text ndjson csv tsv safetensors "npy --site pred"; do
-        statuses "1" "stream-dump --format $f '$S/activations.nf' >/dev/full"
-        says 'standard output: No space left on device'
-    done
-    TMPDIR=$S/nowhere exits 1 stream-dump -f safetensors "$S/activations.nf"
-    says 'nowhere'
-}
