@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/opt.h"
+#include "base/par.h"
 #include "base/prog.h"
 #include "base/rng.h"
 #include "record/context.h"
@@ -141,6 +142,8 @@ static int write_windows(struct run *r, bool last, struct nf_err *err)
     size_t from = 0, used, T;
     int rc = NF_OK;
 
+    if (!r->ids.n)
+        return NF_OK;
     while (rc == NF_OK && nf_pack_next(&r->pack, r->ids.ids + from, r->ids.n - from, last, &used) == NF_OK) {
         from += used;
         if (r->pack.start + r->pack.T > UINT32_MAX)
@@ -160,7 +163,7 @@ static int write_windows(struct run *r, bool last, struct nf_err *err)
         rc = err->code < 0 ? (int)err->code : r->counted == limit ? NF_EOF : rc;
     }
     from += rc == NF_OK ? used : 0;
-    r->ids.n = from < r->ids.n ? r->ids.n - from : 0;
+    r->ids.n -= nf_min(from, r->ids.n);
     memmove(r->ids.ids, r->ids.ids + from, r->ids.n * sizeof *r->ids.ids);
     return rc;
 }
