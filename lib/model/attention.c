@@ -57,7 +57,8 @@ static double weight(const float *q, const float *k, size_t K, float scale, floa
     return exp(score - log_sum);
 }
 
-void nf_attention_local(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, const float *log_sum, float *out)
+void nf_attention_local(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, const float *log_sum,
+                        float *out)
 {
     static const size_t back[NF_LOCAL_WIDTH - 1] = { 1, 2, 4, 5, 8, 16 };
     size_t D = H * K, T = rows_of(length, W), row = 0;

@@ -35,6 +35,7 @@ enum { NF_LOCAL_WIDTH = 7 };
  * nf_attention_local - out[T,H,7]: the sum of p[t,s] over the 1, 2, 4, 5, 8, 16 positions before t (self excluded; fewer near the start),
  * then p[t,0].  log_sum as nf_attention() left it.
  */
-void nf_attention_local(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, const float *log_sum, float *out);
+void nf_attention_local(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, const float *log_sum,
+                        float *out);
 
 #endif

@@ -82,7 +82,8 @@ int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct
     widen(&l->ffn_in.b, f->cfg->F, b->in.bias);
     widen(&l->ffn_out.b, D, b->out.bias);
     if (nf_forward_pack(f, f->qkv, qkv, 3, b->qkv.w, err) < 0 || nf_forward_pack(f, f->o, &l->o.w, 1, b->o.w, err) < 0 ||
-        nf_forward_pack(f, f->in, &l->ffn_in.w, 1, b->in.w, err) < 0 || nf_forward_pack(f, f->out, &l->ffn_out.w, 1, b->out.w, err) < 0)
+        nf_forward_pack(f, f->in, &l->ffn_in.w, 1, b->in.w, err) < 0 ||
+        nf_forward_pack(f, f->out, &l->ffn_out.w, 1, b->out.w, err) < 0)
         return NF_ESYS;
     return NF_OK;
 }
@@ -201,7 +202,8 @@ static int feed_forward(const struct pass *p, enum nf_depth depth)
     bool looked_at = nf_forward_wants(f, NF_SITE_FFN_PRE, p->layer) || nf_forward_wants(f, NF_SITE_FFN_ACTIVE, p->layer) ||
                      nf_forward_wants(f, NF_SITE_FFN_ACT, p->layer);
     struct nf_mat h = sublayer_input(p, &p->b->ffn_norm), act = nf_forward_mat(f, f->act, f->act16);
-    int rc = nf_gemm_run(looked_at ? f->in : f->relu, p->b->in.w, p->b->in.bias, nf_mat_data(h), p->rows, (void *)nf_mat_data(act), p->err);
+    int rc = nf_gemm_run(looked_at ? f->in : f->relu, p->b->in.w, p->b->in.bias, nf_mat_data(h), p->rows, (void *)nf_mat_data(act),
+                         p->err);
 
     if (rc == NF_OK && looked_at)
         rc = activate(p, act);
@@ -256,11 +258,12 @@ static int check_finite(const struct nf_forward *f, size_t layer, const struct n
         return NF_OK;
     while (row >= win->length[w])
         row -= win->length[w++];
-    return nf_fail(err, NF_EFORMAT, "layer %zu: the residual stream is NaN or infinite in window %zu of the batch, position %zu", layer, w, row);
+    return nf_fail(err, NF_EFORMAT, "layer %zu: the residual stream is NaN or infinite in window %zu of the batch, position %zu",
+                   layer, w, row);
 }
 
-int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x, enum nf_depth depth,
-                 struct nf_err *err)
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x,
+                 enum nf_depth depth, struct nf_err *err)
 {
     struct pass p = { .f = f, .b = b, .layer = layer, .err = err };
     size_t w = 0;
@@ -277,5 +280,5 @@ int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, c
         while (w < win->W && p.rows + win->length[w] <= NF_CHUNK);
         rc = chunk(&p, win->length + from, w - from, depth);
     }
-    return rc < 0 ? rc : check_finite(f, layer, win, x, err);
+    return rc < 0 || f->opts.allow_nonfinite ? rc : check_finite(f, layer, win, x, err);
 }

@@ -21,8 +21,8 @@ bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t laye
     return tap && tap->wants(tap->self, site, layer);
 }
 
-int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width, const void *data,
-                   const uint32_t *near, struct nf_err *err)
+int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
+                   const void *data, const uint32_t *near, struct nf_err *err)
 {
     const struct nf_rows r = { site, layer, row, rows, width, data, near };
     int rc = nf_forward_wants(f, site, layer) ? f->opts.tap->rows(f->opts.tap->self, &r) : NF_OK;
@@ -188,8 +188,9 @@ int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *o
     plan->work_bytes = work + per_row * plan->batch_tokens;
     count_flops(cfg, context, plan);
     if (opts->memory && plan->weight_bytes + plan->work_bytes > opts->memory)
-        return nf_fail(err, NF_EUSAGE, "--memory %llu is too small: one layer and %zu tokens need %llu bytes", (unsigned long long)opts->memory,
-                       plan->batch_tokens, (unsigned long long)(plan->weight_bytes + plan->work_bytes));
+        return nf_fail(err, NF_EUSAGE, "--memory %llu is too small: one layer and %zu tokens need %llu bytes",
+                       (unsigned long long)opts->memory, plan->batch_tokens,
+                       (unsigned long long)(plan->weight_bytes + plan->work_bytes));
     return NF_OK;
 }
 
@@ -207,7 +208,8 @@ int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_
 }
 
 /* n maps of the same input, their rows one after the other, as one packed map. */
-int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed, struct nf_err *err)
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed,
+                    struct nf_err *err)
 {
     float *to = f->slab;
     int rc;
@@ -265,7 +267,8 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     const struct nf_config *cfg = f->cfg;
     const struct nf_tap *tap = f->opts.tap;
     size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = nf_max(D, E), n = f->chunk, T = f->plan.batch_tokens;
-    bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS), local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL);
+    bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS),
+         local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL);
     bool floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_ACT), head = f->plan.unembed;
     const struct {
         void *p;
@@ -313,8 +316,8 @@ static int open_blocks(struct nf_forward *f, struct nf_err *err)
     return f->block ? NF_OK : NF_ESYS;
 }
 
-struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, size_t context,
-                                   struct nf_err *err)
+struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts,
+                                   size_t context, struct nf_err *err)
 {
     struct nf_forward *f = nf_alloc(1, sizeof *f, err);
 
@@ -348,8 +351,9 @@ void nf_forward_close(struct nf_forward *f)
     if (!f)
         return;
     struct nf_gemm *gemm[] = { f->qkv, f->o, f->in, f->relu, f->out, f->project_in, f->project_out, f->unembed };
-    void *work[] = { f->slab, f->x, f->h, f->h16, f->qkv_out, f->y, f->act, f->act16, f->wide, f->bits, f->near, f->attn_work, f->log_sum,
-                     f->local, f->pre, f->attn, f->norms, f->final, f->final16, f->logits, f->row_logits, f->pred, f->running };
+    void *work[] = { f->slab,  f->x,     f->h,       f->h16,       f->qkv_out,    f->y,     f->act,    f->act16,
+                     f->wide,  f->bits,  f->near,    f->attn_work, f->log_sum,    f->local, f->pre,    f->attn,
+                     f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running };
 
     for (size_t l = 0; f->block && l < (f->plan.resident ? f->plan.layers : 1); l++)
         nf_block_free(&f->block[l]);
@@ -370,16 +374,19 @@ static int check_windows(const struct nf_forward *f, const struct nf_windows *wi
 
     for (size_t w = 0; w < win->W; row += win->length[w++]) {
         if (win->length[w] == 0 || win->length[w] > longest)
-            return nf_fail(err, NF_EFORMAT, "window %zu of the batch has %u tokens; the model takes 1 to %zu", w, win->length[w], longest);
+            return nf_fail(err, NF_EFORMAT, "window %zu of the batch has %u tokens; the model takes 1 to %zu", w, win->length[w],
+                           longest);
         if (win->length[w] > win->T - row)
             return nf_fail(err, NF_EFORMAT, "window %zu of the batch ends behind its %zu tokens", w, win->T);
         for (size_t p = 0; p < win->length[w]; p++)
             if (win->ids[row + p] >= f->cfg->V)
-                return nf_fail(err, NF_EFORMAT, "token id %u (window %zu of the batch, position %zu) is not below the vocabulary's %zu",
+                return nf_fail(err, NF_EFORMAT,
+                               "token id %u (window %zu of the batch, position %zu) is not below the vocabulary's %zu",
                                win->ids[row + p], w, p, f->cfg->V);
     }
     if (row != win->T || win->T > f->plan.batch_tokens)
-        return nf_fail(err, NF_EFORMAT, "a batch of %zu tokens, where windows hold %zu and %zu is the most", win->T, row, f->plan.batch_tokens);
+        return nf_fail(err, NF_EFORMAT, "a batch of %zu tokens, where windows hold %zu and %zu is the most", win->T, row,
+                       f->plan.batch_tokens);
     return NF_OK;
 }
 
@@ -390,7 +397,8 @@ static int layer_weights(struct nf_forward *f, size_t layer, const struct nf_blo
     return f->plan.resident ? NF_OK : nf_block_pack(f, layer, f->block, err);
 }
 
-static int run_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err)
+static int run_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, enum nf_depth depth,
+                     struct nf_err *err)
 {
     const struct nf_block *b;
     int rc = layer_weights(f, layer, &b, err);

@@ -68,7 +68,7 @@ struct nf_forward_opts {
     size_t batch_tokens;     /* most rows of a run; 0: chosen (nf_forward_plan) */
     uint64_t memory;         /* bytes for weights and work space; 0: no limit */
     const struct nf_tap *tap;   /* decides which weights are needed */
-    bool allow_nonfinite;    /* hand on NaN and Inf in results; false: NF_EFORMAT names site or part, layer and row */
+    bool allow_nonfinite;    /* go on with NaN and Inf in the residual stream */
 };
 
 /* What a run will take; made before anything is allocated. */
@@ -90,8 +90,8 @@ struct nf_forward_plan {
  *
  * NF_EUSAGE  one layer and the smallest batch (one window) do not fit in opts->memory; the message says what is needed.
  */
-int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t context,
-                    struct nf_forward_plan *plan, struct nf_err *err);
+int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t context, struct nf_forward_plan *plan,
+                    struct nf_err *err);
 
 struct nf_forward;
 
@@ -109,7 +109,8 @@ const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f);
 /*
  * nf_forward_run - the whole pass over one batch, T <= plan.batch_tokens.
  *
- * NF_EFORMAT  an id >= V or a window longer than the model's positions (named by window and position); NaN or Inf in a result (unless allow_nonfinite)
+ * NF_EFORMAT  an id >= V or a window longer than the model's positions (named by window and position); NaN or Inf in the
+ *             residual stream after a block (named; unless allow_nonfinite)
  * NF_ESYS     memory; or what tap.rows returned
  */
 int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err);

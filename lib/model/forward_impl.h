@@ -72,8 +72,8 @@ struct nf_forward {
 bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
 
 /* nf_forward_tap - hand rows to the tap where it wants them. */
-int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width, const void *data,
-                   const uint32_t *near, struct nf_err *err);
+int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
+                   const void *data, const uint32_t *near, struct nf_err *err);
 
 /* The two types of a GEMM input, by the run's dtype: f32 or bf16. */
 struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16);
@@ -86,8 +86,8 @@ static inline const void *nf_mat_data(struct nf_mat m)
 int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
 int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
 void nf_block_free(struct nf_block *b);
-int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x, enum nf_depth depth,
-                 struct nf_err *err);
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x,
+                 enum nf_depth depth, struct nf_err *err);
 
 /* ---- head.c ---- */
 int nf_head_open(struct nf_forward *f, struct nf_err *err);
@@ -95,6 +95,7 @@ void nf_head_close(struct nf_forward *f);
 
 /* ---- forward.c: widen a tensor that may be absent; pack one map ---- */
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);
-int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed, struct nf_err *err);
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed,
+                    struct nf_err *err);
 
 #endif

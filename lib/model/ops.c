@@ -19,7 +19,8 @@ void nf_layernorm(const float *x, const float *gain, const float *bias, double e
         k->layernorm(x + t * D, gain, bias, eps, D, y + t * D);
 }
 
-void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row, struct nf_mat y)
+void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row,
+                     struct nf_mat y)
 {
     const struct nf_kernels *k = nf_kernels();
 

@@ -30,7 +30,8 @@ struct nf_mat {
 void nf_layernorm(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *y);
 
 /* nf_layernorm_to - the same into `y`, by way of a float row in `row` [T,D] when y is bf16. */
-void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row, struct nf_mat y);
+void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row,
+                     struct nf_mat y);
 
 /* nf_copy_to - y = x [n], rounded to nearest, ties to even, for bf16; float may be x itself. */
 void nf_copy_to(const float *x, size_t n, struct nf_mat y);

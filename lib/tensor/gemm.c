@@ -210,7 +210,8 @@ static dnnl_status_t call_memory(struct nf_gemm *g, struct call *c, dnnl_primiti
     if (!c->scratch_data)
         return dnnl_out_of_memory;
     for (size_t i = 0; s == dnnl_success && i < sizeof args / sizeof *args; i++)
-        s = dnnl_memory_create(args[i].memory, dnnl_primitive_desc_query_md(pd, args[i].what, args[i].index), g->engine, DNNL_MEMORY_NONE);
+        s = dnnl_memory_create(args[i].memory, dnnl_primitive_desc_query_md(pd, args[i].what, args[i].index), g->engine,
+                               DNNL_MEMORY_NONE);
     return s == dnnl_success ? dnnl_memory_set_data_handle(c->scratch, c->scratch_data) : s;
 }
 
@@ -244,7 +245,8 @@ static dnnl_status_t call_new(struct nf_gemm *g, size_t rows, struct call *c)
     return s;
 }
 
-static dnnl_status_t call_run(const struct call *c, dnnl_stream_t stream, const void *packed, const float *bias, const void *x, void *y)
+static dnnl_status_t call_run(const struct call *c, dnnl_stream_t stream, const void *packed, const float *bias, const void *x,
+                              void *y)
 {
     const dnnl_exec_arg_t args[] = {
         { DNNL_ARG_SRC, c->x }, { DNNL_ARG_WEIGHTS, c->w }, { DNNL_ARG_BIAS, c->bias },

@@ -71,7 +71,8 @@ static int ignore(void *self, const struct nf_rows *rows)
     return NF_OK;
 }
 
-static void open_pass(struct pass *p, const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, bool active, struct nf_err *err)
+static void open_pass(struct pass *p, const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, bool active,
+                      struct nf_err *err)
 {
     struct nf_forward_opts opts = { .dtype = dtype, .tap = &p->tap };
 
@@ -174,8 +175,8 @@ static double median(double *v, size_t n)
 }
 
 /* One type: time of the maps, the bare pass and the tapped one in turn, so that all see the same machine. */
-static void measure(const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, size_t rounds, struct moment seconds[3], size_t *tokens,
-                    struct nf_err *err)
+static void measure(const struct nf_config *cfg, const struct nf_weights *w, enum nf_dtype dtype, size_t rounds,
+                    struct moment seconds[3], size_t *tokens, struct nf_err *err)
 {
     static double wall[3][MAX_ROUNDS], cpu[3][MAX_ROUNDS];
     struct pass bare, active;
@@ -222,7 +223,8 @@ static void print(const char *type, const struct moment s[3], double tokens, dou
     printf("%-5s bare forward          %7.1f GFLOP/s  %8.0f tokens/s  %5.1f %% (%.1f %%) of GEMM alone\n", type,
            flops * tokens / s[1].wall * 1e-9, tokens / s[1].wall, 100 * s[0].wall / s[1].wall, 100 * s[0].cpu / s[1].cpu);
     printf("%-5s ffn.active tapped     %7.1f GFLOP/s  %8.0f tokens/s  %+5.1f %% (%+.1f %%) time over bare\n", type,
-           flops * tokens / s[2].wall * 1e-9, tokens / s[2].wall, 100 * (s[2].wall / s[1].wall - 1), 100 * (s[2].cpu / s[1].cpu - 1));
+           flops * tokens / s[2].wall * 1e-9, tokens / s[2].wall, 100 * (s[2].wall / s[1].wall - 1),
+           100 * (s[2].cpu / s[1].cpu - 1));
 }
 
 int main(int argc, char **argv)
@@ -246,7 +248,8 @@ int main(int argc, char **argv)
         measure(&cfg, &w, type[k], rounds, s[k], &tokens[k], &err);
         print(type_name[k], s[k], (double)tokens[k], flops);
     }
-    printf("bf16 bare forward           %.2f (%.2f) times f32\n", (double)tokens[1] / s[1][1].wall / ((double)tokens[0] / s[0][1].wall),
+    printf("bf16 bare forward           %.2f (%.2f) times f32\n",
+           (double)tokens[1] / s[1][1].wall / ((double)tokens[0] / s[0][1].wall),
            (double)tokens[1] / s[1][1].cpu / ((double)tokens[0] / s[0][1].cpu));
     nf_weights_close(&w);
     return NF_EXIT_OK;

@@ -72,11 +72,12 @@ static void local_sums(const double *p, size_t T, size_t h, size_t H, double *ou
     }
 }
 
-static void attention(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T, const struct wish *wish,
-                      double *y)
+static void attention(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T,
+                      const struct wish *wish, double *y)
 {
     size_t D = cfg->D, K = cfg->K, H = cfg->H;
-    double *q = doubles(T * D), *k = doubles(T * D), *v = doubles(T * D), *z = doubles(T * D), *p = doubles(T * T), *local = doubles(T * H * 7);
+    double *q = doubles(T * D), *k = doubles(T * D), *v = doubles(T * D), *z = doubles(T * D), *p = doubles(T * T),
+           *local = doubles(T * H * 7);
 
     linear(&l->q, x, T, D, D, q);
     linear(&l->k, x, T, D, D, k);
@@ -123,7 +124,8 @@ static void norms(const double *pre, const double *attn, const double *ffn, cons
     free(block);
 }
 
-static void ffn(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T, const struct wish *wish, double *y)
+static void ffn(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T,
+                const struct wish *wish, double *y)
 {
     size_t F = cfg->F;
     double *a = doubles(T * F), *active = doubles(T * F);
@@ -195,7 +197,8 @@ static void embed(const struct nf_config *cfg, const struct nf_weights *w, const
     free(e);
 }
 
-static void head(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, double *x, size_t T, const struct wish *wish)
+static void head(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, double *x, size_t T,
+                 const struct wish *wish)
 {
     size_t V = cfg->V;
     double *e = doubles(T * cfg->E), *logits = doubles(T * V), *u = widened(&w->unembed), *pred = doubles(T * 2);
@@ -225,7 +228,8 @@ static void head(const struct nf_config *cfg, const struct nf_weights *w, const 
     free(pred);
 }
 
-void ref_forward(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, size_t T, enum nf_site site, size_t layer, double *out)
+void ref_forward(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, size_t T, enum nf_site site,
+                 size_t layer, double *out)
 {
     const struct wish wish = { site, layer, out };
     double *x = doubles(T * cfg->D);

@@ -15,6 +15,7 @@
  *   w    tensors in F32
  *   out  [T, width of the site] ; FFN_ACTIVE: [T,F] of 0 and 1; PRED without the rank and top-1: [T,2]
  */
-void ref_forward(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, size_t T, enum nf_site site, size_t layer, double *out);
+void ref_forward(const struct nf_config *cfg, const struct nf_weights *w, const uint32_t *ids, size_t T, enum nf_site site,
+                 size_t layer, double *out);
 
 #endif

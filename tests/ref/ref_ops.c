@@ -31,7 +31,8 @@ void ref_layernorm(const double *x, const double *gain, const double *bias, doub
     }
 }
 
-void ref_attention(const double *q, const double *k, const double *v, size_t stride, size_t T, size_t K, double scale, double *p, double *y)
+void ref_attention(const double *q, const double *k, const double *v, size_t stride, size_t T, size_t K, double scale, double *p,
+                   double *y)
 {
     for (size_t t = 0; t < T; t++) {
         double max = -INFINITY, sum = 0;

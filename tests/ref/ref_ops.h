@@ -18,7 +18,8 @@ void ref_layernorm(const double *x, const double *gain, const double *bias, doub
  * Causal attention of one window and head, Vaswani et al. 2017, equation 1: p[t,s] = softmax over s <= t of scale q_t . k_s,
  * y_t = sum_s p[t,s] v_s.  Rows of q, k, v, y are `stride` apart; p [T,T], zero above the diagonal.
  */
-void ref_attention(const double *q, const double *k, const double *v, size_t stride, size_t T, size_t K, double scale, double *p, double *y);
+void ref_attention(const double *q, const double *k, const double *v, size_t stride, size_t T, size_t K, double scale, double *p,
+                   double *y);
 
 /* Fill x[n] with uniform numbers in [-1, 1) from a seed, as floats exactly. */
 void ref_random(unsigned long seed, size_t n, float *x);

@@ -15,7 +15,8 @@ static void check_head(const struct nf_kernels *kernels, size_t T, size_t K)
 {
     size_t stride = 3 * K + 5;
     float scale = (float)(1 / sqrt((double)K));
-    float *x = nf_alloc(T * stride, sizeof *x, NULL), *y = nf_alloc(T * K, sizeof *y, NULL), *log_sum = nf_alloc(T, sizeof *log_sum, NULL);
+    float *x = nf_alloc(T * stride, sizeof *x, NULL), *y = nf_alloc(T * K, sizeof *y, NULL),
+          *log_sum = nf_alloc(T, sizeof *log_sum, NULL);
     float *work = nf_alloc(NF_ATTEND_WORK(K), sizeof *work, NULL);
     double *xd = malloc(T * stride * sizeof *xd), *p = malloc(T * T * sizeof *p), *want = malloc(T * stride * sizeof *want);
 
@@ -140,5 +141,6 @@ static void large_scores_do_not_overflow(void)
 
 int main(void)
 {
-    return RUN(equals_the_formula, a_row_has_the_same_bits_in_any_company, local_sums_equal_the_weights, large_scores_do_not_overflow);
+    return RUN(equals_the_formula, a_row_has_the_same_bits_in_any_company, local_sums_equal_the_weights,
+               large_scores_do_not_overflow);
 }

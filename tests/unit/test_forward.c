@@ -67,8 +67,14 @@ static void model_open(struct model *m, struct nf_config cfg)
         m->w.final_norm = norm(m);
     for (size_t l = 0; l < cfg.L; l++)
         m->layer[l] = (struct nf_layer){
-            norm(m), linear(m, cfg.D, cfg.D, cfg.bias), linear(m, cfg.D, cfg.D, cfg.bias), linear(m, cfg.D, cfg.D, cfg.bias),
-            linear(m, cfg.D, cfg.D, cfg.bias), norm(m), linear(m, cfg.F, cfg.D, cfg.bias), linear(m, cfg.D, cfg.F, cfg.bias),
+            norm(m),
+            linear(m, cfg.D, cfg.D, cfg.bias),
+            linear(m, cfg.D, cfg.D, cfg.bias),
+            linear(m, cfg.D, cfg.D, cfg.bias),
+            linear(m, cfg.D, cfg.D, cfg.bias),
+            norm(m),
+            linear(m, cfg.F, cfg.D, cfg.bias),
+            linear(m, cfg.D, cfg.F, cfg.bias),
         };
 }
 
@@ -81,9 +87,23 @@ static void model_close(struct model *m)
 /* Sizes that are multiples of nothing; V spans two tiles of the vocabulary when `big`. */
 static struct nf_config config(bool big)
 {
-    return (struct nf_config){ .L = LAYERS, .D = 20, .H = 4, .K = 5, .F = 37, .V = big ? 1500 : 70, .E = 20, .max_positions = 700,
-                               .positions = NF_POS_LEARNED, .position_offset = 2, .act = NF_ACT_RELU, .pre_norm = true, .final_norm = true,
-                               .norm_affine = true, .bias = true, .tied = true, .norm_eps = 1e-5 };
+    return (struct nf_config){ .L = LAYERS,
+                               .D = 20,
+                               .H = 4,
+                               .K = 5,
+                               .F = 37,
+                               .V = big ? 1500 : 70,
+                               .E = 20,
+                               .max_positions = 700,
+                               .positions = NF_POS_LEARNED,
+                               .position_offset = 2,
+                               .act = NF_ACT_RELU,
+                               .pre_norm = true,
+                               .final_norm = true,
+                               .norm_affine = true,
+                               .bias = true,
+                               .tied = true,
+                               .norm_eps = 1e-5 };
 }
 
 static struct nf_config post_norm(void)
@@ -171,7 +191,8 @@ static void fill_ids(uint32_t *ids, size_t n, size_t V)
 enum { NEAR_ZERO_TENTHS = 2 };
 
 /* One run with its own forward pass.  false: bf16 is not there on this CPU. */
-static bool run(const struct model *m, enum nf_dtype dtype, uint64_t memory, const struct nf_windows *win, size_t context, struct seen *s)
+static bool run(const struct model *m, enum nf_dtype dtype, uint64_t memory, const struct nf_windows *win, size_t context,
+                struct seen *s)
 {
     const struct nf_tap tap = { s, wants, keep, NEAR_ZERO_TENTHS / 10.0f };
     struct nf_forward_opts opts = { .dtype = dtype, .batch_tokens = 2000, .memory = memory, .tap = &tap };
@@ -191,9 +212,11 @@ static bool run(const struct model *m, enum nf_dtype dtype, uint64_t memory, con
 
 /* ---- against the plain pass ---- */
 
-static void check_site(const struct model *m, const struct nf_windows *win, const struct seen *s, enum nf_site site, size_t layer, double tol)
+static void check_site(const struct model *m, const struct nf_windows *win, const struct seen *s, enum nf_site site, size_t layer,
+                       double tol)
 {
-    size_t width = site == NF_SITE_FFN_ACTIVE ? m->cfg.F : s->bytes[site][layer] / sizeof(float) / win->T, row = 0, bits = (m->cfg.F + 7) / 8;
+    size_t width = site == NF_SITE_FFN_ACTIVE ? m->cfg.F : s->bytes[site][layer] / sizeof(float) / win->T, row = 0,
+           bits = (m->cfg.F + 7) / 8;
     double *want = malloc(win->T * width * sizeof *want), *pre = malloc(win->T * m->cfg.F * sizeof *pre);
     const float *got = s->rows[site][layer];
     const uint8_t *packed = s->rows[site][layer];
@@ -416,7 +439,8 @@ static void predictions_agree_with_the_logits(void)
     model_open(&m, cfg);
     run(&m, NF_F32, 0, &win, 80, s);
     for (size_t t = 0; t < 89; t++) {
-        const float *x = (float *)s->rows[NF_SITE_LOGITS][LAYERS] + t * cfg.V, *pred = (float *)s->rows[NF_SITE_PRED][LAYERS] + 4 * t;
+        const float *x = (float *)s->rows[NF_SITE_LOGITS][LAYERS] + t * cfg.V,
+                    *pred = (float *)s->rows[NF_SITE_PRED][LAYERS] + 4 * t;
         bool last = t == 79 || t == 88;
         size_t top = 0, above = 0;
 
@@ -465,6 +489,22 @@ static void bad_windows_are_refused_by_name(void)
     check_refused(&(struct nf_windows){ ids, length, 2, 5 }, NULL, "token id 70 (window 1 of the batch, position 2)");
 }
 
+static void nonfinite_results_go_on_when_asked(void)
+{
+    const uint32_t length = 3, ids[3] = { 0 };
+    struct nf_config cfg = config(false);
+    struct nf_forward_opts opts = { .dtype = NF_F32, .allow_nonfinite = true };
+    struct nf_forward *f;
+    struct model m;
+
+    model_open(&m, cfg);
+    *(float *)m.layer[1].ffn_out.w.data = NAN;
+    f = nf_forward_open(&cfg, &m.w, &opts, 3, NULL);
+    CHECK(f && nf_forward_run(f, &(struct nf_windows){ ids, &length, 1, 3 }, NULL) == NF_OK);
+    nf_forward_close(f);
+    model_close(&m);
+}
+
 static void too_little_memory_is_said(void)
 {
     struct nf_config cfg = config(false);
@@ -504,7 +544,8 @@ static void a_tap_can_end_the_run(void)
 
 int main(void)
 {
-    return RUN(every_site_equals_the_plain_pass, bf16_is_near, threads_company_and_taps_do_not_change_a_bit, layer_major_gives_the_same_bits,
-               work_that_nobody_wants_is_not_done, counts_what_is_near_zero, predictions_agree_with_the_logits,
-               bad_windows_are_refused_by_name, too_little_memory_is_said, a_tap_can_end_the_run);
+    return RUN(every_site_equals_the_plain_pass, bf16_is_near, threads_company_and_taps_do_not_change_a_bit,
+               layer_major_gives_the_same_bits, work_that_nobody_wants_is_not_done, counts_what_is_near_zero,
+               predictions_agree_with_the_logits, bad_windows_are_refused_by_name, too_little_memory_is_said,
+               nonfinite_results_go_on_when_asked, a_tap_can_end_the_run);
 }

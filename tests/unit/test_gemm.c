@@ -102,7 +102,8 @@ static void check_against_loops(struct nf_gemm_shape shape, size_t rows, bool bi
         y[i] = nf_bf16_to_f32(y16[i]);
     /* K + 1 additions of terms below 1, each rounded to 2^-24 of a sum below K + 1; bf16 output: half a unit of 2^-8 of |y| */
     for (size_t i = 0; i < M * N; i++)
-        CHECK_NEAR(y[i], want[i], ((double)K + 1) * ((double)K + 1) * 0x1p-24 + (shape.out == NF_BF16 ? fabs(want[i]) * 0x1p-8 : 0));
+        CHECK_NEAR(y[i], want[i],
+                   ((double)K + 1) * ((double)K + 1) * 0x1p-24 + (shape.out == NF_BF16 ? fabs(want[i]) * 0x1p-8 : 0));
     product_close(&p);
     free(x);
     free(w);
@@ -132,7 +133,8 @@ static void bf16_equals_plain_loops(void)
         for (size_t k = 0; k < 4; k++)
             for (size_t n = 0; n < 4; n++)
                 for (int out = 0; out < 2; out++)
-                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_BF16, out ? NF_BF16 : NF_F32, m % 2 }, size[m], true);
+                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_BF16, out ? NF_BF16 : NF_F32, m % 2 }, size[m],
+                                        true);
 }
 
 /* Every row alone, and in every batch that begins at row 0, with 1, 2 and 4 threads: the same bytes as in the whole. */

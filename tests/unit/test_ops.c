@@ -61,7 +61,8 @@ static void layernorm_equals_the_formula(void)
     float x[MOST + 1], gain[MOST + 1], bias[MOST + 1], y[MOST + 1];
     double xd[MOST], gd[MOST], bd[MOST], want[MOST];
 
-    FOR_ALL(k, D) {
+    FOR_ALL(k, D)
+    {
         for (int affine = 0; affine < 2 && D > 0; affine++) {
             const float *g = affine ? gain + 1 : NULL, *b = affine ? bias + 1 : NULL;
 
@@ -87,7 +88,8 @@ static void relu_bits_equals_a_loop(void)
     uint16_t h[MOST + 1];
     uint8_t bits[MOST / 8 + 2], bits16[MOST / 8 + 2];
 
-    FOR_ALL(k, n) {
+    FOR_ALL(k, n)
+    {
         uint32_t near = 0, got, got16;
 
         ref_random(n, n, x + 1);
@@ -121,7 +123,8 @@ static void bf16_rounds_as_the_scalar_does(void)
     uint16_t h[MOST + 1];
     struct nf_rng rng = { 5 };
 
-    FOR_ALL(k, n) {
+    FOR_ALL(k, n)
+    {
         for (size_t i = 0; i < n; i++) {
             uint32_t u = (uint32_t)nf_rng_next(&rng);   /* any bits: NaN, infinities and denormals too */
 
@@ -144,7 +147,8 @@ static void add_adds(void)
 {
     float x[MOST + 1], y[MOST + 1], z[MOST + 1];
 
-    FOR_ALL(k, n) {
+    FOR_ALL(k, n)
+    {
         ref_random(1, n, x + 1);
         ref_random(2, n, y + 1);
         memcpy(z, y, sizeof z);
@@ -272,7 +276,7 @@ static void threads_do_not_change_a_bit(void)
 
 int main(void)
 {
-    return RUN(exp_is_within_two_ulp, exp_ends_at_zero, layernorm_equals_the_formula, relu_bits_equals_a_loop, bf16_rounds_as_the_scalar_does,
-               add_adds, running_logits_equal_the_whole_row, no_target_is_nan, block_norms_by_hand, finds_the_first_nonfinite_row,
-               threads_do_not_change_a_bit);
+    return RUN(exp_is_within_two_ulp, exp_ends_at_zero, layernorm_equals_the_formula, relu_bits_equals_a_loop,
+               bf16_rounds_as_the_scalar_does, add_adds, running_logits_equal_the_whole_row, no_target_is_nan, block_norms_by_hand,
+               finds_the_first_nonfinite_row, threads_do_not_change_a_bit);
 }
