@@ -30,7 +30,7 @@ static void unique_name(struct nf_input *inputs, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!strcmp(inputs[i].name, inputs[n].name)) {
             snprintf(inputs[n].name, sizeof inputs[n].name, "%.140s (%zu)", base, ++same);
-            i = SIZE_MAX;   /* the new name may be taken too: from the first again */
+            i = SIZE_MAX; /* the new name may be taken too: from the first again */
         }
 }
 
@@ -73,12 +73,17 @@ int main(int argc, char **argv)
     const char *output = NULL, *format = "html";
     struct nf_list names = { .n = 0 };
     const struct nf_opt opts[] = {
-        { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE", "write to FILE, whole or not at all, instead of standard output", true },
-        { 'f', "format", NF_OPT_CHOICE, &format, 0, 0, "html|markdown", "a page for browsers, or text for terminals and pull requests", false },
-        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "call the inputs so, in their order, instead of by their models' names", false },
+        { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE", "write to FILE, whole or not at all, instead of standard output",
+          true },
+        { 'f', "format", NF_OPT_CHOICE, &format, 0, 0, "html|markdown",
+          "a page for browsers, or text for terminals and pull requests", false },
+        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "call the inputs so, in their order, instead of by their models' names",
+          false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "render-report", "show what the neurons of a model do, as one page", "[FILE...]", "neurons", "text", opts };
+    const struct nf_cmd cmd = { "render-report", "show what the neurons of a model do, as one page",
+                                "[FILE...]",     "neurons",
+                                "text",          opts };
     struct nf_input inputs[INPUTS_MAX] = { 0 };
     struct nf_report report = { inputs, 0 };
     struct nf_text out = { 0 };
@@ -90,6 +95,9 @@ int main(int argc, char **argv)
     operands = (size_t)(argc - first);
     if (operands > INPUTS_MAX)
         nf_die(NF_EXIT_USAGE, "%zu inputs: at most %d fit one report", operands, INPUTS_MAX);
+
+    if (names.n > (operands ? operands : 1))
+        nf_die(NF_EXIT_USAGE, "--name: %zu names for %zu inputs", names.n, operands ? operands : 1);
 
     for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++) {
         rc = read_input(&inputs[i], operands ? argv[first + (int)i] : NULL, room, &err);

@@ -1,14 +1,17 @@
 /* asset.c - embed the files of a page with .incbin (gcc and clang; paths from the root of the repository, where make runs). */
 #include "report/asset.h"
 
-#define EMBED(symbol, path)                                                                              \
-    __asm__(".section .rodata\n"                                                                         \
-            ".global nf_asset_" #symbol "\n.global nf_asset_end_" #symbol "\n"                           \
-            "nf_asset_" #symbol ":\n.incbin \"lib/report/" path "\"\n"                                   \
-            "nf_asset_end_" #symbol ":\n.byte 0\n.previous\n");                                          \
+#define EMBED(symbol, path)                                                                                                        \
+    __asm__(".section .rodata\n"                                                                                                   \
+            ".global nf_asset_" #symbol "\n.global nf_asset_end_" #symbol "\n"                                                     \
+            "nf_asset_" #symbol ":\n.incbin \"lib/report/" path "\"\n"                                                             \
+            "nf_asset_end_" #symbol ":\n.byte 0\n.previous\n");                                                                    \
     extern const char nf_asset_##symbol[], nf_asset_end_##symbol[]
 
-#define ASSET(symbol, path) { path, nf_asset_##symbol, nf_asset_end_##symbol }
+#define ASSET(symbol, path)                                                                                                        \
+    {                                                                                                                              \
+        path, nf_asset_##symbol, nf_asset_end_##symbol                                                                             \
+    }
 
 EMBED(css, "page/report.css");
 EMBED(published, "page/published.json");

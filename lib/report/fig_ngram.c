@@ -14,13 +14,14 @@ static uint64_t cover_total(const json_t *cover)
     const char *bin;
     json_t *v;
 
-    json_object_foreach((json_t *)cover, bin, v)
+    json_object_foreach ((json_t *)cover, bin, v)
         n += (uint64_t)json_integer_value(v);
     return n;
 }
 
 /* "LAYER" with most of its firing neurons in the first bin, and the sums over the scope. */
-static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run, const char *field, const char *ngrams)
+static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run, const char *field,
+                      const char *ngrams)
 {
     const char *first = NULL;
     uint64_t k = 0, n = 0, undecided = 0;
@@ -28,7 +29,7 @@ static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struc
     size_t i, at = 0;
     json_t *layer;
 
-    json_array_foreach(run->layers, i, layer) {
+    json_array_foreach (run->layers, i, layer) {
         const json_t *cover = nf_at(layer, field);
         struct nf_share s;
 
@@ -49,15 +50,16 @@ static void say_cover(struct nf_sheet *d, const struct nf_report *r, const struc
         return;
     }
     if (k == 0) {
-        nf_sheet_say(d, "%sNo firing neuron of %s (95 %% interval up to %s) is covered by %s %s.", nf_prefix(r, run).s, nf_show_count(n).s,
-                     nf_show_percent(nf_wilson(0, n).hi).s, first, ngrams);
+        nf_sheet_say(d, "%sNo firing neuron of %s (95 %% interval up to %s) is covered by %s %s.", nf_prefix(r, run).s,
+                     nf_show_count(n).s, nf_show_percent(nf_wilson(0, n).hi).s, first, ngrams);
         return;
     }
-    nf_sheet_say(d, "%sFor %s firing neurons, %s %s are enough to cover 95 %% of their firings; the share is highest in layer %zu: %s.", nf_prefix(r, run).s,
-               nf_show_share(nf_wilson(k, n)).s, first, ngrams, at, nf_show_share(best).s);
+    nf_sheet_say(
+        d, "%sFor %s firing neurons, %s %s are enough to cover 95 %% of their firings; the share is highest in layer %zu: %s.",
+        nf_prefix(r, run).s, nf_show_share(nf_wilson(k, n)).s, first, ngrams, at, nf_show_share(best).s);
     if (undecided)
         nf_sheet_note(d, "%s%s could not be decided: counts were dropped for lack of memory.", nf_prefix(r, run).s,
-                    nf_show_several(undecided, "neuron", "neurons").s);
+                      nf_show_several(undecided, "neuron", "neurons").s);
 }
 
 /* The bins are those of the stream; the first layer that has any names them. */
@@ -69,18 +71,18 @@ static void cover_table(struct nf_sheet *d, const struct nf_input *run, const ch
     size_t i;
     json_t *layer, *v;
 
-    json_array_foreach(run->layers, i, layer)
+    json_array_foreach (run->layers, i, layer)
         bins = bins ? bins : json_is_object(nf_at(layer, field)) ? nf_at(layer, field) : NULL;
     if (!bins)
         return;
-    json_object_foreach((json_t *)bins, bin, v)
+    json_object_foreach ((json_t *)bins, bin, v)
         snprintf(heads + strlen(heads), sizeof heads - strlen(heads), "|%.24s>", bin);
     nf_sheet_table(d, run->name, heads, true);
-    json_array_foreach(run->layers, i, layer) {
+    json_array_foreach (run->layers, i, layer) {
         if (!json_is_object(nf_at(layer, field)))
             continue;
         nf_sheet_cell(d, "%llu", (unsigned long long)nf_whole_at(layer, "layer"));
-        json_object_foreach((json_t *)bins, bin, v)
+        json_object_foreach ((json_t *)bins, bin, v)
             nf_sheet_cell(d, "%s", nf_show_count((uint64_t)json_integer_value(json_object_get(nf_at(layer, field), bin))).s);
     }
     nf_sheet_table_end(d, true);
@@ -92,9 +94,11 @@ static void cover(struct nf_sheet *d, const struct nf_report *r, const char *id,
         say_cover(d, r, &r->runs[i], field, ngrams);
         nf_sheet_chart(d, id, i, "Firing neurons of each layer by the number of n-grams that cover 95 % of their firings");
     }
-    nf_sheet_read(d, "Each bar is a layer: its firing neurons by the smallest number of %s that make up at least 95 %% of their firings. The colour says how specific "
-                   "they are; the interval in the tooltip is over the neurons of the layer.",
-                ngrams);
+    nf_sheet_read(d,
+                  "Each bar is a layer: its firing neurons by the smallest number of %s that make up at least 95 %% of their "
+                  "firings. The colour says how specific "
+                  "they are; the interval in the tooltip is over the neurons of the layer.",
+                  ngrams);
     for (size_t i = 0; i < r->n; i++)
         cover_table(d, &r->runs[i], field);
 }
@@ -123,7 +127,7 @@ static size_t top_layer(const struct nf_input *run, const char *path, uint64_t *
     json_t *layer;
 
     *top = 0;
-    json_array_foreach(run->layers, i, layer)
+    json_array_foreach (run->layers, i, layer)
         if (nf_whole_at(layer, path) > *top) {
             *top = nf_whole_at(layer, path);
             at = (size_t)nf_whole_at(layer, "layer");
@@ -138,7 +142,7 @@ static uint64_t neurons_with(const struct nf_input *run, const char *path)
     size_t i;
     json_t *layer;
 
-    json_array_foreach(run->layers, i, layer)
+    json_array_foreach (run->layers, i, layer)
         n += json_is_integer(nf_at(layer, path)) ? nf_whole_at(layer, "neurons") : 0;
     return n;
 }
@@ -154,14 +158,15 @@ static void say_detectors(struct nf_sheet *d, const struct nf_report *r, const s
     in = neurons_with(run, path);
     at = top_layer(run, path, &top);
     if (all == 0)
-        nf_sheet_say(d, "%sThere are no %s detectors among %s neurons of the layers in scope.", nf_prefix(r, run).s, order, nf_show_count(in).s);
+        nf_sheet_say(d, "%sThere are no %s detectors among %s neurons of the layers in scope.", nf_prefix(r, run).s, order,
+                     nf_show_count(in).s);
     else
         nf_sheet_say(d, "%s%s neurons of the layers in scope are %s detectors, most of them in layer %zu: %s.", nf_prefix(r, run).s,
-                   nf_show_share(nf_wilson(all, in)).s, order, at, nf_show_count(top).s);
+                     nf_show_share(nf_wilson(all, in)).s, order, at, nf_show_count(top).s);
     snprintf(path, sizeof path, "detectors.undecided.%s", order);
     if (nf_layer_sum(run, path))
         nf_sheet_note(d, "%s%s undecided as %s detectors: counts were dropped for lack of memory.", nf_prefix(r, run).s,
-                    nf_show_several(nf_layer_sum(run, path), "neuron is", "neurons are").s, order);
+                      nf_show_several(nf_layer_sum(run, path), "neuron is", "neurons are").s, order);
 }
 
 /* What remains of the detectors when rare n-grams are left out (the paper sets no minimum). */
@@ -174,7 +179,7 @@ static void note_min_count(struct nf_sheet *d, const struct nf_report *r, const 
     for (size_t k = 0; k < n; k++) {
         uint64_t sum = 0, min = 0;
 
-        json_array_foreach(run->layers, i, layer) {
+        json_array_foreach (run->layers, i, layer) {
             const json_t *row = json_array_get(nf_at(layer, "min_count"), k);
 
             sum += nf_whole_at(row, order);
@@ -182,7 +187,7 @@ static void note_min_count(struct nf_sheet *d, const struct nf_report *r, const 
         }
         if (min > 1)
             nf_sheet_note(d, "%sCounting only n-grams seen at least %s times: %s.", nf_prefix(r, run).s, nf_show_count(min).s,
-                        nf_show_several(sum, "detector", "detectors").s);
+                          nf_show_several(sum, "detector", "detectors").s);
     }
 }
 
@@ -194,7 +199,7 @@ static void detector_table(struct nf_sheet *d, const struct nf_report *r, const 
 
     nf_sheet_table(d, "Detectors by layer", heads, true);
     for (size_t i = 0; i < r->n; i++)
-        json_array_foreach(r->runs[i].layers, l, layer) {
+        json_array_foreach (r->runs[i].layers, l, layer) {
             if (!json_is_object(nf_at(layer, "detectors")) || !json_is_integer(nf_at(nf_at(layer, "detectors"), orders[0])))
                 continue;
             nf_sheet_cell(d, "%s", r->runs[i].name);
@@ -218,8 +223,9 @@ void nf_fig_token_detectors(struct nf_sheet *d, const struct nf_report *r)
     for (size_t i = 0; i < r->n; i++)
         say_detectors(d, r, &r->runs[i], "token");
     nf_sheet_chart(d, "3a", SIZE_MAX, "Token detectors in each layer, with 95 % intervals");
-    nf_sheet_read(d, "Bars of error: 95 %% Wilson intervals over the neurons of a layer. Dashed: OPT models, digitised from the paper's figure; counts grow with the "
-                   "width of the model (5,351 in OPT-66b).");
+    nf_sheet_read(d, "Bars of error: 95 %% Wilson intervals over the neurons of a layer. Dashed: OPT models, digitised from the "
+                     "paper's figure; counts grow with the "
+                     "width of the model (5,351 in OPT-66b).");
     for (size_t i = 0; i < r->n; i++)
         note_min_count(d, r, &r->runs[i], "token");
     detector_table(d, r, orders, "Model|Layer>|Token detectors>|Share of the layer>");
@@ -234,8 +240,9 @@ void nf_fig_trigram_detectors(struct nf_sheet *d, const struct nf_report *r)
         say_detectors(d, r, &r->runs[i], "bigram");
     }
     nf_sheet_chart(d, "14a", SIZE_MAX, "Bigram and trigram detectors in each layer, with 95 % intervals");
-    nf_sheet_read(d, "The paper shows trigram detectors only; the same rule is applied to bigrams here. The more n-grams a corpus holds once only, the more of them look "
-                   "like triggers: compare the counts with a minimum.");
+    nf_sheet_read(d, "The paper shows trigram detectors only; the same rule is applied to bigrams here. The more n-grams a corpus "
+                     "holds once only, the more of them look "
+                     "like triggers: compare the counts with a minimum.");
     for (size_t i = 0; i < r->n; i++)
         note_min_count(d, r, &r->runs[i], "trigram");
     detector_table(d, r, orders, "Model|Layer>|Bigram detectors>|Share>|Trigram detectors>|Share>");
@@ -243,7 +250,8 @@ void nf_fig_trigram_detectors(struct nf_sheet *d, const struct nf_report *r)
 
 /* ---- covered n-grams: 3b, 4, 14b, 15 ---- */
 
-static void covered_table(struct nf_sheet *d, const struct nf_report *r, const char *order, const char *const *fields, const char *heads)
+static void covered_table(struct nf_sheet *d, const struct nf_report *r, const char *order, const char *const *fields,
+                          const char *heads)
 {
     char path[64];
     size_t l;
@@ -252,7 +260,7 @@ static void covered_table(struct nf_sheet *d, const struct nf_report *r, const c
     snprintf(path, sizeof path, "covered.%s", order);
     nf_sheet_table(d, "Covered by layer", heads, true);
     for (size_t i = 0; i < r->n; i++)
-        json_array_foreach(r->runs[i].layers, l, layer) {
+        json_array_foreach (r->runs[i].layers, l, layer) {
             const json_t *c = nf_at(layer, path);
 
             if (!json_is_object(c))
@@ -291,15 +299,20 @@ static void covered(struct nf_sheet *d, const struct nf_report *r, const char *i
         if (all == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);
         else if (strcmp(order, "token") == 0 && s.k <= s.n)
-            nf_sheet_say(d, "%s%s with a detector in some layer in scope (%s of the vocabulary of %s); layer %zu has detectors for the most: %s.",
-                       nf_prefix(r, run).s, nf_show_several(all, "token", "tokens").s, nf_show_percent(s.p).s, nf_show_count(s.n).s, at, nf_show_count(top).s);
+            nf_sheet_say(d,
+                         "%s%s with a detector in some layer in scope (%s of the vocabulary of %s); layer %zu has detectors for "
+                         "the most: %s.",
+                         nf_prefix(r, run).s, nf_show_several(all, "token", "tokens").s, nf_show_percent(s.p).s,
+                         nf_show_count(s.n).s, at, nf_show_count(top).s);
         else
-            nf_sheet_say(d, "%s%s different %ss have a detector in some layer in scope; layer %zu has detectors for the most: %s.", nf_prefix(r, run).s,
-                       nf_show_count(all).s, order, at, nf_show_count(top).s);
+            nf_sheet_say(d, "%s%s different %ss have a detector in some layer in scope; layer %zu has detectors for the most: %s.",
+                         nf_prefix(r, run).s, nf_show_count(all).s, order, at, nf_show_count(top).s);
     }
     nf_sheet_chart(d, id, SIZE_MAX, "N-grams with a detector: in each layer, and in this or any lower layer");
     nf_sheet_read(d, "Solid: in the layer. Dotted: in it or any lower layer of the scope.%s",
-                strcmp(order, "token") ? "" : " Dashed: OPT models, digitised from the paper's figure. These are exact counts of a set, not samples: no interval applies.");
+                  strcmp(order, "token") ? ""
+                                         : " Dashed: OPT models, digitised from the paper's figure. These are exact counts of a "
+                                           "set, not samples: no interval applies.");
     covered_table(d, r, order, fields, "Model|Layer>|In this layer>|In this or a lower layer>");
 }
 
@@ -327,12 +340,16 @@ static void new_ngrams(struct nf_sheet *d, const struct nf_report *r, const char
         if (s.n == 0)
             nf_sheet_say(d, "%sNo %s has a detector.", nf_prefix(r, run).s, order);
         else
-            nf_sheet_say(d, "%sCounting each %s once for every layer that has a detector for it, %s also had one in a lower layer; the others are new.",
+            nf_sheet_say(d,
+                         "%sCounting each %s once for every layer that has a detector for it, %s also had one in a lower layer; "
+                         "the others are new.",
                          nf_prefix(r, run).s, order, nf_show_share(s).s);
         nf_sheet_chart(d, id, i, "N-grams with a detector in each layer: new overall, in some lower layer, in the previous layer");
     }
-    nf_sheet_read(d, "Each bar is the layer's set: covered by the previous layer too, by some lower layer but not the previous one, and in no lower layer.");
-    covered_table(d, r, order, fields, "Model|Layer>|Covered>|In any lower layer>|In the previous layer>|New overall>|New since the previous layer>");
+    nf_sheet_read(d, "Each bar is the layer's set: covered by the previous layer too, by some lower layer but not the previous "
+                     "one, and in no lower layer.");
+    covered_table(d, r, order, fields,
+                  "Model|Layer>|Covered>|In any lower layer>|In the previous layer>|New overall>|New since the previous layer>");
 }
 
 void nf_fig_tokens_new(struct nf_sheet *d, const struct nf_report *r)

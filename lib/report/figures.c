@@ -27,29 +27,31 @@ static const struct nf_figure suppression[] = {
 };
 
 static const struct nf_figure position[] = {
-    { "7", "Kinds of positional neurons", nf_fig_gallery },
-    { "8", "Positional neurons by layer", nf_fig_circles },
-    { "9", "Teams that tile the context", nf_fig_teams },
-    { "10", "With and without position embeddings", nf_fig_positions },
-    { "11", "Over checkpoints", nf_fig_checkpoints },
-    { "16", "Post-LN models", nf_fig_post_norm },
+    { "7", "Kinds of positional neurons", nf_fig_gallery }, { "8", "Positional neurons by layer", nf_fig_circles },
+    { "9", "Teams that tile the context", nf_fig_teams },   { "10", "With and without position embeddings", nf_fig_positions },
+    { "11", "Over checkpoints", nf_fig_checkpoints },       { "16", "Post-LN models", nf_fig_post_norm },
 };
 
 #define ROWS(a) a, sizeof(a) / sizeof *(a)
 
 const struct nf_section nf_sections[] = {
-    { "dead", "Dead neurons", "A neuron fires at a token when its pre-activation is above zero. It is dead when that never happens on this corpus.",
+    { "dead", "Dead neurons",
+      "A neuron fires at a token when its pre-activation is above zero. It is dead when that never happens on this corpus.",
       ROWS(dead) },
     { "n-gram", "N-gram detectors",
-      "An n-gram triggers a neuron when the neuron fires at its last token. A token detector fires on at least 95 % of the occurrences of its tokens, and these "
-      "make up at least 95 % of its firings. Measured in the layers that the run's scope lists (by default the first half).",
+      "An n-gram triggers a neuron when the neuron fires at its last token. A token detector fires on at least 95 % of the "
+      "occurrences of its tokens, and these "
+      "make up at least 95 % of its firings. Measured in the layers that the run's scope lists (by default the first "
+      "half). These are the paper's limits; those of this run are at the end of the page.",
       ROWS(ngram) },
     { "suppression", "Suppression of the trigger",
-      "When a neuron fires, its output row is added to the residual stream. Projected on the vocabulary, the row says which next tokens it promotes and which it "
+      "When a neuron fires, its output row is added to the residual stream. Projected on the vocabulary, the row says which next "
+      "tokens it promotes and which it "
       "suppresses.",
       ROWS(suppression) },
     { "positional", "Positional neurons",
-      "A neuron is positional when the mutual information between its firing and the position in the window is above 0.05 nats, after the correction for bias.",
+      "A neuron is positional when the mutual information between its firing and the position in the window is above 0.05 nats, "
+      "after the correction for bias.",
       ROWS(position) },
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;
@@ -69,7 +71,7 @@ uint64_t nf_layer_sum(const struct nf_input *run, const char *path)
     size_t i;
     json_t *layer;
 
-    json_array_foreach(run->layers, i, layer)
+    json_array_foreach (run->layers, i, layer)
         sum += nf_whole_at(layer, path);
     return sum;
 }
@@ -88,8 +90,7 @@ void nf_gram_show(struct nf_text *t, const struct nf_input *run, const json_t *g
 
     nf_text_str(t, NF_TOKEN_BEGIN);
     if (json_is_array(gram)) {
-        json_array_foreach(gram, i, id)
-        {
+        json_array_foreach (gram, i, id) {
             nf_text_str(t, i ? " " : "");
             token_show(t, nf_token(run, (uint64_t)json_integer_value(id)));
         }

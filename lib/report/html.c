@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 
-enum { REAL_DIGITS = 6 };   /* of a number in the page's data: more than any axis or table shows */
+enum { REAL_DIGITS = 6 }; /* of a number in the page's data: more than any axis or table shows */
 
 void nf_text_add(struct nf_text *t, const void *p, size_t n)
 {

@@ -11,7 +11,7 @@
 #include "stream/mp.h"
 #include "tensor/tensor.h"
 
-enum { TOKEN_SHOWN = 96 };   /* bytes of a token's printable text */
+enum { TOKEN_SHOWN = 96 }; /* bytes of a token's printable text */
 
 /* ---- access ---- */
 
@@ -50,7 +50,8 @@ const char *nf_str_at(const json_t *j, const char *path)
 struct nf_share nf_share_at(const json_t *j, const char *path)
 {
     j = nf_at(j, path);
-    return (struct nf_share){ nf_whole_at(j, "k"), nf_whole_at(j, "n"), nf_real_at(j, "p"), nf_real_at(j, "lo"), nf_real_at(j, "hi") };
+    return (struct nf_share){ nf_whole_at(j, "k"), nf_whole_at(j, "n"), nf_real_at(j, "p"), nf_real_at(j, "lo"),
+                              nf_real_at(j, "hi") };
 }
 
 const char *nf_token(const struct nf_input *run, uint64_t id)
@@ -80,7 +81,7 @@ static json_t *tensor_item(const struct nf_tensor *t, size_t i)
     case NF_U16:
     case NF_U32:
     case NF_U64:
-        memcpy(&u, p, nf_dtype_size(t->dtype));   /* little-endian machines */
+        memcpy(&u, p, nf_dtype_size(t->dtype)); /* little-endian machines */
         return json_integer((json_int_t)u);
     default:
         return NULL;
@@ -203,7 +204,7 @@ static bool is_class(const json_t *rec, const char *name)
     size_t i;
     json_t *c;
 
-    json_array_foreach(json_object_get(rec, "classes"), i, c)
+    json_array_foreach (json_object_get(rec, "classes"), i, c)
         if (!strcmp(json_string_value(c) ? json_string_value(c) : "", name))
             return true;
     return false;
@@ -223,7 +224,10 @@ static void keep_evidence(struct nf_input *run, const msgpack_object *rec, json_
     bool detector = is_class(head, "token-detector") || is_class(head, "bigram-detector") || is_class(head, "trigram-detector");
     bool curve = is_class(head, "positional") || is_class(head, "first-positions"), near = !detector && near_miss(rec);
 
-    if ((detector && run->detectors >= NF_PAGE_EVIDENCE) || (curve && run->curves >= NF_PAGE_CURVES) || (near && run->near >= NF_PAGE_NEAR)) {
+    if (!detector && !curve && !near)
+        return;
+    if ((detector && run->detectors >= NF_PAGE_EVIDENCE) || (curve && run->curves >= NF_PAGE_CURVES) ||
+        (near && run->near >= NF_PAGE_NEAR)) {
         run->cut++;
         return;
     }
@@ -253,7 +257,7 @@ static json_t *triggers(const msgpack_object *rec)
         json_t *row = json_of(&top->via.array.ptr[i]), *v;
         size_t k;
 
-        json_array_foreach(row, k, v)
+        json_array_foreach (row, k, v)
             json_array_append(flat, v);
         json_decref(row);
     }
@@ -309,13 +313,14 @@ static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct n
         return rc;
     }
     run->seen++;
-    run->next = (uint64_t)json_integer_value(json_object_get(head, "layer")) * run->F + (uint64_t)json_integer_value(json_object_get(head, "neuron")) + 1;
+    run->next = (uint64_t)json_integer_value(json_object_get(head, "layer")) * run->F +
+                (uint64_t)json_integer_value(json_object_get(head, "neuron")) + 1;
     if (run->all || near_miss(rec) || (class != NF_DEAD && class != NF_OTHER)) {
         const msgpack_object *mi = nf_mp_find(rec, "position") ? nf_mp_find(nf_mp_find(rec, "position"), "mi") : NULL;
 
         column(run, "layer", json_incref(json_object_get(head, "layer")));
         column(run, "neuron", json_incref(json_object_get(head, "neuron")));
-        column(run, "class", json_integer((json_int_t)class));
+        column(run, "class", json_integer((json_int_t) class));
         column(run, "fires", json_incref(json_object_get(head, "fires")));
         column(run, "mi", mi ? json_of(mi) : NULL);
         column(run, "cover", json_incref(json_array_get(json_array_get(json_object_get(head, "cover"), 0), 0)));
@@ -352,7 +357,7 @@ static int mention_gram(struct nf_input *run, const struct nf_vocab *v, const js
 
     if (!json_is_array(ids))
         return mention(run, v, ids, err);
-    json_array_foreach(ids, i, id)
+    json_array_foreach (ids, i, id)
         rc = rc == NF_OK ? mention(run, v, id, err) : rc;
     return rc;
 }
@@ -364,7 +369,7 @@ static int mention_all(struct nf_input *run, const struct nf_vocab *v, const jso
     json_t *g;
     int rc = NF_OK;
 
-    json_array_foreach(grams, i, g)
+    json_array_foreach (grams, i, g)
         rc = rc == NF_OK ? mention_gram(run, v, rows ? json_array_get(g, 0) : g, err) : rc;
     return rc;
 }
@@ -376,7 +381,7 @@ static int mention_tokens(struct nf_input *run, const struct nf_vocab *v, struct
     json_t *e, *flat;
     int rc = NF_OK;
 
-    json_array_foreach(run->evidence, i, e) {
+    json_array_foreach (run->evidence, i, e) {
         for (const char *const *o = orders; *o && rc == NF_OK; o++) {
             rc = mention_all(run, v, nf_at(json_object_get(e, *o), "covered"), false, err);
             rc = rc == NF_OK ? mention_all(run, v, nf_at(json_object_get(e, *o), "top"), true, err) : rc;
@@ -384,7 +389,7 @@ static int mention_tokens(struct nf_input *run, const struct nf_vocab *v, struct
         rc = rc == NF_OK ? mention_all(run, v, nf_at(e, "suppress.promoted"), true, err) : rc;
         rc = rc == NF_OK ? mention_all(run, v, nf_at(e, "suppress.suppressed"), true, err) : rc;
     }
-    json_array_foreach(json_object_get(run->neurons, "top"), i, flat)
+    json_array_foreach (json_object_get(run->neurons, "top"), i, flat)
         for (k = 0; k < json_array_size(flat) && rc == NF_OK; k += 3)
             rc = mention(run, v, json_array_get(flat, k), err);
     return rc;
@@ -404,7 +409,8 @@ static int check_layer(const struct nf_input *run, const msgpack_object *rec, st
     for (const char *const *s = shares; *s; s++) {
         const msgpack_object *o = nf_mp_find(rec, *s);
 
-        if (!o || o->type != MSGPACK_OBJECT_MAP || nf_mp_uint(o, "k", INT64_MAX, &n, err) < 0 || nf_mp_uint(o, "n", INT64_MAX, &n, err) < 0)
+        if (!o || o->type != MSGPACK_OBJECT_MAP || nf_mp_uint(o, "k", INT64_MAX, &n, err) < 0 ||
+            nf_mp_uint(o, "n", INT64_MAX, &n, err) < 0)
             return nf_fail(err, NF_EFORMAT, "layer record %zu: %s is no share", (size_t)layer, *s);
     }
     return NF_OK;
@@ -412,7 +418,10 @@ static int check_layer(const struct nf_input *run, const msgpack_object *rec, st
 
 static int take_record(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
-    json_t *to = nf_mp_is(rec, "layer") ? run->layers : nf_mp_is(rec, "suppression") ? run->suppression : nf_mp_is(rec, "team") ? run->teams : NULL;
+    json_t *to = nf_mp_is(rec, "layer")         ? run->layers
+                 : nf_mp_is(rec, "suppression") ? run->suppression
+                 : nf_mp_is(rec, "team")        ? run->teams
+                                                : NULL;
     const char *type = "?";
     size_t len = 1;
 
@@ -436,8 +445,14 @@ static int start(struct nf_input *run, json_t *header, size_t room, struct nf_er
 {
     static const char *const columns[] = { "layer", "neuron", "class", "fires", "mi", "cover", "undecided", "top", NULL };
 
-    *run = (struct nf_input){ .header = json_incref(header), .layers = json_array(), .suppression = json_array(), .teams = json_array(),
-                            .neurons = json_object(), .evidence = json_array(), .tokens = json_object(), .run = json_object() };
+    *run = (struct nf_input){ .header = json_incref(header),
+                              .layers = json_array(),
+                              .suppression = json_array(),
+                              .teams = json_array(),
+                              .neurons = json_object(),
+                              .evidence = json_array(),
+                              .tokens = json_object(),
+                              .run = json_object() };
     for (const char *const *c = columns; *c; c++)
         json_object_set_new(run->neurons, *c, json_array());
     if (!run->layers || !run->suppression || !run->teams || !run->neurons || !run->evidence || !run->tokens || !run->run)
@@ -469,7 +484,8 @@ int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struc
 
 void nf_input_clear(struct nf_input *run)
 {
-    json_t *const owned[] = { run->header, run->run, run->layers, run->suppression, run->teams, run->neurons, run->evidence, run->tokens };
+    json_t *const owned[] = { run->header, run->run,     run->layers,   run->suppression,
+                              run->teams,  run->neurons, run->evidence, run->tokens };
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         json_decref(owned[i]);

@@ -8,8 +8,9 @@
 #include "version.h"
 
 /* No fetch of any kind. Inline scripts and styles are the page's own; Vega's expressions run in its interpreter, without eval. */
-#define POLICY                                                                                                                        \
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+#define POLICY                                                                                                                     \
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "            \
+    "form-action 'none'"
 
 static void title(struct nf_text *t, const struct nf_report *r)
 {
@@ -23,8 +24,10 @@ static void title(struct nf_text *t, const struct nf_report *r)
 
 static void body(struct nf_sheet *d, const struct nf_report *r)
 {
-    nf_sheet_section(d, "summary", "Summary", "Every neuron of the feed-forward layers, by what makes it fire. Definitions: Voita, Ferrando and Nalmpantis 2023, "
-                                            "arXiv:2309.04827. Layers and neurons count from 0.");
+    nf_sheet_section(
+        d, "summary", "Summary",
+        "Every neuron of the feed-forward layers, by what makes it fire. Definitions: Voita, Ferrando and Nalmpantis 2023, "
+        "arXiv:2309.04827. Layers and neurons count from 0.");
     nf_fig_summary(d, r);
     nf_sheet_section_end(d);
     for (size_t s = 0; s < nf_sections_n; s++) {
@@ -44,7 +47,8 @@ static void body(struct nf_sheet *d, const struct nf_report *r)
 
 static void provenance(struct nf_sheet *d, const struct nf_report *r)
 {
-    nf_sheet_section(d, "provenance", "Where the numbers come from", "Enough to repeat the run: models, tokenizers, corpus, thresholds, and the commands with all their options.");
+    nf_sheet_section(d, "provenance", "Where the numbers come from",
+                     "Enough to repeat the run: models, tokenizers, corpus, thresholds, and the commands with all their options.");
     nf_fig_provenance(d, r);
     nf_sheet_section_end(d);
 }
@@ -76,19 +80,22 @@ static void contents(struct nf_text *out)
             nf_text_fmt(out, " <a href=\"#figure-%s\">%s</a>", nf_sections[s].figures[f].id, nf_sections[s].figures[f].id);
         nf_text_str(out, "</span></li>\n");
     }
-    nf_text_str(out, "<li class=\"script\"><a href=\"#tokens\">Find a token</a></li>\n<li class=\"script\"><a href=\"#neurons\">Find a neuron</a></li>\n"
+    nf_text_str(out, "<li class=\"script\"><a href=\"#tokens\">Find a token</a></li>\n<li class=\"script\"><a "
+                     "href=\"#neurons\">Find a neuron</a></li>\n"
                      "<li><a href=\"#provenance\">Where the numbers come from</a></li>\n</ol></nav>\n");
 }
 
 /* The tables that the script fills; hidden without it. */
 static void finders(struct nf_text *out)
 {
-    nf_text_str(out,
-                "<section id=\"tokens\" class=\"script\"><h2>Find a token</h2>\n<p class=\"intro\">Which neurons detect a token, promote it, or suppress it.</p>\n"
-                "<div class=\"finder\" data-table=\"tokens\"></div></section>\n"
-                "<section id=\"neurons\" class=\"script\"><h2>Find a neuron</h2>\n<p class=\"intro\">By layer.neuron or class; a row opens to the evidence.</p>\n"
-                "<div class=\"finder\" data-table=\"neurons\"></div></section>\n"
-                "<noscript><p class=\"note\">Charts and searchable tables need JavaScript; the numbers above and below do not.</p></noscript>\n");
+    nf_text_str(out, "<section id=\"tokens\" class=\"script\"><h2>Find a token</h2>\n<p class=\"intro\">Which neurons detect a "
+                     "token, promote it, or suppress it.</p>\n"
+                     "<div class=\"finder\" data-table=\"tokens\"></div></section>\n"
+                     "<section id=\"neurons\" class=\"script\"><h2>Find a neuron</h2>\n<p class=\"intro\">By layer.neuron or "
+                     "class; a row opens to the evidence.</p>\n"
+                     "<div class=\"finder\" data-table=\"neurons\"></div></section>\n"
+                     "<noscript><p class=\"note\">Charts and searchable tables need JavaScript; the numbers above and below do "
+                     "not.</p></noscript>\n");
 }
 
 /* The data of all inputs, columns where there are many rows; page/data.js documents what it makes of it. */
@@ -101,10 +108,12 @@ static void data(struct nf_text *out, const struct nf_report *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
 
-        json_array_append_new(runs, json_pack("{sssIsIsIsbsOsOsOsOsOsOsOsO}", "name", run->name, "L", (json_int_t)run->L, "F", (json_int_t)run->F, "T",
-                                              (json_int_t)run->T, "all", run->all, "model", json_object_get(run->header, "model") ? json_object_get(run->header, "model") : json_null(),
-                                              "run", run->run, "layers", run->layers, "suppression", run->suppression, "teams", run->teams, "neurons",
-                                              run->neurons, "evidence", run->evidence, "tokens", run->tokens));
+        json_array_append_new(runs,
+                              json_pack("{sssIsIsIsbsOsOsOsOsOsOsOsO}", "name", run->name, "L", (json_int_t)run->L, "F",
+                                        (json_int_t)run->F, "T", (json_int_t)run->T, "all", run->all, "model",
+                                        json_object_get(run->header, "model") ? json_object_get(run->header, "model") : json_null(),
+                                        "run", run->run, "layers", run->layers, "suppression", run->suppression, "teams",
+                                        run->teams, "neurons", run->neurons, "evidence", run->evidence, "tokens", run->tokens));
     }
     all = json_pack("{soso}", "classes", classes, "runs", runs);
     nf_text_str(out, "<script type=\"application/json\" id=\"data\">");
@@ -119,7 +128,8 @@ static void head(struct nf_text *out, const char *name)
 {
     nf_text_str(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta http-equiv=\"Content-Security-Policy\" content=\"" POLICY "\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n"
+                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
+                     "content=\"light dark\">\n"
                      "<meta name=\"generator\" content=\"neurofilters " NF_VERSION "\">\n<title>");
     nf_html_text(out, name);
     nf_text_str(out, "</title>\n<style>\n");
@@ -142,7 +152,8 @@ void nf_page_html(struct nf_text *out, const struct nf_report *r)
     body(&d, r);
     finders(&d.out);
     provenance(&d, r);
-    nf_text_str(&d.out, "</main>\n<footer>neurofilters " NF_VERSION ". Charts: Vega, Vega-Lite, Vega-Embed (BSD 3-Clause).</footer>\n");
+    nf_text_str(&d.out,
+                "</main>\n<footer>neurofilters " NF_VERSION ". Charts: Vega, Vega-Lite, Vega-Embed (BSD 3-Clause).</footer>\n");
     data(&d.out, r);
     for (const struct nf_asset *a = nf_scripts; a->name; a++) {
         nf_text_fmt(&d.out, "<script>/* %s */\n", a->name);

@@ -149,7 +149,7 @@ void nf_sheet_chart(struct nf_sheet *d, const char *id, size_t run, const char *
     nf_text_fmt(&d->out, "<div class=\"chart\" data-chart=\"%s\"", id);
     if (run != SIZE_MAX)
         nf_text_fmt(&d->out, " data-run=\"%zu\"", run);
-    nf_text_str(&d->out, " role=\"img\" aria-label=\"");
+    nf_text_str(&d->out, " role=\"figure\" aria-label=\"");
     put(d, description);
     nf_text_str(&d->out, "\"></div>\n");
 }
@@ -277,8 +277,8 @@ struct nf_shown nf_show_share(struct nf_share s)
 {
     struct nf_shown out;
 
-    snprintf(out.s, sizeof out.s, "%.20s of %.20s (%.10s, 95 %% interval %.24s)", nf_show_count(s.k).s, nf_show_count(s.n).s, nf_show_percent(s.p).s,
-             nf_show_interval(s).s);
+    snprintf(out.s, sizeof out.s, "%.20s of %.20s (%.10s, 95 %% interval %.24s)", nf_show_count(s.k).s, nf_show_count(s.n).s,
+             nf_show_percent(s.p).s, nf_show_interval(s).s);
     return out;
 }
 

@@ -20,13 +20,13 @@
 enum nf_sheet_format { NF_SHEET_HTML, NF_SHEET_MARKDOWN };
 
 struct nf_sheet {
-    #define NF_TOKEN_BEGIN "\x01"
+#define NF_TOKEN_BEGIN "\x01"
 #define NF_TOKEN_END "\x02"
 
-enum nf_sheet_format format;
+    enum nf_sheet_format format;
     struct nf_text out;
-    size_t columns, column;      /* of the open table; the next cell */
-    uint32_t right;              /* columns that are aligned right, a bit each */
+    size_t columns, column; /* of the open table; the next cell */
+    uint32_t right; /* columns that are aligned right, a bit each */
 };
 
 void nf_sheet_section(struct nf_sheet *d, const char *id, const char *title, const char *intro);
@@ -43,7 +43,8 @@ void nf_sheet_read(struct nf_sheet *d, const char *fmt, ...) __attribute__((form
 
 /* Key numbers: nf_sheet_tiles(d, true), one call a number, nf_sheet_tiles(d, false). */
 void nf_sheet_tiles(struct nf_sheet *d, bool begin);
-void nf_sheet_tile(struct nf_sheet *d, const char *label, const char *value, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void nf_sheet_tile(struct nf_sheet *d, const char *label, const char *value, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* nf_sheet_chart - where the page's script draws chart `id`, of one input or (run == SIZE_MAX) of all; nothing in Markdown. */
 void nf_sheet_chart(struct nf_sheet *d, const char *id, size_t run, const char *description);
@@ -62,12 +63,12 @@ struct nf_shown {
     char s[128];
 };
 
-struct nf_shown nf_show_count(uint64_t n);                /* 36,864 */
-struct nf_shown nf_show_percent(double p);                /* 0.4 %, 12 %, - for NaN */
-struct nf_shown nf_show_interval(struct nf_share s);      /* 37-43 % */
-struct nf_shown nf_show_share(struct nf_share s);         /* 412 of 1,024 (40 %, 95 % interval 37-43 %) */
-struct nf_shown nf_show_real(double v, int digits);       /* "-" for NaN */
-struct nf_shown nf_show_bar(double p);                    /* p of 1 as up to ten blocks */
-struct nf_shown nf_show_several(uint64_t n, const char *one, const char *many);   /* "1 neuron", "3 neurons", "no neurons" */
+struct nf_shown nf_show_count(uint64_t n); /* 36,864 */
+struct nf_shown nf_show_percent(double p); /* 0.4 %, 12 %, - for NaN */
+struct nf_shown nf_show_interval(struct nf_share s); /* 37-43 % */
+struct nf_shown nf_show_share(struct nf_share s); /* 412 of 1,024 (40 %, 95 % interval 37-43 %) */
+struct nf_shown nf_show_real(double v, int digits); /* "-" for NaN */
+struct nf_shown nf_show_bar(double p); /* p of 1 as up to ten blocks */
+struct nf_shown nf_show_several(uint64_t n, const char *one, const char *many); /* "1 neuron", "3 neurons", "no neurons" */
 
 #endif

@@ -14,15 +14,16 @@ static uint64_t positional(const struct nf_input *run)
     json_t *layer, *v;
     const char *key;
 
-    json_array_foreach(run->layers, i, layer)
-        json_object_foreach((json_t *)nf_at(layer, "positional"), key, v)
+    json_array_foreach (run->layers, i, layer)
+        json_object_foreach ((json_t *)nf_at(layer, "positional"), key, v)
             n += (uint64_t)json_integer_value(v);
     return n;
 }
 
 static void tile_share(struct nf_sheet *d, const char *label, struct nf_share s, const char *of)
 {
-    nf_sheet_tile(d, label, nf_show_percent(s.p).s, "%s of %s %s; 95 %% interval %s", nf_show_count(s.k).s, nf_show_count(s.n).s, of, nf_show_interval(s).s);
+    nf_sheet_tile(d, label, nf_show_percent(s.p).s, "%s of %s %s; 95 %% interval %s", nf_show_count(s.k).s, nf_show_count(s.n).s,
+                  of, nf_show_interval(s).s);
 }
 
 static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
@@ -30,12 +31,13 @@ static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
     size_t i;
     json_t *s;
 
-    json_array_foreach(run->suppression, i, s)
-        if (!strcmp(nf_str_at(s, "projection"), "centred") && !strcmp(nf_str_at(s, "scope"), "all") && nf_share_at(s, "suppressing").n) {
+    json_array_foreach (run->suppression, i, s)
+        if (!strcmp(nf_str_at(s, "projection"), "centred") && !strcmp(nf_str_at(s, "scope"), "all") &&
+            nf_share_at(s, "suppressing").n) {
             struct nf_share of = nf_share_at(s, "suppressing"), null = nf_share_at(s, "null");
 
-            nf_sheet_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s", nf_show_count(of.k).s,
-                        nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
+            nf_sheet_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s",
+                          nf_show_count(of.k).s, nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
         }
 }
 
@@ -45,18 +47,20 @@ static void tiles(struct nf_sheet *d, const struct nf_input *run)
     size_t i;
     json_t *layer;
 
-    json_array_foreach(run->layers, i, layer) {
+    json_array_foreach (run->layers, i, layer) {
         uint64_t c = nf_whole_at(layer, "covered.token.cumulative");
 
         covered = c > covered ? c : covered;
         scope += json_is_object(nf_at(layer, "covered")) ? nf_whole_at(layer, "neurons") : 0;
     }
     nf_sheet_tiles(d, true);
-    nf_sheet_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text", nf_show_several(json_array_size(run->layers), "layer", "layers").s,
-                nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
+    nf_sheet_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text",
+                  nf_show_several(json_array_size(run->layers), "layer", "layers").s,
+                  nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
     tile_share(d, "Dead", nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
     tile_share(d, "Token detectors", nf_wilson(detectors, scope), "neurons in scope");
-    nf_sheet_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s", nf_show_count(nf_whole_at(run->header, "model.V")).s);
+    nf_sheet_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s",
+                  nf_show_count(nf_whole_at(run->header, "model.V")).s);
     tile_suppression(d, run);
     tile_share(d, "Positional", nf_wilson(positional(run), neurons), "neurons");
     nf_sheet_tiles(d, false);
@@ -64,13 +68,15 @@ static void tiles(struct nf_sheet *d, const struct nf_input *run)
 
 static void say_classes(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
 {
-    uint64_t dead = nf_layer_sum(run, "dead.k"), token = nf_layer_sum(run, "detectors.token"), tri = nf_layer_sum(run, "detectors.trigram"),
-             bi = nf_layer_sum(run, "detectors.bigram");
+    uint64_t dead = nf_layer_sum(run, "dead.k"), token = nf_layer_sum(run, "detectors.token"),
+             tri = nf_layer_sum(run, "detectors.trigram"), bi = nf_layer_sum(run, "detectors.bigram");
 
-    nf_sheet_say(d, "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s respond%s to the position in the window.",
-               nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s,
-               nf_show_count(token).s, token == 1 ? "s" : "", nf_show_count(bi).s, nf_show_count(tri).s, nf_show_count(positional(run)).s,
-               positional(run) == 1 ? "s" : "");
+    nf_sheet_say(d,
+                 "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s "
+                 "respond%s to the position in the window.",
+                 nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s, nf_show_count(token).s,
+                 token == 1 ? "s" : "", nf_show_count(bi).s, nf_show_count(tri).s, nf_show_count(positional(run)).s,
+                 positional(run) == 1 ? "s" : "");
 }
 
 void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r)
@@ -84,7 +90,9 @@ void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r)
         if (json_array_size(run->layers) == 0)
             nf_sheet_note(d, "%sThe stream holds no layer.", nf_prefix(r, run).s);
         if (json_is_false(nf_at(run->run, "exact")))
-            nf_sheet_note(d, "%sN-gram counts were dropped for lack of memory: what they leave open is marked undecided, never guessed.", nf_prefix(r, run).s);
+            nf_sheet_note(
+                d, "%sN-gram counts were dropped for lack of memory: what they leave open is marked undecided, never guessed.",
+                nf_prefix(r, run).s);
     }
     nf_sheet_note(d, "All of this depends on the corpus: a neuron that is silent here may have a trigger that was not sampled.");
 }
@@ -108,13 +116,13 @@ static void plain(struct nf_text *t, const json_t *j)
     bool first = true;
 
     if (json_is_object(j)) {
-        json_object_foreach((json_t *)j, key, v) {
+        json_object_foreach ((json_t *)j, key, v) {
             nf_text_fmt(t, "%s%s: ", first ? "" : ", ", key);
             plain(t, v);
             first = false;
         }
     } else if (json_is_array(j)) {
-        json_array_foreach(j, i, v) {
+        json_array_foreach (j, i, v) {
             nf_text_str(t, i ? ", " : "");
             plain(t, v);
         }
@@ -147,7 +155,7 @@ static void row_command(struct nf_sheet *d, const json_t *h)
     json_t *v;
 
     nf_text_str(&t, nf_str_at(h, "tool"));
-    json_object_foreach((json_t *)nf_at(h, "options"), key, v) {
+    json_object_foreach ((json_t *)nf_at(h, "options"), key, v) {
         if (json_is_null(v) || json_is_false(v) || (json_is_array(v) && json_array_size(v) == 0))
             continue;
         nf_text_fmt(&t, " --%s", key);
@@ -166,7 +174,9 @@ static void row_command(struct nf_sheet *d, const json_t *h)
 
 static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
 {
-    static const char *const model[] = { "name", "architecture", "config_sha256", "weights_sha256", "dtype", "activation", "norm", "positions", NULL };
+    static const char *const model[] = { "name",           "architecture", "config_sha256",
+                                         "weights_sha256", "dtype",        "activation",
+                                         "norm",           "positions",    NULL };
     static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
     const json_t *h = run->header, *names = nf_at(run->run, "domains");
     struct nf_text sizes = { 0 };
@@ -176,19 +186,23 @@ static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
     nf_sheet_table(d, run->name, "What|Value", false);
     for (const char *const *m = model; *m; m++)
         row(d, *m, nf_str_at(nf_at(h, "model"), *m));
-    nf_text_fmt(&sizes, "L %zu layers, D %llu wide, H %llu heads, F %zu FFN neurons, V %llu tokens", run->L, (unsigned long long)nf_whole_at(h, "model.D"),
-                (unsigned long long)nf_whole_at(h, "model.H"), run->F, (unsigned long long)nf_whole_at(h, "model.V"));
+    nf_text_fmt(&sizes, "L %zu layers, D %llu wide, H %llu heads, F %zu FFN neurons, V %llu tokens", run->L,
+                (unsigned long long)nf_whole_at(h, "model.D"), (unsigned long long)nf_whole_at(h, "model.H"), run->F,
+                (unsigned long long)nf_whole_at(h, "model.V"));
     row(d, "sizes", sizes.p ? sizes.p : "");
     d->out.failed |= sizes.failed;
     nf_text_clear(&sizes);
     row_json(d, "tokenizer", nf_at(h, "tokenizer"));
     for (const char *const *c = counted; *c; c++)
         row_json(d, *c, nf_at(run->run, *c));
-    json_array_foreach(names, i, v) {
+    json_array_foreach (names, i, v) {
         struct nf_text t = { 0 };
 
-        nf_text_fmt(&t, "%s tokens, %s", nf_show_count((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_tokens"), i))).s,
-                    nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_full"), i)), "full window", "full windows").s);
+        nf_text_fmt(&t, "%s tokens, %s",
+                    nf_show_count((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_tokens"), i))).s,
+                    nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_full"), i)), "full window",
+                                    "full windows")
+                        .s);
         nf_sheet_cell(d, "domain %s", json_string_value(v) ? json_string_value(v) : "?");
         nf_sheet_cell(d, "%s", t.p ? t.p : "");
         d->out.failed |= t.failed;
@@ -198,7 +212,7 @@ static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
     row_json(d, "excluded", nf_at(h, "excluded"));
     row_json(d, "thresholds", nf_at(h, "thresholds"));
     row_json(d, "pre-activations near zero", nf_at(run->run, "near_zero"));
-    json_array_foreach(nf_at(h, "history"), i, v)
+    json_array_foreach (nf_at(h, "history"), i, v)
         row_command(d, v);
     nf_sheet_table_end(d, false);
 }
@@ -210,10 +224,14 @@ void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
 
         provenance_of(d, run);
         if (!run->all)
-            nf_sheet_note(d, "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in the counts only.",
-                        nf_prefix(r, run).s, nf_show_several(json_array_size(nf_at(run->neurons, "layer")), "neuron", "neurons").s, nf_show_count(run->seen).s);
+            nf_sheet_note(d,
+                          "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
+                          "the counts only.",
+                          nf_prefix(r, run).s,
+                          nf_show_several(json_array_size(nf_at(run->neurons, "layer")), "neuron", "neurons").s,
+                          nf_show_count(run->seen).s);
         if (run->cut)
             nf_sheet_note(d, "%sThe evidence of %s did not fit the page; it is in the stream (stream-dump).", nf_prefix(r, run).s,
-                        nf_show_several(run->cut, "further neuron", "further neurons").s);
+                          nf_show_several(run->cut, "further neuron", "further neurons").s);
     }
 }

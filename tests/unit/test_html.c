@@ -123,16 +123,19 @@ static void numbers_for_people(void)
     CHECK(!strcmp(nf_show_count(0).s, "0") && !strcmp(nf_show_count(999).s, "999") && !strcmp(nf_show_count(1000).s, "1,000"));
     CHECK(!strcmp(nf_show_count(UINT64_MAX).s, "18,446,744,073,709,551,615"));
     CHECK(!strcmp(nf_show_percent(NAN).s, "-") && !strcmp(nf_show_percent(0).s, "0 %") && !strcmp(nf_show_percent(1).s, "100 %"));
-    CHECK(!strcmp(nf_show_percent(0.00033).s, "0.033 %") && !strcmp(nf_show_percent(0.0949).s, "9.5 %") && !strcmp(nf_show_percent(0.402).s, "40 %"));
+    CHECK(!strcmp(nf_show_percent(0.00033).s, "0.033 %") && !strcmp(nf_show_percent(0.0949).s, "9.5 %") &&
+          !strcmp(nf_show_percent(0.402).s, "40 %"));
     /* Wilson by hand: k = 412, n = 1024 */
     CHECK(!strcmp(nf_show_share(nf_wilson(412, 1024)).s, "412 of 1,024 (40 %, 95 % interval 37\u201343 %)"));
     CHECK(!strcmp(nf_show_share(nf_wilson(0, 0)).s, "0 of 0 (-, 95 % interval -)"));
-    CHECK(!strcmp(nf_show_bar(0).s, "") && !strcmp(nf_show_bar(0.1).s, "\u2588") && !strcmp(nf_show_bar(0.1875).s, "\u2588\u2589") && strlen(nf_show_bar(2).s) == 30);
-    CHECK(!strcmp(nf_show_several(0, "a", "b").s, "no b") && !strcmp(nf_show_several(1, "a", "b").s, "1 a") && !strcmp(nf_show_several(2000, "a", "b").s, "2,000 b"));
+    CHECK(!strcmp(nf_show_bar(0).s, "") && !strcmp(nf_show_bar(0.1).s, "\u2588") &&
+          !strcmp(nf_show_bar(0.1875).s, "\u2588\u2589") && strlen(nf_show_bar(2).s) == 30);
+    CHECK(!strcmp(nf_show_several(0, "a", "b").s, "no b") && !strcmp(nf_show_several(1, "a", "b").s, "1 a") &&
+          !strcmp(nf_show_several(2000, "a", "b").s, "2,000 b"));
 }
 
 int main(void)
 {
-    return RUN(markup_becomes_references, no_byte_escapes, json_cannot_end_its_script, a_script_cannot_end_itself, markdown_stays_text, tokens_are_marked,
-               a_table_closes_its_rows, numbers_for_people);
+    return RUN(markup_becomes_references, no_byte_escapes, json_cannot_end_its_script, a_script_cannot_end_itself,
+               markdown_stays_text, tokens_are_marked, a_table_closes_its_rows, numbers_for_people);
 }
