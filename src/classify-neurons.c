@@ -42,10 +42,14 @@ static int check_model(const json_t *header, const struct nf_config *cfg, const 
     const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
 
     if (strcmp(config, cfg->config_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: config.json has SHA-256 %.12s.., the counts were made with %.12s..", dir, cfg->config_sha256, config);
+        return nf_fail(err, NF_EFORMAT, "%s: config.json has SHA-256 %.12s.., the counts were made with %.12s..", dir,
+                       cfg->config_sha256, config);
     if (strcmp(weights, cfg->weights_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir, cfg->weights_sha256,
-                       weights);
+        return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir,
+                       cfg->weights_sha256, weights);
+    if (size_of(header, "model", "L") != cfg->L || size_of(header, "model", "F") != cfg->F)
+        return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
+                       size_of(header, "model", "L"), size_of(header, "model", "F"));
     if (size_of(header, "tokenizer", "vocab") > cfg->V)
         return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
                        size_of(header, "tokenizer", "vocab"), cfg->V);
@@ -56,8 +60,12 @@ static int open_model(struct model *m, const char *dir, const json_t *header, st
 {
     if (nf_config_read(dir, &m->cfg, err) < 0 || nf_weights_open(dir, &m->cfg, &m->weights, err) < 0)
         return err->code;
-    m->end = (struct nf_output_end){ .V = m->cfg.V, .D = m->cfg.D, .unembed = m->weights.unembed, .project_out = m->weights.project_out.w,
-                                     .final_norm = m->cfg.final_norm, .gain = m->weights.final_norm.gain };
+    m->end = (struct nf_output_end){ .V = m->cfg.V,
+                                     .D = m->cfg.D,
+                                     .unembed = m->weights.unembed,
+                                     .project_out = m->weights.project_out.w,
+                                     .final_norm = m->cfg.final_norm,
+                                     .gain = m->weights.final_norm.gain };
     return check_model(header, &m->cfg, dir, err);
 }
 
@@ -117,9 +125,11 @@ int main(int argc, char **argv)
     const struct nf_opt opts[] = {
         { 'm', "model", NF_OPT_STR, &dir, 0, 0, "DIR", "checkpoint that fired; without it suppression is left out", false },
         { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "layers of the n-gram rules: bottom half, or all", false },
-        { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain", false },
+        { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain",
+          false },
         { 0, "rate", NF_OPT_REAL, &c.rate, 0.5, 1, "P", "share of an n-gram's occurrences on which a detector of it fires", false },
-        { 0, "explain", NF_OPT_REAL, &c.explain, 0.5, 1, "P", "share of a detector's activations that such n-grams explain", false },
+        { 0, "explain", NF_OPT_REAL, &c.explain, 0.5, 1, "P", "share of a detector's activations that such n-grams explain",
+          false },
         { 0, "max-tokens", NF_OPT_UINT, &c.most[0], 1, 1e6, "N", "most covering tokens of a token detector", false },
         { 0, "max-bigrams", NF_OPT_UINT, &c.most[1], 1, 1e6, "N", "most covering bigrams of a bigram detector", false },
         { 0, "max-trigrams", NF_OPT_UINT, &c.most[2], 1, 1e6, "N", "most covering trigrams of a trigram detector", false },
@@ -129,7 +139,8 @@ int main(int argc, char **argv)
         { 0, "rare", NF_OPT_REAL, &c.rare, 0, 1, "P", "rare below this firing frequency", false },
         { 0, "hyperactive", NF_OPT_REAL, &c.hyperactive, 0, 1, "P", "hyperactive above this firing frequency", false },
         { 0, "mi", NF_OPT_REAL, &c.mi, 0, 1, "X", "positional above this mutual information in nats", false },
-        { 0, "full-needed", NF_OPT_UINT, &c.full_needed, 1, 1e9, "N", "full windows below which positional results are marked as few", false },
+        { 0, "full-needed", NF_OPT_UINT, &c.full_needed, 1, 1e9, "N",
+          "full windows below which positional results are marked as few", false },
         { 0, "skip", NF_OPT_UINT, &c.skip, 0, 1e6, "N", "first positions that types leave out", false },
         { 0, "smooth", NF_OPT_UINT, &c.smooth, 1, 1e6, "N", "width of the moving average for types, odd", false },
         { 0, "osc-high", NF_OPT_REAL, &c.high, 0, 1, "P", "oscillatory: up from this share of the curve's range", false },
@@ -141,7 +152,8 @@ int main(int argc, char **argv)
         { 0, "edge-weak", NF_OPT_REAL, &c.edge_weak, 0, 0.5, "P", "as far from 0 or 1 an interval may be", false },
         { 0, "rough", NF_OPT_REAL, &c.rough, 0, 1, "X", "greatest roughness of a strong curve of type other", false },
         { 0, "first", NF_OPT_UINT, &c.first, 1, 1e6, "N", "first-positions: fires only before this position", false },
-        { 0, "first-share", NF_OPT_REAL, &c.first_share, 0.5, 1, "P", "first-positions: at least with this share of its fires", false },
+        { 0, "first-share", NF_OPT_REAL, &c.first_share, 0.5, 1, "P", "first-positions: at least with this share of its fires",
+          false },
         { 0, "first-fires", NF_OPT_UINT, &c.first_fires, 1, 1e9, "N", "first-positions: and so many fires in full windows", false },
         { 0, "stable-rms", NF_OPT_REAL, &c.stable_rms, 0, 1, "X", "stable: greatest rms between a domain's curve and all", false },
         { 0, "stable-full", NF_OPT_UINT, &c.stable_full, 1, 1e9, "N", "stable: full windows that a domain needs", false },
@@ -153,7 +165,9 @@ int main(int argc, char **argv)
         { 0, "extremes", NF_OPT_UINT, &c.extremes, 0, 1e3, "N", "promoted and suppressed tokens shown for a detector", false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "classify-neurons", "name the roles of every FFN neuron, with the evidence", "", "stats", "neurons", opts };
+    const struct nf_cmd cmd = {
+        "classify-neurons", "name the roles of every FFN neuron, with the evidence", "", "stats", "neurons", opts
+    };
     struct nf_reader *in;
     struct nf_writer *out = NULL;
     struct nf_study *study = NULL;
@@ -174,9 +188,14 @@ int main(int argc, char **argv)
     if (in && (!dir || open_model(&model, dir, nf_reader_header(in), &err) == NF_OK))
         out = open_output(&cmd, nf_reader_header(in), &err);
     if (out)
-        study = nf_study_open(&(struct nf_study_setup){ .cfg = &c, .L = size_of(nf_reader_header(in), "model", "L"),
+        study = nf_study_open(&(struct nf_study_setup){ .cfg = &c,
+                                                        .L = size_of(nf_reader_header(in), "model", "L"),
+                                                        .F = size_of(nf_reader_header(in), "model", "F"),
                                                         .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
-                                                        .end = dir ? &model.end : NULL, .rows = &rows, .out = out }, &err);
+                                                        .end = dir ? &model.end : NULL,
+                                                        .rows = &rows,
+                                                        .out = out },
+                              &err);
     if (study)
         rc = pass(in, out, study, &err);
     if (rc == NF_EOF)

@@ -32,7 +32,7 @@ struct nf_classify {
     double cover;              /* share of a neuron's activations that covering n-grams must explain: 0.95, 4.1 */
     double rate;               /* share of an n-gram's occurrences on which the neuron must fire: 0.95, 4.2 */
     double explain;            /* share of the activations that such n-grams must explain: 0.95, 4.2 */
-    uint64_t most[NF_ORDERS];  /* covering n-grams of a detector: 5 tokens (4.2), 50 trigrams (A.2); 50 bigrams are ours, as for trigrams */
+    uint64_t most[NF_ORDERS];  /* covering n-grams of a detector: 5 tokens (4.2), 50 trigrams (A.2), 50 bigrams (ours) */
     uint64_t min_count;        /* occurrences of an n-gram that may count as covered: 1, no minimum is stated */
     bool all_layers;           /* false: the bottom half, as in figures 2, 12, 13 */
     bool ignore_bos;           /* dead: never at a text position; false: never at any position, section 3 read literally */
@@ -53,7 +53,7 @@ struct nf_classify {
     uint64_t run;              /* least length of an interval at 0 or at 1 */
     double edge_strong, edge_weak;   /* what counts as 0 (and 1 minus it as 1) */
     double rough;              /* greatest rms about the smoothed curve of a strong `other` */
-    uint64_t first;            /* first-positions: all firing lies before this position; an indicator of fewer than 18 has I < 0.05 */
+    uint64_t first;            /* first-positions: fires only before this; a perfect indicator of fewer than 18 has I < 0.05 */
     double first_share;        /* ... up to this share */
     uint64_t first_fires;      /* ... and it fired so often in full windows */
     double stable_rms;         /* greatest rms between a domain's curve and the pooled one */

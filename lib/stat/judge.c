@@ -49,12 +49,13 @@ static enum nf_verdict judge_stable(const struct nf_classify *cfg, const struct 
 
     for (size_t q = 0; q < l->Q; q++)
         domain[q] = l->domain_curve + q * l->B * l->F + f;
-    return l->B ? nf_position_stable(cfg, curve, l->T, l->totals->full, l->totals->bin, l->Q, domain, l->F, l->totals->domain_full) : NF_OPEN;
+    return l->B ? nf_position_stable(cfg, curve, l->T, l->totals->full, l->totals->bin, l->Q, domain, l->F, l->totals->domain_full)
+                : NF_OPEN;
 }
 
 /* Positional and first-positions.  `curve` [T] and `scratch` [T] are the thread's. */
-static int judge_position(const struct nf_classify *cfg, const struct nf_layer_counts *l, size_t f, uint32_t *curve, double *scratch,
-                          struct nf_judged *j)
+static int judge_position(const struct nf_classify *cfg, const struct nf_layer_counts *l, size_t f, uint32_t *curve,
+                          double *scratch, struct nf_judged *j)
 {
     struct nf_positional *p = &j->position;
     uint64_t fires = 0;
@@ -173,8 +174,13 @@ void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_count
     uint64_t dead = 0, dead_with_bos = 0;
     double sum = 0, squares = 0;
 
-    *s = (struct nf_layer_summary){ .layer = l->layer, .F = l->F, .in_scope = l->in_scope, .near_zero = l->near_zero,
-                                    .n_variants = l->in_scope ? NF_VARIANTS : 0, .mean_freq = NAN, .mean_freq_sd = NAN };
+    *s = (struct nf_layer_summary){ .layer = l->layer,
+                                    .F = l->F,
+                                    .in_scope = l->in_scope,
+                                    .near_zero = l->near_zero,
+                                    .n_variants = l->in_scope ? NF_VARIANTS : 0,
+                                    .mean_freq = NAN,
+                                    .mean_freq_sd = NAN };
     for (size_t o = 0; o < NF_ORDERS; o++)
         s->counted[o] = l->in_scope && l->totals->order[o];
     s->variant[0].min = cfg->min_count;

@@ -22,7 +22,8 @@ static int check(const struct nf_keys *keys, const struct nf_ngrams *g, size_t V
             return nf_fail(err, NF_EFORMAT, "ngrams: order %zu: n = %u has not %zu bits", g->order, keys->n[i], g->planes);
         for (size_t j = 0; j < g->order; j++)
             if (keys->id[i * g->order + j] >= V)
-                return nf_fail(err, NF_EFORMAT, "ngrams: token id %u is outside the vocabulary of %zu", keys->id[i * g->order + j], V);
+                return nf_fail(err, NF_EFORMAT, "ngrams: token id %u is outside the vocabulary of %zu", keys->id[i * g->order + j],
+                               V);
     }
     return NF_OK;
 }
@@ -33,7 +34,8 @@ int nf_keys_add(struct nf_keys *keys, const struct nf_ngrams *g, size_t V, struc
 
     if (g->planes < keys->planes || (g->planes == keys->planes && g->first != k - g->k - keys->start[g->planes]) ||
         (g->planes > keys->planes && g->first != 0))
-        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu: %zu planes from %zu on are out of order", g->order, g->planes, g->first);
+        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu: %zu planes from %zu on are out of order", g->order, g->planes,
+                       g->first);
     if (nf_grow(&keys->id, &keys->id_cap, k * g->order, sizeof *keys->id, err) < 0 ||
         nf_grow(&keys->n, &keys->n_cap, k, sizeof *keys->n, err) < 0 ||
         nf_grow(&keys->dropped, &keys->dropped_cap, k, sizeof *keys->dropped, err) < 0)

@@ -13,7 +13,11 @@ int nf_layer_init(struct nf_layer_counts *l, const struct nf_totals *totals, con
 {
     size_t F = totals->F, Q = totals->Q;
 
-    *l = (struct nf_layer_counts){ .totals = totals, .keys = keys, .F = F, .T = totals->context, .Q = Q,
+    *l = (struct nf_layer_counts){ .totals = totals,
+                                   .keys = keys,
+                                   .F = F,
+                                   .T = totals->context,
+                                   .Q = Q,
                                    .B = totals->bin ? nf_blocks(totals->context, totals->bin) : 0 };
     l->all = nf_alloc(F, sizeof *l->all, err);
     l->bos = nf_alloc(F, sizeof *l->bos, err);
@@ -59,8 +63,8 @@ int nf_layer_begin(struct nf_layer_counts *l, const struct nf_fires *f, bool in_
             return nf_fail(err, NF_EFORMAT, "fires: layer %zu: neuron %zu fired at more positions than there are", l->layer, n);
         for (size_t q = 0; q < l->Q; q++)
             if (l->domain[q * l->F + n] > l->totals->domain_tokens[q])
-                return nf_fail(err, NF_EFORMAT, "fires: layer %zu: neuron %zu fired at more positions of domain %s than there are", l->layer,
-                               n, l->totals->domain[q]);
+                return nf_fail(err, NF_EFORMAT, "fires: layer %zu: neuron %zu fired at more positions of domain %s than there are",
+                               l->layer, n, l->totals->domain[q]);
     }
     for (size_t o = 0; o < NF_ORDERS; o++) {
         memset(l->lost[o], 0, l->F * sizeof *l->lost[o]);
@@ -78,12 +82,13 @@ static int take_position(struct nf_layer_counts *l, const msgpack_object *rec, s
     if (nf_position_read(rec, l->F, &p, err) < 0)
         return NF_EFORMAT;
     if (p.layer != l->layer || p.first != first || p.P > l->T - first)
-        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is wanted", p.layer, p.first,
-                       l->layer, first);
+        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is wanted", p.layer,
+                       p.first, l->layer, first);
     memcpy(l->curve + first * l->F, p.counts, p.P * l->F * sizeof *l->curve);
     for (size_t i = first * l->F; i < (first + p.P) * l->F; i++)
         if (l->curve[i] > l->totals->full)
-            return nf_fail(err, NF_EFORMAT, "position: layer %zu: neuron %zu fired in more windows than there are", l->layer, i % l->F);
+            return nf_fail(err, NF_EFORMAT, "position: layer %zu: neuron %zu fired in more windows than there are", l->layer,
+                           i % l->F);
     l->positions = first + p.P;
     return NF_OK;
 }
@@ -95,8 +100,8 @@ static int take_domain_position(struct nf_layer_counts *l, const msgpack_object 
     if (nf_domain_position_read(rec, l->F, &p, err) < 0)
         return NF_EFORMAT;
     if (p.layer != l->layer || p.domain >= l->Q || p.first != l->bins[p.domain] || p.B > l->B - p.first)
-        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not wanted here", p.layer, p.domain,
-                       p.first);
+        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not wanted here", p.layer,
+                       p.domain, p.first);
     memcpy(l->domain_curve + (p.domain * l->B + p.first) * l->F, p.counts, p.B * l->F * sizeof *l->domain_curve);
     l->bins[p.domain] += p.B;
     return NF_OK;
@@ -145,8 +150,8 @@ int nf_layer_end(const struct nf_layer_counts *l, struct nf_err *err)
         return nf_fail(err, NF_EFORMAT, "layer %zu: positions end at %zu of %zu", l->layer, l->positions, l->T);
     for (size_t q = 0; nf_layer_positions(l) && q < l->Q; q++)
         if (l->totals->domain_full[q] > 0 && l->bins[q] != l->B)
-            return nf_fail(err, NF_EFORMAT, "layer %zu: positions of domain %s end at bin %zu of %zu", l->layer, l->totals->domain[q],
-                           l->bins[q], l->B);
+            return nf_fail(err, NF_EFORMAT, "layer %zu: positions of domain %s end at bin %zu of %zu", l->layer,
+                           l->totals->domain[q], l->bins[q], l->B);
     for (size_t o = 0; l->in_scope && o < NF_ORDERS; o++) {
         const struct nf_triggers *t = &l->triggers[o];
 
@@ -157,8 +162,8 @@ int nf_layer_end(const struct nf_layer_counts *l, struct nf_err *err)
                            l->keys[o].k);
         for (size_t f = 0; f < l->F; f++)
             if (t->total[f] > l->all[f] || l->lost[o][f] > l->all[f] - t->total[f])
-                return nf_fail(err, NF_EFORMAT, "layer %zu: neuron %zu fired more often on n-grams of order %zu than in all", l->layer, f,
-                               o + 1);
+                return nf_fail(err, NF_EFORMAT, "layer %zu: neuron %zu fired more often on n-grams of order %zu than in all",
+                               l->layer, f, o + 1);
     }
     return NF_OK;
 }

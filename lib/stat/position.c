@@ -91,7 +91,8 @@ static double roughness(const uint32_t *curve, const double *s, size_t from, siz
     return sqrt(fmax(0, sum / (double)(T - from)));
 }
 
-static size_t find_ranges(const uint32_t *curve, const double *s, size_t from, size_t T, double N, double level, struct nf_interval *range)
+static size_t find_ranges(const uint32_t *curve, const double *s, size_t from, size_t T, double N, double level,
+                          struct nf_interval *range)
 {
     size_t n = 0;
 
@@ -109,8 +110,8 @@ static size_t find_ranges(const uint32_t *curve, const double *s, size_t from, s
     return n;
 }
 
-void nf_position_type(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, double *s, struct nf_interval *range,
-                      struct nf_positional *p)
+void nf_position_type(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, double *s,
+                      struct nf_interval *range, struct nf_positional *p)
 {
     size_t from = cfg->skip, turns, strong0, strong1;
     double min = INFINITY, max = -INFINITY, n = (double)N;
@@ -121,7 +122,9 @@ void nf_position_type(const struct nf_classify *cfg, const uint32_t *curve, size
         min = fmin(min, s[i]);
         max = fmax(max, s[i]);
     }
-    turns = max > min ? passages(s, from, T, min + cfg->low * (max - min), min + cfg->high * (max - min), cfg->edge_strong, &reaches) : 0;
+    turns = max > min
+                ? passages(s, from, T, min + cfg->low * (max - min), min + cfg->high * (max - min), cfg->edge_strong, &reaches)
+                : 0;
     p->cycles = turns / 2;
     p->run0 = longest(s, from, T, cfg->edge_weak, 1);
     p->run1 = longest(s, from, T, cfg->edge_weak, 0);

@@ -92,8 +92,12 @@ static void judge_row(struct pass *x, const double *p, size_t n, size_t listed, 
                 value[i] = pq[x->token[i].id];
             }
         }
-        *by = (struct nf_projected){ nf_suppress_mean(pq, x->token, n), nf_suppress_weighted(pq, x->token, n), negative == n,
-                                     2 * negative > n, percentile, value };
+        *by = (struct nf_projected){ nf_suppress_mean(pq, x->token, n),
+                                     nf_suppress_weighted(pq, x->token, n),
+                                     negative == n,
+                                     2 * negative > n,
+                                     percentile,
+                                     value };
         t->detectors++;
         t->suppressing += by->mean < 0;
         t->weighted += by->weighted < 0;
@@ -232,9 +236,15 @@ struct nf_suppression nf_push_record(const struct nf_push_tally *t, enum nf_proj
 {
     uint64_t n = t->detectors;
 
-    return (struct nf_suppression){ projection, layer, nf_wilson(t->suppressing, n), nf_wilson(t->all_negative, n),
-                                    nf_wilson(t->majority_negative, n), nf_wilson(t->weighted, n), nf_wilson(t->null, t->null_n),
-                                    nf_wilson(t->alive, t->alive_n), n ? t->percentile / (double)n : NAN };
+    return (struct nf_suppression){ projection,
+                                    layer,
+                                    nf_wilson(t->suppressing, n),
+                                    nf_wilson(t->all_negative, n),
+                                    nf_wilson(t->majority_negative, n),
+                                    nf_wilson(t->weighted, n),
+                                    nf_wilson(t->null, t->null_n),
+                                    nf_wilson(t->alive, t->alive_n),
+                                    n ? t->percentile / (double)n : NAN };
 }
 
 void nf_push_clear(struct nf_pushes *p)

@@ -94,6 +94,8 @@ static int take_totals(struct nf_study *s, const msgpack_object *rec, struct nf_
         return nf_fail(err, NF_EFORMAT, "no firing counts: the site ffn.active was not captured");
     if (t->layers[t->n_layers - 1] >= s->setup.L)
         return nf_fail(err, NF_EFORMAT, "totals: layer %zu of a model with %zu", t->layers[t->n_layers - 1], s->setup.L);
+    if (t->F != s->setup.F)
+        return nf_fail(err, NF_EFORMAT, "totals: %zu neurons a layer, the model has %zu", t->F, s->setup.F);
     s->scope = nf_alloc(t->n_ngram_layers, sizeof *s->scope, err);
     s->judged = nf_alloc(t->F, sizeof *s->judged, err);
     if (!s->scope || !s->judged)
@@ -129,7 +131,8 @@ static int take_lost_ngrams(struct nf_study *s, const msgpack_object *rec, struc
 /* All n-grams are known: make room for layers, and write the run record. */
 static int begin_layers(struct nf_study *s, struct nf_err *err)
 {
-    struct nf_run run = { &s->totals, s->setup.L, s->n_scope, s->scope, s->setup.cfg->full_needed, !s->lossy, s->suppress != NULL, { 0 } };
+    struct nf_run run = { &s->totals, s->setup.L,          s->n_scope, s->scope, s->setup.cfg->full_needed,
+                          !s->lossy,  s->suppress != NULL, { 0 } };
 
     for (size_t o = 0; o < NF_ORDERS; o++) {
         run.delta[o] = s->keys[o].delta;
@@ -169,7 +172,8 @@ static void add_covered(struct nf_study *s, struct nf_layer_summary *sum)
 
 static struct nf_trigger trigger_of(const struct nf_keys *keys, struct nf_hit hit)
 {
-    return (struct nf_trigger){ keys->id + (size_t)hit.key * keys->order, hit.c, keys->n[hit.key], nf_wilson(hit.c, keys->n[hit.key]).lo };
+    return (struct nf_trigger){ keys->id + (size_t)hit.key * keys->order, hit.c, keys->n[hit.key],
+                                nf_wilson(hit.c, keys->n[hit.key]).lo };
 }
 
 /* What is shown of one order; false: nothing. */
@@ -187,8 +191,15 @@ static bool evidence_of(struct nf_study *s, size_t f, size_t o, struct nf_eviden
     within = j->cover_lo[o] <= cfg->most[o] && nf_triggers_candidate(t, f);
     if (o > 0 && !within)
         return false;
-    *v = (struct nf_evidence){ .order = o + 1, .m = j->cover_lo[o], .activations = j->activations[o], .verdict = j->detector[o],
-                               .n_top = t->n_top[f], .top = top, .listed = within, .covered = list, .covered_total = covered->n };
+    *v = (struct nf_evidence){ .order = o + 1,
+                               .m = j->cover_lo[o],
+                               .activations = j->activations[o],
+                               .verdict = j->detector[o],
+                               .n_top = t->n_top[f],
+                               .top = top,
+                               .listed = within,
+                               .covered = list,
+                               .covered_total = covered->n };
     for (size_t i = 0; i < v->n_top; i++)
         top[i] = trigger_of(t->keys, t->top[f * t->top_max + i]);
     if (!within)
@@ -207,9 +218,19 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
     const struct nf_judged *j = &s->judged[f];
     struct nf_share domain[NF_DOMAINS_MAX];
     struct nf_evidence evidence[NF_ORDERS];
-    struct nf_neuron n = { .layer = l->layer, .neuron = f, .classes = j->classes, .undecided = j->undecided, .fires = l->all[f],
-                           .fires_bos = l->bos[f], .freq = j->freq, .band = j->band, .Q = l->Q, .domain = domain,
-                           .covered = l->in_scope, .suppressed = suppressed, .position = j->placed ? &j->position : NULL };
+    struct nf_neuron n = { .layer = l->layer,
+                           .neuron = f,
+                           .classes = j->classes,
+                           .undecided = j->undecided,
+                           .fires = l->all[f],
+                           .fires_bos = l->bos[f],
+                           .freq = j->freq,
+                           .band = j->band,
+                           .Q = l->Q,
+                           .domain = domain,
+                           .covered = l->in_scope,
+                           .suppressed = suppressed,
+                           .position = j->placed ? &j->position : NULL };
 
     for (size_t q = 0; q < l->Q; q++)
         domain[q] = nf_wilson(l->domain[q * l->F + f], s->totals.domain_tokens[q]);

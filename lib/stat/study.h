@@ -14,7 +14,7 @@
 /* What a study is of.  Borrowed until close. */
 struct nf_study_setup {
     const struct nf_classify *cfg;
-    size_t L, V;                             /* of the model; vocabulary of the tokenizer, which bounds the ids */
+    size_t L, F, V;                          /* of the model; vocabulary of the tokenizer, which bounds the ids */
     const struct nf_output_end *end;         /* NULL: suppression is left out */
     const struct nf_output_rows *rows;
     struct nf_writer *out;

@@ -151,7 +151,8 @@ static void prepare(const struct nf_suppress *s, const float *w, size_t n, float
     }
 }
 
-static void project_rows(const struct nf_suppress *s, const struct prepared *x, size_t n, const float *row, size_t first, size_t k, double *p)
+static void project_rows(const struct nf_suppress *s, const struct prepared *x, size_t n, const float *row, size_t first, size_t k,
+                         double *p)
 {
     size_t V = s->end.V;
 

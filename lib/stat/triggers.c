@@ -23,8 +23,13 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
 {
     size_t words = nf_blocks(F, 64);
 
-    *t = (struct nf_triggers){ .F = F, .order = order, .top_max = cfg->top, .rate = nf_ratio(cfg->rate), .most = cfg->most[order - 1],
-                               .cover = cfg->cover, .min_count = { cfg->min_count, nf_max(5, cfg->min_count), nf_max(10, cfg->min_count) } };
+    *t = (struct nf_triggers){ .F = F,
+                               .order = order,
+                               .top_max = cfg->top,
+                               .rate = nf_ratio(cfg->rate),
+                               .most = cfg->most[order - 1],
+                               .cover = cfg->cover,
+                               .min_count = { cfg->min_count, nf_max(5, cfg->min_count), nf_max(10, cfg->min_count) } };
     t->few = nf_alloc(F * NF_FEW, sizeof *t->few, err);
     t->many = nf_alloc(F, sizeof *t->many, err);
     t->total = nf_alloc(F, sizeof *t->total, err);
@@ -38,8 +43,10 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
     t->covered = nf_alloc(F, sizeof *t->covered, err);
     t->top = nf_alloc(F * cfg->top, sizeof *t->top, err);
     t->n_top = nf_alloc(F, sizeof *t->n_top, err);
-    return t->few && t->many && t->total && t->distinct && t->sure && t->sure_n && t->possible && t->limit && t->candidate && t->room &&
-           t->covered && t->top && t->n_top ? NF_OK : NF_ESYS;
+    return t->few && t->many && t->total && t->distinct && t->sure && t->sure_n && t->possible && t->limit && t->candidate &&
+                   t->room && t->covered && t->top && t->n_top
+               ? NF_OK
+               : NF_ESYS;
 }
 
 void nf_triggers_clear(struct nf_triggers *t)
@@ -69,7 +76,7 @@ void nf_triggers_clear(struct nf_triggers *t)
 void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires, uint64_t tokens)
 {
     struct nf_ratio cover = nf_ratio(t->cover);
-    uint64_t most = nf_keys_most(keys, t->most) * cover.den / cover.num;   /* activations of a detector */
+    uint64_t most = nf_min(nf_keys_most(keys, t->most), tokens) * cover.den / cover.num;   /* activations of a detector */
     uint64_t apart = tokens > keys->occurrences ? tokens - keys->occurrences : 0;   /* positions without n-gram, or dropped */
     size_t words = nf_blocks(t->F, 64);
 
@@ -105,7 +112,8 @@ static struct bar bar_of(const struct nf_triggers *t, size_t key)
     uint64_t sure = nf_ratio_need(t->rate, (uint64_t)n + d);
 
     /* Best case: the neuron fired at every dropped occurrence. */
-    return (struct bar){ (uint32_t)key, n, d, (uint32_t)nf_min(sure, UINT32_MAX), (uint32_t)(sure > d ? nf_min(sure - d, UINT32_MAX) : 1) };
+    return (struct bar){ (uint32_t)key, n, d, (uint32_t)nf_min(sure, UINT32_MAX),
+                         (uint32_t)(sure > d ? nf_min(sure - d, UINT32_MAX) : 1) };
 }
 
 static void drop_candidate(struct nf_triggers *t, size_t f)
@@ -304,8 +312,8 @@ int nf_triggers_add(struct nf_triggers *t, const struct nf_counts *c, struct nf_
 
     if (c->planes == 0 || c->planes > NF_PLANES_MAX || t->keys->start[c->planes] + c->first != t->seen ||
         c->k > t->keys->start[c->planes + 1] - t->seen)
-        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: %zu planes from %zu on are not the next n-grams", c->layer, t->order,
-                       c->planes, c->first);
+        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: %zu planes from %zu on are not the next n-grams", c->layer,
+                       t->order, c->planes, c->first);
 #pragma omp parallel for schedule(dynamic) reduction(| : trouble)
     for (size_t b = 0; b < blocks; b++)
         trouble |= take_words(t, c, b * WORDS, nf_min((b + 1) * WORDS, words));
@@ -313,7 +321,8 @@ int nf_triggers_add(struct nf_triggers *t, const struct nf_counts *c, struct nf_
     if (trouble & NO_MEMORY)
         return nf_fail(err, NF_ESYS, "out of memory: triggers of layer %zu", c->layer);
     if (trouble & CORRUPT)
-        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: more fires on an n-gram than occurrences of it", c->layer, t->order);
+        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: more fires on an n-gram than occurrences of it", c->layer,
+                       t->order);
     return NF_OK;
 }
 

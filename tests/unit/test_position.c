@@ -117,7 +117,8 @@ static void curves_have_their_types(void)
     CHECK(p.type == NF_OSCILLATORY && !p.strong);
     wave(2048, 1, 0, 1, true, N);   /* one step down: an interval at 1, one at 0 */
     p = type_of(&cfg, 2048, N);
-    CHECK(p.type == NF_BOTH && p.strong && p.cycles == 0 && p.n_ranges == 1 && range[0].from == 0 && range[0].to == 1025);   /* sin(pi) > 0 in double */
+    CHECK(p.type == NF_BOTH && p.strong && p.cycles == 0 && p.n_ranges == 1 && range[0].from == 0 &&
+          range[0].to == 1025); /* sin(pi) > 0 in double */
     wave(2048, 1, 0.03, 0.97, true, N);
     p = type_of(&cfg, 2048, N);
     CHECK(p.type == NF_BOTH && !p.strong);

@@ -102,7 +102,8 @@ static void projections_are_the_naive_ones(void)
 static void through_project_out_without_final_norm(void)
 {
     randomise();
-    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, E), nf_tensor_2d(NF_F32, project, E, D), false, { 0 } }, E);
+    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, E), nf_tensor_2d(NF_F32, project, E, D), false, { 0 } },
+            E);
 }
 
 static void means_and_ranks(void)
@@ -161,5 +162,6 @@ static void random_sets_match_in_frequency(void)
 
 int main(void)
 {
-    return RUN(projections_are_the_naive_ones, through_project_out_without_final_norm, means_and_ranks, random_sets_match_in_frequency);
+    return RUN(projections_are_the_naive_ones, through_project_out_without_final_norm, means_and_ranks,
+               random_sets_match_in_frequency);
 }

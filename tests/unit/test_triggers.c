@@ -48,7 +48,8 @@ static void make_table(uint64_t seed, uint32_t delta)
     for (size_t g = 0; g < KEYS; g++) {
         uint32_t drop;
 
-        t.N[g] = g < 20 ? 2000 / (uint32_t)(g + 1) + (uint32_t)nf_rng_below(&r, 50) : 1 + (uint32_t)nf_rng_below(&r, g % 3 ? 2 : 12);
+        t.N[g] =
+            g < 20 ? 2000 / (uint32_t)(g + 1) + (uint32_t)nf_rng_below(&r, 50) : 1 + (uint32_t)nf_rng_below(&r, g % 3 ? 2 : 12);
         drop = delta ? (uint32_t)nf_rng_below(&r, (t.N[g] < delta ? t.N[g] : delta) + 1) : 0;
         t.n[g] = t.N[g] - drop;
         t.dropped[g] = drop ? drop + (uint32_t)nf_rng_below(&r, delta - drop + 1) : 0;
@@ -58,7 +59,11 @@ static void make_table(uint64_t seed, uint32_t delta)
         size_t sort = f % 5, lead = nf_rng_below(&r, f % 2 ? KEYS : 30);
 
         for (size_t g = 0; g < KEYS; g++) {
-            double rate = sort == 0 ? 0 : sort == 1 ? 0.01 : sort == 2 ? 0.4 : g - lead < 1 + f % 9 ? (sort == 3 ? 1 : 0.96) : 0.0008;
+            double rate = sort == 0              ? 0
+                          : sort == 1            ? 0.01
+                          : sort == 2            ? 0.4
+                          : g - lead < 1 + f % 9 ? (sort == 3 ? 1 : 0.96)
+                                                 : 0.0008;
             uint32_t on_dropped = 0;
 
             for (uint32_t i = 0; i < t.N[g]; i++) {
@@ -117,8 +122,7 @@ static int feed(struct nf_triggers *tr, const struct nf_keys *keys, const uint64
             for (size_t i = from; i < to; i++)
                 for (size_t f = 0; f < F; f++)
                     for (size_t b = 0; b < p; b++)
-                        bits[((i - from) * p + b) * row + f / 8] |=
-                            (unsigned char)((t.seen[f][keys->id[i]] >> b & 1) << f % 8);
+                        bits[((i - from) * p + b) * row + f / 8] |= (unsigned char)((t.seen[f][keys->id[i]] >> b & 1) << f % 8);
             rc = nf_triggers_add(tr, &(struct nf_counts){ 0, 1, p, from - keys->start[p], to - from, bits, row }, err);
         }
     return rc;
@@ -171,7 +175,8 @@ static bool slow_detector(size_t f, uint64_t most, uint64_t min)
 static struct nf_detect detect_of(struct nf_triggers *tr, size_t f, size_t v)
 {
     struct nf_tally tally = nf_triggers_tally(tr, f, t.lost[f]);
-    struct nf_detect d = { tr->total[f] + t.lost[f], 0, 0, tr->sure[f * NF_VARIANTS + v], tr->possible[f * NF_VARIANTS + v], t.lost[f] };
+    struct nf_detect d = { tr->total[f] + t.lost[f],          0,        0, tr->sure[f * NF_VARIANTS + v],
+                           tr->possible[f * NF_VARIANTS + v], t.lost[f] };
 
     nf_cover(&tally, nf_ratio(0.95), &d.cover_lo, &d.cover_hi);
     return d;
