@@ -162,9 +162,11 @@ static int read_layers(const msgpack_object *rec, const char *key, size_t **laye
 
     if (nf_mp_array(rec, key, &a, n, err) < 0)
         return NF_EFORMAT;
-    *layers = nf_alloc_bounded(*n, sizeof **layers, NF_STATS_LAYERS_MAX * sizeof **layers, key, err);
+    if (*n > NF_STATS_LAYERS_MAX)
+        return nf_fail(err, NF_EFORMAT, "totals: %s: %zu layers, at most %d are possible", key, *n, NF_STATS_LAYERS_MAX);
+    *layers = nf_alloc(*n, sizeof **layers, err);
     if (!*layers)
-        return err->code;
+        return NF_ESYS;
     for (size_t i = 0; i < *n; i++) {
         if (a[i].type != MSGPACK_OBJECT_POSITIVE_INTEGER || a[i].via.u64 > UINT32_MAX || (i && a[i].via.u64 <= (*layers)[i - 1]))
             return nf_fail(err, NF_EFORMAT, "totals: %s are not layers in ascending order", key);
@@ -199,7 +201,7 @@ static int read_orders(const msgpack_object *rec, struct nf_totals *t, struct nf
     return NF_OK;
 }
 
-int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err)
+static int read_counts(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err)
 {
     if (want(rec, "totals", err) < 0 || nf_mp_uint(rec, "tokens", UINT64_MAX, &t->tokens, err) < 0 ||
         nf_mp_uint(rec, "bos", UINT64_MAX, &t->bos, err) < 0 || nf_mp_uint(rec, "windows", UINT64_MAX, &t->windows, err) < 0 ||
@@ -208,12 +210,24 @@ int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err
         read_size(rec, "from", 0, t->to, &t->from, err) < 0 || read_size(rec, "F", 0, UINT32_MAX, &t->F, err) < 0 ||
         read_size(rec, "bin", 1, UINT32_MAX, &t->bin, err) < 0)
         return NF_EFORMAT;
-    if (read_domains(rec, t, err) < 0 || read_layers(rec, "layers", &t->layers, &t->n_layers, err) < 0 ||
-        read_layers(rec, "ngram_layers", &t->ngram_layers, &t->n_ngram_layers, err) < 0 || read_orders(rec, t, err) < 0)
-        return err->code;
-    if (!subset(t->ngram_layers, t->n_ngram_layers, t->layers, t->n_layers))
-        return nf_fail(err, NF_EFORMAT, "totals: ngram_layers are not among the layers");
     return NF_OK;
+}
+
+int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err)
+{
+    int rc = read_counts(rec, t, err);
+
+    if (rc == NF_OK)
+        rc = read_domains(rec, t, err);
+    if (rc == NF_OK)
+        rc = read_layers(rec, "layers", &t->layers, &t->n_layers, err);
+    if (rc == NF_OK)
+        rc = read_layers(rec, "ngram_layers", &t->ngram_layers, &t->n_ngram_layers, err);
+    if (rc == NF_OK)
+        rc = read_orders(rec, t, err);
+    if (rc == NF_OK && !subset(t->ngram_layers, t->n_ngram_layers, t->layers, t->n_layers))
+        rc = nf_fail(err, NF_EFORMAT, "totals: ngram_layers are not among the layers");
+    return rc;
 }
 
 static void put_layers(struct nf_enc *e, const char *key, const size_t *layers, size_t n)

@@ -77,6 +77,14 @@ struct nf_distribution *nf_reals_distribution(struct nf_real_site *s, size_t dom
     return *d && ((*d)->open || open_distribution(*d, s->W, err) == NF_OK) ? *d : NULL;
 }
 
+size_t nf_reals_unit_bytes(size_t top, size_t context)
+{
+    size_t moments = sizeof(uint64_t) + 2 * sizeof(float) + 4 * sizeof(struct nf_exact) + sizeof(struct nf_window_sums) / NF_UNITS;
+    size_t histogram = sizeof(uint64_t) + 2 * NF_OCTAVES * sizeof(uint32_t);
+
+    return moments + histogram + sizeof(size_t) + sizeof(float) + top * (sizeof(struct nf_top_entry) + context * sizeof(uint32_t));
+}
+
 struct nf_real_site *nf_reals_find(struct nf_reals *r, const char *site, size_t layer)
 {
     for (size_t i = 0; i < r->sites; i++)

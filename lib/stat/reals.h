@@ -29,6 +29,12 @@ struct nf_reals;
 struct nf_reals *nf_reals_open(size_t from, size_t to, size_t top, size_t context, bool bos, struct nf_err *err);
 void nf_reals_close(struct nf_reals *r);   /* accepts NULL */
 
+/*
+ * nf_reals_unit_bytes - memory for one unit of a site, without the octaves of its histogram (64 bytes each, as values fall into
+ * them, histogram.h).
+ */
+size_t nf_reals_unit_bytes(size_t top, size_t context);
+
 /* nf_reals_site - expect this site.  NF_EFORMAT: a name over 15 bytes, no units, or the same site twice. */
 int nf_reals_site(struct nf_reals *r, const char *site, size_t layer, size_t W, struct nf_err *err);
 

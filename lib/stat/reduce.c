@@ -14,6 +14,13 @@
 #include "stat/reals.h"
 #include "stream/mp.h"
 
+enum {
+    /* widths whose records stay under NF_MP_BYTES: fires has 8 bytes a neuron and domain, moments about 290 a unit */
+    WIDTH_ACTIVE_MAX = NF_MP_BYTES / 64,
+    WIDTH_REAL_MAX = NF_MP_BYTES / 300,
+    CONTEXT_MAX = NF_MP_BYTES / 4,   /* the ids of a window are in one record */
+};
+
 struct document {
     uint64_t doc;
     size_t domain;
@@ -28,6 +35,7 @@ struct nf_reduce {
     struct nf_totals t;            /* domains in the order of their first document */
     struct nf_firings *firings;    /* NULL: the stream has no ffn.active */
     struct nf_reals *reals;
+    size_t real_bytes;             /* of its sites */
 
     struct nf_batch batch;
     uint64_t batches;
@@ -112,24 +120,37 @@ static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf
     return *n ? NF_OK : nf_fail(err, NF_EFORMAT, "header: sites.layers: no layers");
 }
 
+/* The real-valued sites come first in the memory; the counters get the rest. */
+static int charge_reals(struct nf_reduce *r, const char *site, size_t units, struct nf_err *err)
+{
+    r->real_bytes += units * nf_reals_unit_bytes(r->cfg.top, r->cfg.context);
+    if (r->real_bytes <= r->cfg.memory)
+        return NF_OK;
+    return nf_fail(err, NF_EUSAGE, "the sites up to %s need %zu bytes, more than the memory of %llu", site, r->real_bytes,
+                   (unsigned long long)r->cfg.memory);
+}
+
 static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
 {
     const char *name = json_string_value(json_object_get(site, "site"));
+    bool active = name && strcmp(name, "ffn.active") == 0;
     size_t width, *layers = NULL, n = 0;
     int rc;
 
     if (!name)
         return nf_fail(err, NF_EFORMAT, "header: sites: a name is wanted");
-    rc = header_size(site, "width", (size_t)1 << 24, &width, err);
+    rc = header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
     if (rc == NF_OK)
         rc = read_layers(site, &layers, &n, err);
-    if (rc == NF_OK && strcmp(name, "ffn.active") == 0) {
+    if (rc == NF_OK && active) {
         free(r->t.layers);
         r->t.layers = layers;
         r->t.n_layers = n;
         r->t.F = width;
         return NF_OK;
     }
+    if (rc == NF_OK)
+        rc = charge_reals(r, name, n * width, err);
     for (size_t i = 0; rc == NF_OK && i < n; i++)
         rc = nf_reals_site(r->reals, name, layers[i], width, err);
     free(layers);
@@ -174,7 +195,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     const json_t *sites = json_object_get(r->header, "sites"), *site;
     size_t i;
 
-    if (header_size(r->header, "context", UINT32_MAX, &r->t.context, err) < 0 ||
+    if (header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
         header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
         (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
@@ -192,7 +213,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
 
 static int open_firings(struct nf_reduce *r, struct nf_err *err)
 {
-    r->firings = r->t.F ? nf_firings_open(&r->t, r->cfg.memory, err) : NULL;
+    r->firings = r->t.F ? nf_firings_open(&r->t, r->cfg.memory - r->real_bytes, err) : NULL;
     return r->t.F && !r->firings ? NF_ESYS : NF_OK;
 }
 

@@ -79,7 +79,7 @@ field() {
 
 @test "memory does not grow with the corpus" {
     local one ten
-    for i in 1 2 3 4 5 6 7 8 9 10; do cat "$CORPUS"/fiction/*; done >"$D/ten.txt"
+    for _ in {1..10}; do cat "$CORPUS"/fiction/*; done >"$D/ten.txt"
     cat "$CORPUS"/fiction/* >"$D/one.txt"
     for n in one ten; do
         tokenize -m "$MODEL" --context 64 "$D/$n.txt" | forward-capture -q -m "$MODEL" --layers :2 >"$D/$n.nf"

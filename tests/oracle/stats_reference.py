@@ -69,7 +69,7 @@ class Run:
             x = np.concatenate(data)
             if site == "ffn.active":
                 F = next(s["width"] for s in self.header["sites"] if s["site"] == site)
-                x = np.unpackbits(x, axis=1, bitorder="little")[:, :F].astype(np.int64)
+                x = np.unpackbits(x, axis=1, bitorder="little")[:, :F]
             else:
                 x = x.reshape(len(x), -1).astype(np.float64)
             self.sites[site, layer] = x
@@ -88,13 +88,13 @@ class Run:
             out.append(tuple(ids[p - order + 1:p + 1]) if p - order + 1 >= bos else None)
         return out
 
-    def triggers(self, order, bits):
-        """n-gram -> (occurrences, counts of all neurons)"""
+    def triggers(self, order):
+        """n-gram -> rows where it ends"""
         rows = collections.defaultdict(list)
         for i, g in enumerate(self.grams(order)):
             if g is not None:
                 rows[g].append(i)
-        return {g: (len(i), bits[i].sum(axis=0)) for g, i in rows.items()}
+        return rows
 
     def totals(self):
         w = self.windows
@@ -139,10 +139,10 @@ def number(x):
 def table(run, bin_width=16):
     print("totals", *[f"{k}={v}" for k, v in run.totals().items()], sep="\t")
     (layer, bits), = [(l, x) for (s, l), x in run.sites.items() if s == "ffn.active"]
-    trig = {o: run.triggers(o, bits) for o in (1, 2, 3)}
+    trig = {o: run.triggers(o) for o in (1, 2, 3)}
     for o in trig:
-        print("ngrams", o, len(trig[o]), sum(n for n, _ in trig[o].values()), sep="\t")
-    per = {o: np.array([c for _, c in trig[o].values()]) for o in trig}
+        print("ngrams", o, len(trig[o]), sum(len(i) for i in trig[o].values()), sep="\t")
+    per = {o: np.array([bits[i].sum(axis=0) for i in trig[o].values()]) for o in trig}
     for f in range(bits.shape[1]):
         fired = bits[:, f] == 1
         at = run.p[fired & run.full]
@@ -205,18 +205,15 @@ def compare(run, stats):
             runs.append(r)
             seen[r["order"]] += len(r["n"])
             if r["order"] not in trig:
-                trig[r["order"]] = collections.Counter(g for g in run.grams(r["order"]) if g is not None)
+                trig[r["order"]] = run.triggers(r["order"])
             for key, n in zip(r["keys"], r["n"]):
-                same(key, n, trig[r["order"]][tuple(int(x) for x in key)])
+                same(key, n, len(trig[r["order"]][tuple(int(x) for x in key)]))
                 same("planes", r["planes"], int(n).bit_length())
         elif kind == "fires":
             same("all", r["all"], bits[~run.bos].sum(axis=0))
             same("bos", r["bos"], bits[run.bos].sum(axis=0))
             for q in range(len(run.domains)):
                 same("domain", r["domain"][q], bits[~run.bos & (run.q == q)].sum(axis=0))
-            layer_counts = {}
-            for o in trig:
-                layer_counts[o] = run.triggers(o, bits)
             counts_at = -1
         elif kind == "position":
             for i, row in enumerate(r["counts"]):
@@ -229,7 +226,7 @@ def compare(run, stats):
             g = runs[counts_at]
             same("run", [g["order"], g["planes"], g["first"], len(g["n"])], [r["order"], r["planes"], r["first"], len(r["bits"])])
             for key, c in zip(g["keys"], number_of(r["bits"])):
-                same(("count", r["layer"], key), c[:t["F"]], layer_counts[r["order"]][tuple(int(x) for x in key)][1])
+                same(("count", r["layer"], key), c[:t["F"]], bits[trig[r["order"]][tuple(int(x) for x in key)]].sum(axis=0))
                 same("past F", c[t["F"]:].sum(), 0)
                 checked += t["F"]
         elif kind == "moments":
