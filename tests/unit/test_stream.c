@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <zstd.h>
+
 #include "base/digest.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
@@ -185,6 +187,105 @@ static void a_changed_bit_never_gives_other_records(void)
     free(raw.data);
 }
 
+/* The raw stream in a frame that FORMAT.md section 1 does not allow. */
+static int read_frame(const struct file *raw, int checksum, int window_log, struct nf_err *err)
+{
+    size_t cap = ZSTD_compressBound(raw->size) + 64, n;
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    unsigned char *p = malloc(cap);
+    ZSTD_inBuffer in = { raw->data, raw->size, 0 };
+    ZSTD_outBuffer out = { p, cap, 0 };
+    uint64_t records;
+    int rc;
+
+    ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, checksum);
+    ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window_log);
+    ZSTD_compressStream2(z, &out, &in, ZSTD_e_flush);   /* the size is not known in advance: the frame keeps its window */
+    n = ZSTD_compressStream2(z, &out, &in, ZSTD_e_end);
+    CHECK(n == 0);
+    rc = read_all(p, out.pos, NULL, err, &records);
+    ZSTD_freeCCtx(z);
+    free(p);
+    return rc;
+}
+
+static void frames_without_checksum_or_with_a_large_window_are_refused(void)
+{
+    struct file raw = make_stream(true);
+    struct nf_err err;
+
+    CHECK(read_frame(&raw, 1, 23, &err) == NF_EOF);
+    CHECK(read_frame(&raw, 0, 20, &err) == NF_EFORMAT && strstr(err.text, "no content checksum"));
+    CHECK(read_frame(&raw, 1, 24, &err) == NF_EFORMAT && strstr(err.text, "window over 8 MiB"));
+    free(raw.data);
+}
+
+/* Records of 9 MB move the buffer of the reader; every byte must arrive. */
+static void large_records_are_whole(void)
+{
+    static const struct nf_opt no_opts[] = { NF_OPT_LAST };
+    const struct nf_cmd cmd = { "test", "", "", "", "", no_opts };
+    const size_t n[] = { 9000000, 1, 9000000, 300000, 0, 70000 };
+    unsigned char *x = malloc(9000000);
+
+    for (size_t i = 0; i < 9000000; i++)
+        x[i] = (unsigned char)(i * 2654435761u >> 24);
+    for (int raw = 0; raw < 2; raw++) {
+        struct nf_err err = NF_ERR_INIT;
+        int fd = memory_fd(NULL, 0);
+        json_t *header = nf_header_new("things", NULL, &cmd, &err);
+        struct nf_writer *w = nf_writer_open(fd, header, raw, &err);
+        struct nf_reader *r;
+        const msgpack_object *rec;
+        struct nf_tensor t;
+
+        for (size_t i = 0; i < 6; i++) {
+            struct nf_enc *e = nf_writer_begin(w);
+
+            t = nf_tensor_1d(NF_U8, x, n[i]);
+            nf_enc_map(e, 2);
+            nf_enc_str(e, "r");
+            nf_enc_str(e, "thing");
+            nf_enc_str(e, "x");
+            nf_enc_tensor(e, &t);
+            nf_writer_end(w);
+        }
+        CHECK(nf_writer_close(w, NULL) == NF_OK);
+        lseek(fd, 0, SEEK_SET);
+        r = nf_reader_open(fd, "in", NULL, &err);
+        for (size_t i = 0; i < 6; i++)
+            CHECK(nf_reader_next(r, &rec) == NF_OK && nf_mp_tensor(rec, "x", NF_U8, 1, &t, &err) == NF_OK && t.shape[0] == n[i] &&
+                  memcmp(t.data, x, n[i]) == 0);
+        CHECK(nf_reader_next(r, &rec) == NF_EOF);
+        nf_reader_close(r);
+        json_decref(header);
+        close(fd);
+    }
+    free(x);
+}
+
+static void history_grows_and_the_rest_travels(void)
+{
+    static const struct nf_opt no_opts[] = { NF_OPT_LAST };
+    const struct nf_cmd one = { "one", "", "", "", "", no_opts }, two = { "two", "", "", "", "", no_opts };
+    struct nf_err err = NF_ERR_INIT;
+    json_t *a = nf_header_new("tokens", NULL, &one, &err), *b, *h;
+
+    json_object_set_new(a, "context", json_integer(7));
+    b = nf_header_new("activations", a, &two, &err);
+    CHECK(nf_header_input(b, a, "abc", &err) == NF_OK);
+    h = json_object_get(b, "history");
+    CHECK(json_array_size(h) == 2 && json_integer_value(json_object_get(b, "context")) == 7);
+    CHECK(strcmp(json_string_value(json_object_get(b, "kind")), "activations") == 0);
+    CHECK(strcmp(json_string_value(json_object_get(json_array_get(h, 0), "tool")), "one") == 0);
+    h = json_array_get(json_object_get(json_array_get(h, 1), "inputs"), 0);
+    CHECK(strcmp(json_string_value(json_object_get(h, "kind")), "tokens") == 0);
+    CHECK(strcmp(json_string_value(json_object_get(h, "sha256")), "abc") == 0);
+    CHECK(json_array_size(json_object_get(a, "history")) == 1);   /* the input's own is as it was */
+    json_decref(a);
+    json_decref(b);
+}
+
 static void another_kind_is_refused_by_name(void)
 {
     struct file f = make_stream(true);
@@ -225,5 +326,6 @@ int main(void)
 {
     return RUN(what_is_written_is_read, cut_at_every_byte_is_refused, anything_after_the_end_is_refused,
                a_changed_bit_never_gives_other_records, another_kind_is_refused_by_name, text_is_no_stream,
-               the_digest_is_of_the_raw_bytes);
+               frames_without_checksum_or_with_a_large_window_are_refused, large_records_are_whole,
+               history_grows_and_the_rest_travels, the_digest_is_of_the_raw_bytes);
 }
