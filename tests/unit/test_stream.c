@@ -299,6 +299,21 @@ static void another_kind_is_refused_by_name(void)
     free(f.data);
 }
 
+static void a_wrong_count_in_end_is_refused(void)
+{
+    struct file f = make_stream(true);
+    unsigned char *end = memmem(f.data, f.size, "\xa7records\x05", 9);
+    struct nf_err err;
+    uint64_t n;
+
+    CHECK(end != NULL);
+    if (end)
+        end[8] = 4;
+    CHECK(read_all(f.data, f.size, NULL, &err, &n) == NF_EFORMAT);
+    CHECK(strcmp(err.text, "in: END counts 4 records, 5 were read") == 0);
+    free(f.data);
+}
+
 static void text_is_no_stream(void)
 {
     struct nf_err err;
@@ -325,7 +340,7 @@ static void the_digest_is_of_the_raw_bytes(void)
 int main(void)
 {
     return RUN(what_is_written_is_read, cut_at_every_byte_is_refused, anything_after_the_end_is_refused,
-               a_changed_bit_never_gives_other_records, another_kind_is_refused_by_name, text_is_no_stream,
-               frames_without_checksum_or_with_a_large_window_are_refused, large_records_are_whole,
+               a_changed_bit_never_gives_other_records, another_kind_is_refused_by_name, a_wrong_count_in_end_is_refused,
+               text_is_no_stream, frames_without_checksum_or_with_a_large_window_are_refused, large_records_are_whole,
                history_grows_and_the_rest_travels, the_digest_is_of_the_raw_bytes);
 }
