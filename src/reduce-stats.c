@@ -21,7 +21,7 @@
 struct run {
     struct nf_reduce_cfg cfg;
     const struct nf_cmd *cmd;
-    bool many;                   /* more than one input: all of them stats */
+    bool many; /* more than one input: all of them stats */
     struct nf_reduce *reduce;
     json_t *header;
 };
@@ -140,16 +140,16 @@ int main(int argc, char **argv)
         { 0, "ngram-layers", NF_OPT_RANGE, &run.cfg.ngram_layers, 0, 0, "RANGE",
           "count n-grams for these layers only: 3, 0:6, 6: [all]", false },
         { 0, "bin", NF_OPT_UINT, &run.cfg.bin, 1, 1 << 20, "N", "positions a bin of the counts by domain and position", false },
-        { 'k', "top", NF_OPT_UINT, &run.cfg.top, 0, 1000, "N", "real-valued sites: highest positions to keep for each unit",
-          false },
-        { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, 1000, "N",
+        { 'k', "top", NF_OPT_UINT, &run.cfg.top, 0, NF_REDUCE_TOP_MAX, "N",
+          "real-valued sites: highest positions to keep for each unit", false },
+        { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, NF_REDUCE_CONTEXT_MAX, "N",
           "tokens to keep with each of them, the one there included", false },
         { 0, "include-bos", NF_OPT_FLAG, &run.cfg.include_bos, 0, 0, NULL, "real-valued sites: count BOS positions too", false },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "reduce-stats", "count what every neuron did, or merge such counts",
                                 "[FILE...]",    "activations, or stats to merge",
-                                "stats", opts };
+                                "stats",        opts };
     int first;
 
     nf_prog_start(cmd.name, argv);

@@ -167,6 +167,11 @@ int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must,
     return NF_OK;
 }
 
+size_t nf_counters_bytes(const struct nf_counters *c)
+{
+    return c->n_slabs * ((c->words * c->layers * sizeof(uint64_t)) << c->shift);
+}
+
 void nf_counters_drop(struct nf_counters *c, uint32_t id)
 {
     free_chain(c, c->counter[id].plane);

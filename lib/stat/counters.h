@@ -58,6 +58,9 @@ void nf_counters_clear(struct nf_counters *c);   /* accepts a zeroed struct */
 int nf_counters_new(struct nf_counters *c, bool must, uint32_t *id, struct nf_err *err);   /* n = 0, no planes */
 int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must, struct nf_err *err);   /* n: the new, higher n */
 
+/* nf_counters_bytes - of all slabs. */
+size_t nf_counters_bytes(const struct nf_counters *c);
+
 /* nf_counters_drop - forget a counter and give its blocks back. */
 void nf_counters_drop(struct nf_counters *c, uint32_t id);
 

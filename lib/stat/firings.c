@@ -82,7 +82,11 @@ int nf_firings_raise(struct nf_firings *f, uint32_t counter, uint64_t by, struct
 
     if (n > UINT32_MAX)
         return nf_fail(err, NF_EFORMAT, "more than %u positions in a count", UINT32_MAX);
-    return nf_counters_raise(&f->fixed, counter, (uint32_t)n, true, err);
+    if (nf_counters_raise(&f->fixed, counter, (uint32_t)n, true, err) < 0)
+        return NF_ESYS;
+    if (nf_counters_bytes(&f->fixed) > f->budget.limit)
+        return nf_fail(err, NF_EUSAGE, "memory of %zu bytes does not hold the counts by position and domain", f->budget.limit);
+    return NF_OK;
 }
 
 size_t nf_firings_ngram_layer(const struct nf_firings *f, size_t i)

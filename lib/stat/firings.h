@@ -30,7 +30,8 @@ struct nf_firings;
  *
  *   t       sizes: context, from, to, layers, order, ngram_layers, F > 0, bin.  Borrowed; its numbers of windows, tokens and
  *           domains are the caller's to count, its domains may be added to while counting
- *   memory  bytes for the counters.  Those by domain and position are taken even past it; n-grams share what is left
+ *   memory  bytes for the counters.  Those by domain and position alone must fit; n-grams share what these leave, and are
+ *           dropped rather than go past it.  (The former still grow by a plane whenever the corpus doubles.)
  *
  * Returns NULL when out of memory.
  */
@@ -43,7 +44,7 @@ void nf_firings_close(struct nf_firings *f);   /* accepts NULL */
  *   domain  [W]  index of each window's domain in t->domain
  *
  * NF_EFORMAT: the batch before is not complete (named), or more than 2^32 - 1 positions in all.
- * NF_EUSAGE: the memory does not hold one n-gram.
+ * NF_EUSAGE: the memory does not hold the counters by domain and position, or not one n-gram.
  */
 int nf_firings_batch(struct nf_firings *f, const struct nf_batch *b, const size_t *domain, struct nf_err *err);
 

@@ -179,13 +179,14 @@ static int choose_ngram_layers(struct nf_reduce *r, struct nf_err *err)
 static int read_options(struct nf_reduce *r, struct nf_err *err)
 {
     const json_t *o = json_object_get(r->header, "reduce");
+    const json_t *top = json_object_get(o, "top");
     size_t context;
 
-    if (!json_is_object(o) || !json_is_integer(json_object_get(o, "top")) || json_integer_value(json_object_get(o, "top")) < 0)
-        return nf_fail(err, NF_EFORMAT, "header: reduce: top and context are wanted");
-    if (header_size(o, "context", 1 << 20, &context, err) < 0)
+    if (!json_is_integer(top) || json_integer_value(top) < 0 || json_integer_value(top) > NF_REDUCE_TOP_MAX)
+        return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is wanted", NF_REDUCE_TOP_MAX);
+    if (header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
         return NF_EFORMAT;
-    r->cfg.top = (uint64_t)json_integer_value(json_object_get(o, "top"));
+    r->cfg.top = (uint64_t)json_integer_value(top);
     r->cfg.context = context;
     return NF_OK;
 }
@@ -199,7 +200,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
         header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
         (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
-    if (r->cfg.top > 1 << 20 || !json_array_size(sites))
+    if (!json_array_size(sites))
         return nf_fail(err, NF_EFORMAT, "header: sites: at least one is wanted");
     r->t.bin = r->cfg.bin;
     r->reals = nf_reals_open(r->t.from, r->t.to, r->cfg.top, r->cfg.context, r->cfg.include_bos, err);

@@ -19,12 +19,14 @@
 #include "base/opt.h"
 #include "stream/writer.h"
 
+enum { NF_REDUCE_TOP_MAX = 1000, NF_REDUCE_CONTEXT_MAX = 1000 };   /* together under the 16 MiB of a record */
+
 struct nf_reduce_cfg {
     uint64_t memory;               /* bytes for the counters, >= 1 MiB */
     uint64_t bin;                  /* positions a bin of domain_position, >= 1 */
     bool order[3];                 /* n-grams of which orders are counted */
     struct nf_range ngram_layers;  /* for which layers */
-    uint64_t top, context;         /* highest positions kept for each unit of a real-valued site; tokens with each, >= 1 */
+    uint64_t top, context;         /* highest positions kept for each unit of a real-valued site, tokens with each (>= 1) */
     bool include_bos;              /* real-valued sites: BOS positions too */
 };
 struct nf_reduce_cfg nf_reduce_defaults(void);   /* 2 GiB, 16, 1 2 3, all, 10, 8, false */

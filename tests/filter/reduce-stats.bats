@@ -109,6 +109,14 @@ field() {
     says "tokens"
 }
 
+@test "memory that does not hold the exact counts is refused" {
+    tokenize -m "$MODEL" --context 512 --full-only --limit 4096 "$CORPUS" | forward-capture -q -m "$MODEL" >"$D/long.nf"
+    exits 2 reduce-stats --memory 1M "$D/long.nf"
+    says "does not hold the counts by position and domain"
+    exits 2 reduce-stats --memory 1M "$D/few.nf"
+    says "the sites up to ffn.act need"
+}
+
 @test "options out of range are refused" {
     exits 2 reduce-stats --orders 4
     says "--orders 4"
