@@ -9,7 +9,7 @@
 #include "record/share.h"
 #include "stat/triggers.h"
 
-enum { KEYS = 700, F = 333, PLANES = 12 };
+enum { KEYS = 1000, F = 333, PLANES = 12 };
 
 /* Truth, and what is left of it when occurrences are dropped. */
 static struct table {
@@ -37,7 +37,7 @@ static int by_planes(const void *a, const void *b)
 }
 
 /*
- * Zipf-like occurrences; neurons of all sorts: dead, sparse, detectors of a few n-grams, detectors that miss some occurrences.
+ * Zipf-like occurrences; neurons of all sorts: one that always fires, dead, sparse, detectors of a few n-grams, detectors that miss some occurrences.
  * delta > 0: up to delta occurrences of an n-gram are dropped, with a random share of their fires.
  */
 static void make_table(uint64_t seed, uint32_t delta)
@@ -59,11 +59,8 @@ static void make_table(uint64_t seed, uint32_t delta)
         size_t sort = f % 5, lead = nf_rng_below(&r, f % 2 ? KEYS : 30);
 
         for (size_t g = 0; g < KEYS; g++) {
-            double rate = sort == 0              ? 0
-                          : sort == 1            ? 0.01
-                          : sort == 2            ? 0.4
-                          : g - lead < 1 + f % 9 ? (sort == 3 ? 1 : 0.96)
-                                                 : 0.0008;
+            double own = g - lead < 1 + f % 9 ? (sort == 3 ? 1 : 0.96) : 0.0008;
+            double rate = f == 2 ? 1 : sort == 0 ? 0 : sort == 1 ? 0.01 : sort == 2 ? 0.4 : own;
             uint32_t on_dropped = 0;
 
             for (uint32_t i = 0; i < t.N[g]; i++) {
