@@ -23,7 +23,7 @@ struct nf_text {
 void nf_text_add(struct nf_text *t, const void *p, size_t n);
 void nf_text_str(struct nf_text *t, const char *s);
 void nf_text_fmt(struct nf_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void nf_text_vfmt(struct nf_text *t, const char *fmt, va_list ap);
+void nf_text_vfmt(struct nf_text *t, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void nf_text_clear(struct nf_text *t);
 
 /*

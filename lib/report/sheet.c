@@ -30,7 +30,7 @@ static void put(struct nf_sheet *d, const char *s)
     }
 }
 
-static void put_format(struct nf_sheet *d, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put_format(struct nf_sheet *d, const char *fmt, va_list ap)
 {
     struct nf_text t = { 0 };
 
@@ -83,7 +83,8 @@ void nf_sheet_figure_end(struct nf_sheet *d)
     raw(d, "</article>\n", "");
 }
 
-static void paragraph(struct nf_sheet *d, const char *class, const char *mark, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void paragraph(struct nf_sheet *d, const char *class, const char *mark,
+                                                            const char *fmt, va_list ap)
 {
     if (html(d))
         nf_text_fmt(&d->out, "<p class=\"%s\">", class);
