@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/par.h"
+#include "record/put.h"
 #include "stream/mp.h"
 
 /* ---- batch ---- */
@@ -79,29 +80,17 @@ int nf_batch_read(const msgpack_object *rec, size_t V, size_t context, struct nf
     return check(b, V, context, err);
 }
 
-static void write_array(struct nf_enc *e, const char *key, enum nf_dtype type, const void *data, size_t n)
-{
-    struct nf_tensor t = nf_tensor_1d(type, data, n);
-
-    nf_enc_str(e, key);
-    nf_enc_tensor(e, &t);
-}
-
 void nf_batch_write(struct nf_writer *out, const struct nf_batch *b)
 {
-    struct nf_enc *e = nf_writer_begin(out);
+    struct nf_enc *e = nf_put_record(out, "batch", 7);
 
-    nf_enc_map(e, 8);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, "batch");
-    nf_enc_str(e, "batch");
-    nf_enc_uint(e, b->batch);
-    write_array(e, "doc", NF_U32, b->doc, b->W);
-    write_array(e, "window", NF_U32, b->window, b->W);
-    write_array(e, "start", NF_U32, b->start, b->W);
-    write_array(e, "length", NF_U32, b->length, b->W);
-    write_array(e, "bos", NF_U8, b->bos, b->W);
-    write_array(e, "ids", NF_U32, b->ids, b->T);
+    nf_put_uint(e, "batch", b->batch);
+    nf_put_1d(e, "doc", NF_U32, b->doc, b->W);
+    nf_put_1d(e, "window", NF_U32, b->window, b->W);
+    nf_put_1d(e, "start", NF_U32, b->start, b->W);
+    nf_put_1d(e, "length", NF_U32, b->length, b->W);
+    nf_put_1d(e, "bos", NF_U8, b->bos, b->W);
+    nf_put_1d(e, "ids", NF_U32, b->ids, b->T);
     nf_writer_end(out);
 }
 
@@ -155,23 +144,15 @@ int nf_site_rows_read(const msgpack_object *rec, struct nf_site_rows *s, struct 
 
 static void write_rows(struct nf_writer *out, const struct nf_site_rows *s)
 {
-    struct nf_enc *e = nf_writer_begin(out);
     bool active = is_active(s->site);
+    struct nf_enc *e = nf_put_record(out, "site", active ? 6 : 5);
 
-    nf_enc_map(e, active ? 7 : 6);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, "site");
-    nf_enc_str(e, "batch");
-    nf_enc_uint(e, s->batch);
-    nf_enc_str(e, "site");
-    nf_enc_str(e, s->site);
-    nf_enc_str(e, "layer");
-    nf_enc_uint(e, s->layer);
-    nf_enc_str(e, "row");
-    nf_enc_uint(e, s->row);
+    nf_put_uint(e, "batch", s->batch);
+    nf_put_str(e, "site", s->site);
+    nf_put_uint(e, "layer", s->layer);
+    nf_put_uint(e, "row", s->row);
     if (active) {
-        nf_enc_str(e, "near_zero");
-        nf_enc_uint(e, s->near_zero);
+        nf_put_uint(e, "near_zero", s->near_zero);
     }
     nf_enc_str(e, "data");
     nf_enc_tensor(e, &s->data);

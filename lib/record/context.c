@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/put.h"
+
 enum {
     VOCAB_RECORD_TOKENS = 4096,
     VOCAB_RECORD_BYTES = 1 << 20,   /* soft: a record ends with the token that passes it */
@@ -72,19 +74,14 @@ void nf_vocab_write(struct nf_writer *w, const struct nf_vocab *v)
 {
     uint32_t *ids = malloc((v->V + 1) * sizeof *ids);
     struct nf_enc *e;
-    struct nf_tensor t;
     size_t n, special = 0;
 
     for (size_t first = 0; first < v->V; first += n) {
         for (n = 0; n < VOCAB_RECORD_TOKENS && first + n < v->V; n++)
             if (v->offset[first + n] - v->offset[first] > VOCAB_RECORD_BYTES)
                 break;
-        e = nf_writer_begin(w);
-        nf_enc_map(e, 3);
-        nf_enc_str(e, "r");
-        nf_enc_str(e, "vocab");
-        nf_enc_str(e, "first");
-        nf_enc_uint(e, first);
+        e = nf_put_record(w, "vocab", 2);
+        nf_put_uint(e, "first", first);
         nf_enc_str(e, "tokens");
         nf_enc_array(e, n);
         for (size_t i = first; i < first + n; i++)
@@ -94,14 +91,9 @@ void nf_vocab_write(struct nf_writer *w, const struct nf_vocab *v)
     for (size_t i = 0; ids && i < v->V; i++)
         if (v->special[i])
             ids[special++] = (uint32_t)i;
-    e = nf_writer_begin(w);
+    e = nf_put_record(w, "special", 1);
     e->failed |= !ids;
-    t = nf_tensor_1d(NF_U32, ids, special);
-    nf_enc_map(e, 2);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, "special");
-    nf_enc_str(e, "ids");
-    nf_enc_tensor(e, &t);
+    nf_put_1d(e, "ids", NF_U32, ids, special);
     nf_writer_end(w);
     free(ids);
 }
@@ -109,20 +101,15 @@ void nf_vocab_write(struct nf_writer *w, const struct nf_vocab *v)
 void nf_doc_write(struct nf_writer *w, const struct nf_doc *d)
 {
     bool sized = d->bytes != NF_DOC_BYTES_UNKNOWN;
-    struct nf_enc *e = nf_writer_begin(w);
+    struct nf_enc *e = nf_put_record(w, "doc", sized ? 4 : 3);
 
-    nf_enc_map(e, sized ? 5 : 4);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, "doc");
-    nf_enc_str(e, "doc");
-    nf_enc_uint(e, d->doc);
+    nf_put_uint(e, "doc", d->doc);
     nf_enc_str(e, "name");
     nf_enc_strn(e, d->name, d->name_len);
     nf_enc_str(e, "domain");
     nf_enc_strn(e, d->domain, d->domain_len);
     if (sized) {
-        nf_enc_str(e, "bytes");
-        nf_enc_uint(e, d->bytes);
+        nf_put_uint(e, "bytes", d->bytes);
     }
     nf_writer_end(w);
 }

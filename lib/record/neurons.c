@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "record/put.h"
 #include "stream/mp.h"
 
 static const char *const class_name[NF_CLASSES] = {
@@ -33,38 +34,6 @@ const char *nf_cover_bin_name(size_t bin)
 
 /* ---- pairs ---- */
 
-static void put_uint(struct nf_enc *e, const char *key, uint64_t v)
-{
-    nf_enc_str(e, key);
-    nf_enc_uint(e, v);
-}
-
-static void real_or_nil(struct nf_enc *e, double v)
-{
-    if (isnan(v))
-        nf_enc_nil(e);
-    else
-        nf_enc_real(e, v);
-}
-
-static void put_real(struct nf_enc *e, const char *key, double v)
-{
-    nf_enc_str(e, key);
-    real_or_nil(e, v);
-}
-
-static void put_str(struct nf_enc *e, const char *key, const char *v)
-{
-    nf_enc_str(e, key);
-    nf_enc_str(e, v);
-}
-
-static void put_bool(struct nf_enc *e, const char *key, bool v)
-{
-    nf_enc_str(e, key);
-    nf_enc_bool(e, v);
-}
-
 static void put_verdict(struct nf_enc *e, const char *key, enum nf_verdict v)
 {
     nf_enc_str(e, key);
@@ -74,37 +43,15 @@ static void put_verdict(struct nf_enc *e, const char *key, enum nf_verdict v)
         nf_enc_bool(e, v == NF_YES);
 }
 
-static void put_nil(struct nf_enc *e, const char *key)
-{
-    nf_enc_str(e, key);
-    nf_enc_nil(e);
-}
-
 static void put_share(struct nf_enc *e, const char *key, const struct nf_share *s)
 {
     nf_enc_str(e, key);
     nf_enc_map(e, 5);
-    put_uint(e, "k", s->k);
-    put_uint(e, "n", s->n);
-    put_real(e, "p", s->p);
-    put_real(e, "lo", s->lo);
-    put_real(e, "hi", s->hi);
-}
-
-static void put_sizes(struct nf_enc *e, const char *key, const size_t *v, size_t n)
-{
-    nf_enc_str(e, key);
-    nf_enc_array(e, n);
-    for (size_t i = 0; i < n; i++)
-        nf_enc_uint(e, v[i]);
-}
-
-static void put_reals(struct nf_enc *e, const char *key, const double *v, size_t n)
-{
-    nf_enc_str(e, key);
-    nf_enc_array(e, n);
-    for (size_t i = 0; i < n; i++)
-        real_or_nil(e, v[i]);
+    nf_put_uint(e, "k", s->k);
+    nf_put_uint(e, "n", s->n);
+    nf_put_real(e, "p", s->p);
+    nf_put_real(e, "lo", s->lo);
+    nf_put_real(e, "hi", s->hi);
 }
 
 /* Map token, bigram, trigram. */
@@ -113,73 +60,27 @@ static void put_orders(struct nf_enc *e, const char *key, const uint64_t v[NF_OR
     nf_enc_str(e, key);
     nf_enc_map(e, NF_ORDERS);
     for (size_t o = 0; o < NF_ORDERS; o++)
-        put_uint(e, order_name[o], v[o]);
-}
-
-static struct nf_enc *begin(struct nf_writer *w, const char *type, size_t pairs)
-{
-    struct nf_enc *e = nf_writer_begin(w);
-
-    nf_enc_map(e, pairs + 1);
-    put_str(e, "r", type);
-    return e;
+        nf_put_uint(e, order_name[o], v[o]);
 }
 
 /* ---- run ---- */
 
-static void put_u64s(struct nf_enc *e, const char *key, const uint64_t *v, size_t n)
-{
-    nf_enc_str(e, key);
-    nf_enc_array(e, n);
-    for (size_t i = 0; i < n; i++)
-        nf_enc_uint(e, v[i]);
-}
-
-static void put_counted_orders(struct nf_enc *e, const struct nf_totals *t)
-{
-    size_t n = 0;
-
-    for (size_t o = 0; o < NF_ORDERS; o++)
-        n += t->order[o];
-    nf_enc_str(e, "orders");
-    nf_enc_array(e, n);
-    for (size_t o = 0; o < NF_ORDERS; o++)
-        if (t->order[o])
-            nf_enc_uint(e, o + 1);
-}
-
 void nf_run_write(struct nf_writer *w, const struct nf_run *r)
 {
     const struct nf_totals *t = r->totals;
-    struct nf_enc *e = begin(w, "run", 24);
+    struct nf_enc *e = nf_put_record(w, "run", 24);
 
-    put_uint(e, "tokens", t->tokens);
-    put_uint(e, "bos", t->bos);
-    put_uint(e, "windows", t->windows);
-    put_uint(e, "full", t->full);
-    put_uint(e, "docs", t->docs);
-    put_uint(e, "context", t->context);
-    put_uint(e, "from", t->from);
-    put_uint(e, "to", t->to);
-    nf_enc_str(e, "domains");
-    nf_enc_array(e, t->Q);
-    for (size_t q = 0; q < t->Q; q++)
-        nf_enc_str(e, t->domain[q]);
-    put_u64s(e, "domain_tokens", t->domain_tokens, t->Q);
-    put_u64s(e, "domain_full", t->domain_full, t->Q);
-    put_sizes(e, "layers", t->layers, t->n_layers);
-    put_counted_orders(e, t);
-    put_sizes(e, "ngram_layers", t->ngram_layers, t->n_ngram_layers);
-    put_uint(e, "F", t->F);
-    put_uint(e, "bin", t->bin);
-    put_uint(e, "L", r->L);
-    put_sizes(e, "scope", r->scope, r->n_scope);
-    put_uint(e, "full_needed", r->full_needed);
-    put_bool(e, "full_enough", t->full >= r->full_needed);
-    put_bool(e, "exact", r->exact);
-    put_u64s(e, "delta", r->delta, NF_ORDERS);
-    put_real(e, "dead_bound", t->tokens ? 3.0 / (double)t->tokens : NAN);
-    put_bool(e, "suppression", r->suppression);
+    nf_totals_put(e, t);
+    nf_put_u64s(e, "domain_tokens", t->domain_tokens, t->Q);
+    nf_put_u64s(e, "domain_full", t->domain_full, t->Q);
+    nf_put_uint(e, "L", r->L);
+    nf_put_sizes(e, "scope", r->scope, r->n_scope);
+    nf_put_uint(e, "full_needed", r->full_needed);
+    nf_put_bool(e, "full_enough", t->full >= r->full_needed);
+    nf_put_bool(e, "exact", r->exact);
+    nf_put_u64s(e, "delta", r->delta, NF_ORDERS);
+    nf_put_real(e, "dead_bound", t->tokens ? 3.0 / (double)t->tokens : NAN);
+    nf_put_bool(e, "suppression", r->suppression);
     nf_writer_end(w);
 }
 
@@ -190,25 +91,25 @@ static void put_cover(struct nf_enc *e, const struct nf_layer_summary *s, size_t
     static const char *const key[NF_ORDERS] = { "cover1", "cover2", "cover3" };
 
     if (!s->in_scope || !s->counted[o]) {
-        put_nil(e, key[o]);
+        nf_put_nil(e, key[o]);
         return;
     }
     nf_enc_str(e, key[o]);
     nf_enc_map(e, NF_COVER_BINS + 1);
     for (size_t b = 0; b <= NF_COVER_BINS; b++)
-        put_uint(e, cover_name[b], s->cover[o][b]);
+        nf_put_uint(e, cover_name[b], s->cover[o][b]);
 }
 
 static void put_covered(struct nf_enc *e, const char *key, const struct nf_covered *c)
 {
     nf_enc_str(e, key);
     nf_enc_map(e, 6);
-    put_uint(e, "total", c->total);
-    put_uint(e, "new_overall", c->new_overall);
-    put_uint(e, "new_previous", c->new_previous);
-    put_uint(e, "in_lower", c->in_lower);
-    put_uint(e, "in_previous", c->in_previous);
-    put_uint(e, "cumulative", c->cumulative);
+    nf_put_uint(e, "total", c->total);
+    nf_put_uint(e, "new_overall", c->new_overall);
+    nf_put_uint(e, "new_previous", c->new_previous);
+    nf_put_uint(e, "in_lower", c->in_lower);
+    nf_put_uint(e, "in_previous", c->in_previous);
+    nf_put_uint(e, "cumulative", c->cumulative);
 }
 
 static void put_detectors(struct nf_enc *e, const struct nf_layer_summary *s)
@@ -216,15 +117,15 @@ static void put_detectors(struct nf_enc *e, const struct nf_layer_summary *s)
     nf_enc_str(e, "detectors");
     nf_enc_map(e, NF_ORDERS + 1);
     for (size_t o = 0; o < NF_ORDERS; o++)
-        put_uint(e, order_name[o], s->detectors[o]);
+        nf_put_uint(e, order_name[o], s->detectors[o]);
     put_orders(e, "undecided", s->open);
     nf_enc_str(e, "min_count");
     nf_enc_array(e, s->n_variants);
     for (size_t v = 0; v < s->n_variants; v++) {
         nf_enc_map(e, NF_ORDERS + 2);
-        put_uint(e, "min", s->variant[v].min);
+        nf_put_uint(e, "min", s->variant[v].min);
         for (size_t o = 0; o < NF_ORDERS; o++)
-            put_uint(e, order_name[o], s->variant[v].detectors[o]);
+            nf_put_uint(e, order_name[o], s->variant[v].detectors[o]);
         put_orders(e, "covered", s->variant[v].covered);
     }
     nf_enc_str(e, "covered");
@@ -242,39 +143,39 @@ static void put_types(struct nf_enc *e, const struct nf_layer_summary *s)
     for (size_t t = 0; t < NF_POSITION_TYPES; t++)
         for (size_t strong = 2; strong-- > 0;) {
             snprintf(key, sizeof key, "%s/%s", type_name[t], strength_name[strong]);
-            put_uint(e, key, s->positional[t][strong]);
+            nf_put_uint(e, key, s->positional[t][strong]);
         }
 }
 
 void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s)
 {
-    struct nf_enc *e = begin(w, "layer", 19);
+    struct nf_enc *e = nf_put_record(w, "layer", 19);
 
-    put_uint(e, "layer", s->layer);
-    put_uint(e, "neurons", s->F);
-    put_uint(e, "fires", s->fires);
+    nf_put_uint(e, "layer", s->layer);
+    nf_put_uint(e, "neurons", s->F);
+    nf_put_uint(e, "fires", s->fires);
     put_share(e, "dead", &s->dead);
     put_share(e, "dead_with_bos", &s->dead_with_bos);
-    put_uint(e, "alive", s->alive);
-    put_real(e, "mean_freq", s->mean_freq);
-    put_real(e, "mean_freq_sd", s->mean_freq_sd);
+    nf_put_uint(e, "alive", s->alive);
+    nf_put_real(e, "mean_freq", s->mean_freq);
+    nf_put_real(e, "mean_freq_sd", s->mean_freq_sd);
     nf_enc_str(e, "bands");
     nf_enc_map(e, NF_BANDS);
     for (size_t b = 0; b < NF_BANDS; b++)
-        put_uint(e, band_name[b], s->bands[b]);
+        nf_put_uint(e, band_name[b], s->bands[b]);
     for (size_t o = 0; o < NF_ORDERS; o++)
         put_cover(e, s, o);
     if (s->in_scope) {
         put_detectors(e, s);
     } else {
-        put_nil(e, "detectors");
-        put_nil(e, "min_count");
-        put_nil(e, "covered");
+        nf_put_nil(e, "detectors");
+        nf_put_nil(e, "min_count");
+        nf_put_nil(e, "covered");
     }
     put_types(e, s);
-    put_uint(e, "first_positions", s->first_positions);
-    put_uint(e, "undecided_position", s->open_position);
-    put_uint(e, "near_zero", s->near_zero);
+    nf_put_uint(e, "first_positions", s->first_positions);
+    nf_put_uint(e, "undecided_position", s->open_position);
+    nf_put_uint(e, "near_zero", s->near_zero);
     nf_writer_end(w);
 }
 
@@ -329,15 +230,15 @@ static void put_listed(struct nf_enc *e, const struct nf_evidence *v)
     for (size_t i = 0; i < v->n_covered; i++)
         nf_enc_real(e, v->covered[i].lo);
     if (v->covered_total > v->n_covered)
-        put_uint(e, "covered_total", v->covered_total);
+        nf_put_uint(e, "covered_total", v->covered_total);
 }
 
 static void put_evidence(struct nf_enc *e, const struct nf_evidence *v)
 {
     nf_enc_str(e, order_name[v->order - 1]);
     nf_enc_map(e, 4 + (v->listed ? 5 + (v->covered_total > v->n_covered) : 0));
-    put_uint(e, "m", v->m);
-    put_uint(e, "activations", v->activations);
+    nf_put_uint(e, "m", v->m);
+    nf_put_uint(e, "activations", v->activations);
     put_verdict(e, "detector", v->verdict);
     nf_enc_str(e, "top");
     nf_enc_array(e, v->n_top);
@@ -369,12 +270,12 @@ static void put_suppressed(struct nf_enc *e, const struct nf_suppressed *s)
     for (size_t p = 0; p < NF_PROJECTIONS; p++) {
         nf_enc_str(e, projection_name[p]);
         nf_enc_map(e, 6);
-        put_real(e, "mean", s->by[p].mean);
-        put_real(e, "weighted", s->by[p].weighted);
-        put_bool(e, "all_negative", s->by[p].all_negative);
-        put_bool(e, "majority_negative", s->by[p].majority_negative);
-        put_reals(e, "percentiles", s->by[p].percentile, s->n);
-        put_reals(e, "values", s->by[p].value, s->n);
+        nf_put_real(e, "mean", s->by[p].mean);
+        nf_put_real(e, "weighted", s->by[p].weighted);
+        nf_put_bool(e, "all_negative", s->by[p].all_negative);
+        nf_put_bool(e, "majority_negative", s->by[p].majority_negative);
+        nf_put_reals(e, "percentiles", s->by[p].percentile, s->n);
+        nf_put_reals(e, "values", s->by[p].value, s->n);
     }
     put_scored(e, "promoted", s->promoted, s->n_extreme);
     put_scored(e, "suppressed", s->suppressed, s->n_extreme);
@@ -386,13 +287,13 @@ static void put_position(struct nf_enc *e, const struct nf_positional *p)
 
     nf_enc_str(e, "position");
     nf_enc_map(e, p->typed ? 12 : 3);
-    put_real(e, "mi", p->mi);
-    put_real(e, "mi_raw", p->mi_raw);
-    put_uint(e, "full", p->full);
+    nf_put_real(e, "mi", p->mi);
+    nf_put_real(e, "mi_raw", p->mi_raw);
+    nf_put_uint(e, "full", p->full);
     if (!p->typed)
         return;
-    put_str(e, "type", type_name[p->type]);
-    put_str(e, "strength", strength_name[p->strong]);
+    nf_put_str(e, "type", type_name[p->type]);
+    nf_put_str(e, "strength", strength_name[p->strong]);
     nf_enc_str(e, "ranges");
     nf_enc_array(e, p->n_ranges);
     for (size_t i = 0; i < p->n_ranges; i++) {
@@ -400,10 +301,10 @@ static void put_position(struct nf_enc *e, const struct nf_positional *p)
         nf_enc_uint(e, p->range[i].from);
         nf_enc_uint(e, p->range[i].to);
     }
-    put_uint(e, "cycles", p->cycles);
-    put_uint(e, "run0", p->run0);
-    put_uint(e, "run1", p->run1);
-    put_real(e, "roughness", p->roughness);
+    nf_put_uint(e, "cycles", p->cycles);
+    nf_put_uint(e, "run0", p->run0);
+    nf_put_uint(e, "run1", p->run1);
+    nf_put_real(e, "roughness", p->roughness);
     put_verdict(e, "stable", p->stable);
     nf_enc_str(e, "curve");
     nf_enc_tensor(e, &curve);
@@ -417,15 +318,15 @@ static void put_domains(struct nf_enc *e, const struct nf_neuron *n)
         nf_enc_str(e, key[i]);
         nf_enc_array(e, n->Q);
         for (size_t q = 0; q < n->Q; q++)
-            real_or_nil(e, i == 0 ? n->domain[q].p : i == 1 ? n->domain[q].lo : n->domain[q].hi);
+            nf_enc_real_or_nil(e, i == 0 ? n->domain[q].p : i == 1 ? n->domain[q].lo : n->domain[q].hi);
     }
-    put_real(e, "domain_entropy", n->domain_entropy);
+    nf_put_real(e, "domain_entropy", n->domain_entropy);
 }
 
 static void put_cover_numbers(struct nf_enc *e, const struct nf_neuron *n)
 {
     if (!n->covered) {
-        put_nil(e, "cover");
+        nf_put_nil(e, "cover");
         return;
     }
     nf_enc_str(e, "cover");
@@ -451,17 +352,17 @@ void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n)
         first++;
     for (size_t o = 0; o < NF_ORDERS; o++)
         extra += n->evidence[o] != NULL;
-    e = begin(w, "neuron", 15 + extra);
-    put_uint(e, "layer", n->layer);
-    put_uint(e, "neuron", n->neuron);
-    put_str(e, "class", class_name[first]);
+    e = nf_put_record(w, "neuron", 15 + extra);
+    nf_put_uint(e, "layer", n->layer);
+    nf_put_uint(e, "neuron", n->neuron);
+    nf_put_str(e, "class", class_name[first]);
     put_classes(e, "classes", n->classes);
     put_classes(e, "undecided", n->undecided);
-    put_uint(e, "fires", n->fires);
-    put_uint(e, "fires_bos", n->fires_bos);
-    put_uint(e, "n", n->freq.n);
+    nf_put_uint(e, "fires", n->fires);
+    nf_put_uint(e, "fires_bos", n->fires_bos);
+    nf_put_uint(e, "n", n->freq.n);
     put_share(e, "freq", &n->freq);
-    put_str(e, "band", band_name[n->band]);
+    nf_put_str(e, "band", band_name[n->band]);
     put_domains(e, n);
     put_cover_numbers(e, n);
     for (size_t o = 0; o < NF_ORDERS; o++)
@@ -478,36 +379,36 @@ void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n)
 
 void nf_suppression_write(struct nf_writer *w, const struct nf_suppression *s)
 {
-    struct nf_enc *e = begin(w, "suppression", 9);
+    struct nf_enc *e = nf_put_record(w, "suppression", 9);
 
-    put_str(e, "projection", projection_name[s->projection]);
+    nf_put_str(e, "projection", projection_name[s->projection]);
     if (s->layer == NF_SCOPE_ALL)
-        put_str(e, "scope", "all");
+        nf_put_str(e, "scope", "all");
     else
-        put_uint(e, "scope", s->layer);
+        nf_put_uint(e, "scope", s->layer);
     put_share(e, "suppressing", &s->suppressing);
     put_share(e, "all_negative", &s->all_negative);
     put_share(e, "majority_negative", &s->majority_negative);
     put_share(e, "weighted", &s->weighted);
     put_share(e, "null", &s->null);
     put_share(e, "null_alive", &s->null_alive);
-    put_real(e, "mean_percentile", s->mean_percentile);
+    nf_put_real(e, "mean_percentile", s->mean_percentile);
     nf_writer_end(w);
 }
 
 void nf_team_write(struct nf_writer *w, const struct nf_team_rec *t)
 {
-    struct nf_enc *e = begin(w, "team", 10);
+    struct nf_enc *e = nf_put_record(w, "team", 10);
 
-    put_uint(e, "layer", t->layer);
-    put_str(e, "type", type_name[t->type]);
-    put_str(e, "strength", t->strong ? "strong" : "any");
-    put_sizes(e, "neurons", t->neuron, t->n);
-    put_uint(e, "covered", t->covered);
-    put_uint(e, "context", t->context);
-    put_real(e, "multiplicity", t->multiplicity);
-    put_sizes(e, "loss", t->loss, t->n);
-    put_sizes(e, "greedy", t->greedy, t->n);
-    put_sizes(e, "gain", t->gain, t->n);
+    nf_put_uint(e, "layer", t->layer);
+    nf_put_str(e, "type", type_name[t->type]);
+    nf_put_str(e, "strength", t->strong ? "strong" : "any");
+    nf_put_sizes(e, "neurons", t->neuron, t->n);
+    nf_put_uint(e, "covered", t->covered);
+    nf_put_uint(e, "context", t->context);
+    nf_put_real(e, "multiplicity", t->multiplicity);
+    nf_put_sizes(e, "loss", t->loss, t->n);
+    nf_put_sizes(e, "greedy", t->greedy, t->n);
+    nf_put_sizes(e, "gain", t->gain, t->n);
     nf_writer_end(w);
 }

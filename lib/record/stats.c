@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "record/put.h"
 #include "stream/mp.h"
 
 /* ---- reading: one field and its shape ---- */
@@ -74,54 +75,6 @@ static int read_domain(const msgpack_object *rec, size_t *domain, struct nf_err 
 {
     *domain = SIZE_MAX;
     return nf_mp_find(rec, "domain") ? read_size(rec, "domain", 0, NF_DOMAINS_MAX - 1, domain, err) : NF_OK;
-}
-
-/* ---- writing: "r" and a field ---- */
-
-static struct nf_enc *begin(struct nf_writer *w, const char *type, size_t fields)
-{
-    struct nf_enc *e = nf_writer_begin(w);
-
-    nf_enc_map(e, fields + 1);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, type);
-    return e;
-}
-
-static void put_uint(struct nf_enc *e, const char *key, uint64_t v)
-{
-    nf_enc_str(e, key);
-    nf_enc_uint(e, v);
-}
-
-static void put_str(struct nf_enc *e, const char *key, const char *s)
-{
-    nf_enc_str(e, key);
-    nf_enc_str(e, s);
-}
-
-static void put_1d(struct nf_enc *e, const char *key, enum nf_dtype type, const void *data, size_t a)
-{
-    struct nf_tensor t = nf_tensor_1d(type, data, a);
-
-    nf_enc_str(e, key);
-    nf_enc_tensor(e, &t);
-}
-
-static void put_2d(struct nf_enc *e, const char *key, enum nf_dtype type, const void *data, size_t a, size_t b)
-{
-    struct nf_tensor t = nf_tensor_2d(type, data, a, b);
-
-    nf_enc_str(e, key);
-    nf_enc_tensor(e, &t);
-}
-
-static void put_3d(struct nf_enc *e, const char *key, enum nf_dtype type, const void *data, size_t a, size_t b, size_t c)
-{
-    struct nf_tensor t = nf_tensor_3d(type, data, a, b, c);
-
-    nf_enc_str(e, key);
-    nf_enc_tensor(e, &t);
 }
 
 /* ---- totals ---- */
@@ -230,41 +183,38 @@ int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err
     return rc;
 }
 
-static void put_layers(struct nf_enc *e, const char *key, const size_t *layers, size_t n)
+void nf_totals_put(struct nf_enc *e, const struct nf_totals *t)
 {
-    nf_enc_str(e, key);
-    nf_enc_array(e, n);
-    for (size_t i = 0; i < n; i++)
-        nf_enc_uint(e, layers[i]);
-}
-
-void nf_totals_write(struct nf_writer *w, const struct nf_totals *t)
-{
-    struct nf_enc *e = begin(w, "totals", 16);
-
-    put_uint(e, "tokens", t->tokens);
-    put_uint(e, "bos", t->bos);
-    put_uint(e, "windows", t->windows);
-    put_uint(e, "full", t->full);
-    put_uint(e, "docs", t->docs);
-    put_uint(e, "context", t->context);
-    put_uint(e, "from", t->from);
-    put_uint(e, "to", t->to);
+    nf_put_uint(e, "tokens", t->tokens);
+    nf_put_uint(e, "bos", t->bos);
+    nf_put_uint(e, "windows", t->windows);
+    nf_put_uint(e, "full", t->full);
+    nf_put_uint(e, "docs", t->docs);
+    nf_put_uint(e, "context", t->context);
+    nf_put_uint(e, "from", t->from);
+    nf_put_uint(e, "to", t->to);
     nf_enc_str(e, "domains");
     nf_enc_array(e, t->Q);
     for (size_t q = 0; q < t->Q; q++)
         nf_enc_str(e, t->domain[q]);
-    put_1d(e, "domain_tokens", NF_U64, t->domain_tokens, t->Q);
-    put_1d(e, "domain_full", NF_U64, t->domain_full, t->Q);
-    put_layers(e, "layers", t->layers, t->n_layers);
+    nf_put_sizes(e, "layers", t->layers, t->n_layers);
     nf_enc_str(e, "orders");
     nf_enc_array(e, (size_t)t->order[0] + t->order[1] + t->order[2]);
     for (size_t o = 0; o < NF_ORDERS; o++)
         if (t->order[o])
             nf_enc_uint(e, o + 1);
-    put_layers(e, "ngram_layers", t->ngram_layers, t->n_ngram_layers);
-    put_uint(e, "F", t->F);
-    put_uint(e, "bin", t->bin);
+    nf_put_sizes(e, "ngram_layers", t->ngram_layers, t->n_ngram_layers);
+    nf_put_uint(e, "F", t->F);
+    nf_put_uint(e, "bin", t->bin);
+}
+
+void nf_totals_write(struct nf_writer *w, const struct nf_totals *t)
+{
+    struct nf_enc *e = nf_put_record(w, "totals", NF_TOTALS_PAIRS + 2);
+
+    nf_totals_put(e, t);
+    nf_put_1d(e, "domain_tokens", NF_U64, t->domain_tokens, t->Q);
+    nf_put_1d(e, "domain_full", NF_U64, t->domain_full, t->Q);
     nf_writer_end(w);
 }
 
@@ -308,15 +258,15 @@ int nf_ngrams_read(const msgpack_object *rec, struct nf_ngrams *g, struct nf_err
 
 void nf_ngrams_write(struct nf_writer *w, const struct nf_ngrams *g)
 {
-    struct nf_enc *e = begin(w, "ngrams", g->dropped ? 6 : 5);
+    struct nf_enc *e = nf_put_record(w, "ngrams", g->dropped ? 6 : 5);
 
-    put_uint(e, "order", g->order);
-    put_uint(e, "planes", g->planes);
-    put_uint(e, "first", g->first);
-    put_2d(e, "keys", NF_U32, g->keys, g->k, g->order);
-    put_1d(e, "n", NF_U32, g->n, g->k);
+    nf_put_uint(e, "order", g->order);
+    nf_put_uint(e, "planes", g->planes);
+    nf_put_uint(e, "first", g->first);
+    nf_put_2d(e, "keys", NF_U32, g->keys, g->k, g->order);
+    nf_put_1d(e, "n", NF_U32, g->n, g->k);
     if (g->dropped)
-        put_1d(e, "dropped", NF_U32, g->dropped, g->k);
+        nf_put_1d(e, "dropped", NF_U32, g->dropped, g->k);
     nf_writer_end(w);
 }
 
@@ -337,13 +287,13 @@ int nf_counts_read(const msgpack_object *rec, size_t F, struct nf_counts *c, str
 
 void nf_counts_write(struct nf_writer *w, const struct nf_counts *c)
 {
-    struct nf_enc *e = begin(w, "counts", 5);
+    struct nf_enc *e = nf_put_record(w, "counts", 5);
 
-    put_uint(e, "layer", c->layer);
-    put_uint(e, "order", c->order);
-    put_uint(e, "planes", c->planes);
-    put_uint(e, "first", c->first);
-    put_3d(e, "bits", NF_U8, c->bits, c->k, c->planes, c->row_bytes);
+    nf_put_uint(e, "layer", c->layer);
+    nf_put_uint(e, "order", c->order);
+    nf_put_uint(e, "planes", c->planes);
+    nf_put_uint(e, "first", c->first);
+    nf_put_3d(e, "bits", NF_U8, c->bits, c->k, c->planes, c->row_bytes);
     nf_writer_end(w);
 }
 
@@ -358,11 +308,11 @@ int nf_lost_ngrams_read(const msgpack_object *rec, struct nf_lost_ngrams *l, str
 
 void nf_lost_ngrams_write(struct nf_writer *w, const struct nf_lost_ngrams *l)
 {
-    struct nf_enc *e = begin(w, "lost_ngrams", 3);
+    struct nf_enc *e = nf_put_record(w, "lost_ngrams", 3);
 
-    put_uint(e, "order", l->order);
-    put_uint(e, "delta", l->delta);
-    put_uint(e, "occurrences", l->occurrences);
+    nf_put_uint(e, "order", l->order);
+    nf_put_uint(e, "delta", l->delta);
+    nf_put_uint(e, "occurrences", l->occurrences);
     nf_writer_end(w);
 }
 
@@ -377,11 +327,11 @@ int nf_lost_read(const msgpack_object *rec, size_t F, struct nf_lost *l, struct 
 
 void nf_lost_write(struct nf_writer *w, const struct nf_lost *l)
 {
-    struct nf_enc *e = begin(w, "lost", 3);
+    struct nf_enc *e = nf_put_record(w, "lost", 3);
 
-    put_uint(e, "layer", l->layer);
-    put_uint(e, "order", l->order);
-    put_1d(e, "fires", NF_U64, l->fires, l->F);
+    nf_put_uint(e, "layer", l->layer);
+    nf_put_uint(e, "order", l->order);
+    nf_put_1d(e, "fires", NF_U64, l->fires, l->F);
     nf_writer_end(w);
 }
 
@@ -402,13 +352,13 @@ int nf_fires_read(const msgpack_object *rec, size_t F, size_t Q, struct nf_fires
 
 void nf_fires_write(struct nf_writer *w, const struct nf_fires *f)
 {
-    struct nf_enc *e = begin(w, "fires", 5);
+    struct nf_enc *e = nf_put_record(w, "fires", 5);
 
-    put_uint(e, "layer", f->layer);
-    put_1d(e, "all", NF_U64, f->all, f->F);
-    put_1d(e, "bos", NF_U64, f->bos, f->F);
-    put_2d(e, "domain", NF_U64, f->domain, f->Q, f->F);
-    put_uint(e, "near_zero", f->near_zero);
+    nf_put_uint(e, "layer", f->layer);
+    nf_put_1d(e, "all", NF_U64, f->all, f->F);
+    nf_put_1d(e, "bos", NF_U64, f->bos, f->F);
+    nf_put_2d(e, "domain", NF_U64, f->domain, f->Q, f->F);
+    nf_put_uint(e, "near_zero", f->near_zero);
     nf_writer_end(w);
 }
 
@@ -425,11 +375,11 @@ int nf_position_read(const msgpack_object *rec, size_t F, struct nf_position *p,
 
 void nf_position_write(struct nf_writer *w, const struct nf_position *p)
 {
-    struct nf_enc *e = begin(w, "position", 3);
+    struct nf_enc *e = nf_put_record(w, "position", 3);
 
-    put_uint(e, "layer", p->layer);
-    put_uint(e, "first", p->first);
-    put_2d(e, "counts", NF_U32, p->counts, p->P, p->F);
+    nf_put_uint(e, "layer", p->layer);
+    nf_put_uint(e, "first", p->first);
+    nf_put_2d(e, "counts", NF_U32, p->counts, p->P, p->F);
     nf_writer_end(w);
 }
 
@@ -447,12 +397,12 @@ int nf_domain_position_read(const msgpack_object *rec, size_t F, struct nf_domai
 
 void nf_domain_position_write(struct nf_writer *w, const struct nf_domain_position *p)
 {
-    struct nf_enc *e = begin(w, "domain_position", 4);
+    struct nf_enc *e = nf_put_record(w, "domain_position", 4);
 
-    put_uint(e, "layer", p->layer);
-    put_uint(e, "domain", p->domain);
-    put_uint(e, "first", p->first);
-    put_2d(e, "counts", NF_U32, p->counts, p->B, p->F);
+    nf_put_uint(e, "layer", p->layer);
+    nf_put_uint(e, "domain", p->domain);
+    nf_put_uint(e, "first", p->first);
+    nf_put_2d(e, "counts", NF_U32, p->counts, p->B, p->F);
     nf_writer_end(w);
 }
 
@@ -461,12 +411,12 @@ void nf_domain_position_write(struct nf_writer *w, const struct nf_domain_positi
 static struct nf_enc *begin_site(struct nf_writer *w, const char *type, const char *site, size_t layer, size_t domain,
                                  size_t fields)
 {
-    struct nf_enc *e = begin(w, type, fields + (domain == SIZE_MAX ? 2 : 3));
+    struct nf_enc *e = nf_put_record(w, type, fields + (domain == SIZE_MAX ? 2 : 3));
 
-    put_str(e, "site", site);
-    put_uint(e, "layer", layer);
+    nf_put_str(e, "site", site);
+    nf_put_uint(e, "layer", layer);
     if (domain != SIZE_MAX)
-        put_uint(e, "domain", domain);
+        nf_put_uint(e, "domain", domain);
     return e;
 }
 
@@ -494,16 +444,16 @@ void nf_moments_rec_write(struct nf_writer *w, const struct nf_moments_rec *m)
 {
     struct nf_enc *e = begin_site(w, "moments", m->site, m->layer, m->domain, 10);
 
-    put_1d(e, "n", NF_U64, m->n, m->W);
-    put_1d(e, "min", NF_F64, m->min, m->W);
-    put_1d(e, "max", NF_F64, m->max, m->W);
-    put_1d(e, "mean", NF_F64, m->mean, m->W);
-    put_1d(e, "var", NF_F64, m->var, m->W);
-    put_1d(e, "skew", NF_F64, m->skew, m->W);
-    put_1d(e, "kurt", NF_F64, m->kurt, m->W);
-    put_1d(e, "quantiles", NF_F64, m->quantiles, m->q);
-    put_2d(e, "values", NF_F64, m->values, m->q, m->W);
-    put_3d(e, "sums", NF_U64, m->sums, m->W, NF_MOMENT_ORDERS, NF_SUM_LIMBS);
+    nf_put_1d(e, "n", NF_U64, m->n, m->W);
+    nf_put_1d(e, "min", NF_F64, m->min, m->W);
+    nf_put_1d(e, "max", NF_F64, m->max, m->W);
+    nf_put_1d(e, "mean", NF_F64, m->mean, m->W);
+    nf_put_1d(e, "var", NF_F64, m->var, m->W);
+    nf_put_1d(e, "skew", NF_F64, m->skew, m->W);
+    nf_put_1d(e, "kurt", NF_F64, m->kurt, m->W);
+    nf_put_1d(e, "quantiles", NF_F64, m->quantiles, m->q);
+    nf_put_2d(e, "values", NF_F64, m->values, m->q, m->W);
+    nf_put_3d(e, "sums", NF_U64, m->sums, m->W, NF_MOMENT_ORDERS, NF_SUM_LIMBS);
     nf_writer_end(w);
 }
 
@@ -530,10 +480,10 @@ void nf_histogram_rec_write(struct nf_writer *w, const struct nf_histogram_rec *
 {
     struct nf_enc *e = begin_site(w, "histogram", h->site, h->layer, h->domain, 4);
 
-    put_uint(e, "first", h->first);
-    put_1d(e, "used", NF_U32, h->used, h->w);
-    put_1d(e, "bins", NF_I32, h->bins, h->b);
-    put_1d(e, "counts", NF_U64, h->counts, h->b);
+    nf_put_uint(e, "first", h->first);
+    nf_put_1d(e, "used", NF_U32, h->used, h->w);
+    nf_put_1d(e, "bins", NF_I32, h->bins, h->b);
+    nf_put_1d(e, "counts", NF_U64, h->counts, h->b);
     nf_writer_end(w);
 }
 
@@ -555,11 +505,11 @@ void nf_top_rec_write(struct nf_writer *w, const struct nf_top_rec *t)
 {
     struct nf_enc *e = begin_site(w, "top", t->site, t->layer, SIZE_MAX, 6);
 
-    put_uint(e, "first", t->first);
-    put_2d(e, "values", NF_F32, t->values, t->w, t->k);
-    put_2d(e, "doc", NF_U32, t->doc, t->w, t->k);
-    put_2d(e, "window", NF_U32, t->window, t->w, t->k);
-    put_2d(e, "pos", NF_U32, t->pos, t->w, t->k);
-    put_3d(e, "context", NF_U32, t->context, t->w, t->k, t->C);
+    nf_put_uint(e, "first", t->first);
+    nf_put_2d(e, "values", NF_F32, t->values, t->w, t->k);
+    nf_put_2d(e, "doc", NF_U32, t->doc, t->w, t->k);
+    nf_put_2d(e, "window", NF_U32, t->window, t->w, t->k);
+    nf_put_2d(e, "pos", NF_U32, t->pos, t->w, t->k);
+    nf_put_3d(e, "context", NF_U32, t->context, t->w, t->k, t->C);
     nf_writer_end(w);
 }

@@ -46,6 +46,10 @@ struct nf_totals {
 };
 int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err);   /* into a zeroed or cleared struct */
 void nf_totals_write(struct nf_writer *w, const struct nf_totals *t);
+
+/* nf_totals_put - its NF_TOTALS_PAIRS pairs but domain_tokens and domain_full, for a record of another kind that repeats them. */
+enum { NF_TOTALS_PAIRS = 14 };
+void nf_totals_put(struct nf_enc *e, const struct nf_totals *t);
 void nf_totals_clear(struct nf_totals *t);
 
 /* "ngrams": n-grams of one order whose n has the same number of bits, by key, ascending. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "record/put.h"
 #include "stream/mp.h"
 
 static int check(const struct nf_window *w, size_t V, struct nf_err *err)
@@ -40,22 +41,13 @@ int nf_window_read(const msgpack_object *rec, size_t V, size_t context, struct n
 
 void nf_window_write(struct nf_writer *out, const struct nf_window *w)
 {
-    struct nf_enc *e = nf_writer_begin(out);
-    struct nf_tensor ids = nf_tensor_1d(NF_U32, w->ids, w->T);
+    struct nf_enc *e = nf_put_record(out, "window", 5);
 
-    nf_enc_map(e, 6);
-    nf_enc_str(e, "r");
-    nf_enc_str(e, "window");
-    nf_enc_str(e, "doc");
-    nf_enc_uint(e, w->doc);
-    nf_enc_str(e, "window");
-    nf_enc_uint(e, w->window);
-    nf_enc_str(e, "start");
-    nf_enc_uint(e, w->start);
-    nf_enc_str(e, "bos");
-    nf_enc_bool(e, w->bos);
-    nf_enc_str(e, "ids");
-    nf_enc_tensor(e, &ids);
+    nf_put_uint(e, "doc", w->doc);
+    nf_put_uint(e, "window", w->window);
+    nf_put_uint(e, "start", w->start);
+    nf_put_bool(e, "bos", w->bos);
+    nf_put_1d(e, "ids", NF_U32, w->ids, w->T);
     nf_writer_end(out);
 }
 
