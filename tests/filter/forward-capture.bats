@@ -41,10 +41,10 @@ rows() {
 }
 
 @test "a row does not depend on the batch, the memory, the threads or its neighbours" {
-    tokenize -m "$MODEL" --context 96 --limit 1500 "$CORPUS/fiction" "$CORPUS/code" >"$BATS_TEST_TMPDIR/many"
+    tokenize -m "$MODEL" --context 96 --limit 480 "$CORPUS/fiction" "$CORPUS/code" >"$BATS_TEST_TMPDIR/many"
     for s in ffn.pre attn.local pred; do
         rows $s <"$BATS_TEST_TMPDIR/many" >"$BATS_TEST_TMPDIR/want"
-        for o in "--batch-tokens 1" "--batch-tokens 97" "--batch-tokens 700" "--memory 15M" "-j 1" "-j 3"; do
+        for o in "--batch-tokens 1" "--batch-tokens 200" "--memory 15M" "-j 1" "-j 3"; do
             # shellcheck disable=SC2086  # options
             rows $s $o <"$BATS_TEST_TMPDIR/many" | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$s $o"; false; }
         done
