@@ -52,9 +52,11 @@ static const struct {
     { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
 };
 
+enum { COLUMN = 256 };     /* bytes of name and path together */
+
 struct column {
-    char *name;            /* ends at '='; path points behind '=' or is the name */
-    const char *path;
+    char name[COLUMN];     /* ends at '='; the path follows, or is the name */
+    size_t path;           /* where in name it begins */
 };
 
 struct nf_table {
@@ -110,8 +112,6 @@ static void put_text(const struct nf_table *t, const char *p, size_t n)
 
 static void free_table(struct nf_table *t)
 {
-    for (size_t i = 0; t && i < t->n; i++)
-        free(t->columns[i].name);
     if (t)
         free(t->columns);
     if (t && t->cell)
@@ -124,15 +124,15 @@ static int add_column(struct nf_table *t, const char *column, size_t len, struct
     struct column *c;
     char *equals;
 
+    if (len >= COLUMN)
+        return nf_fail(err, NF_EUSAGE, "the column %.40s.. is longer than %d bytes", column, COLUMN - 1);
     if (nf_grow(&t->columns, &t->cap, t->n + 1, sizeof *t->columns, err) < 0)
         return NF_ESYS;
-    c = &t->columns[t->n];
-    c->name = strndup(column, len);
-    if (!c->name)
-        return nf_fail(err, NF_ESYS, "out of memory");
-    t->n++;
+    c = &t->columns[t->n++];
+    memcpy(c->name, column, len);
+    c->name[len] = '\0';
     equals = strchr(c->name, '=');
-    c->path = equals ? equals + 1 : c->name;
+    c->path = equals ? (size_t)(equals + 1 - c->name) : 0;
     if (equals)
         *equals = '\0';
     return NF_OK;
@@ -263,7 +263,7 @@ static int columns_of(struct nf_table *t, const msgpack_object *rec, struct nf_e
         const msgpack_object *k = &rec->via.map.ptr[i].key, *v = &rec->via.map.ptr[i].val;
 
         if (k->type == MSGPACK_OBJECT_STR && (v->type == MSGPACK_OBJECT_STR || nf_show_scalar(v, buf)) &&
-            add_column(t, k->via.str.ptr, k->via.str.size, err) < 0)
+            k->via.str.size < COLUMN && add_column(t, k->via.str.ptr, k->via.str.size, err) < 0)
             return NF_ESYS;
     }
     return NF_OK;
@@ -290,7 +290,7 @@ int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *e
     for (size_t i = 0; i < t->n; i++) {
         if (i)
             putc(t->separator, t->f);
-        put_cell(t, nf_mp_path(rec, t->columns[i].path));
+        put_cell(t, nf_mp_path(rec, t->columns[i].name + t->columns[i].path));
     }
     putc('\n', t->f);
     return NF_OK;
