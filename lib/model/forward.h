@@ -99,7 +99,7 @@ struct nf_forward;
  * nf_forward_open - pack the weights (resident) and allocate the work space.
  *
  * cfg and w are borrowed until nf_forward_close().  NULL: NF_EUSAGE as nf_forward_plan(); NF_ESYS memory, or a type or size that this
- * machine's GEMM does not do (bf16 without hardware support works, slowly).
+ * machine's GEMM does not do (bf16 where the library has no kernel for this processor).
  */
 struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts,
                                    size_t context, struct nf_err *err);
