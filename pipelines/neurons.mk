@@ -34,8 +34,9 @@ texts   := $(shell find $(CORPUS) -type f)
 weights := $(wildcard $(MODEL)/*)
 
 # A file appears under its own name only when its pipe has ended well: `into CMD` writes the target, whole or not at all.
+# A signal is caught, not died of: make passes on the one that the terminal sent too, and the second must not stop the tidying.
 define into
-trap 'rm -f "$@.part"' EXIT; { $(1); } > "$@.part"; mv "$@.part" "$@"
+trap 'rm -f "$@.part"' EXIT; trap 'exit 1' HUP INT TERM; { $(1); } > "$@.part"; mv "$@.part" "$@"
 endef
 
 all: $(OUT)/report.html $(OUT)/report.md

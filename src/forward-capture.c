@@ -97,8 +97,8 @@ static void check_tokenizer(const struct options *o, const struct nf_reader *in,
     if (!t)
         nf_die_err(err);
     if (strcmp(t->digest, digest) != 0)
-        nf_die(NF_EXIT_INPUT, "%s: the tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)", nf_reader_what(in), digest,
-               o->model, t->digest);
+        nf_die(NF_EXIT_INPUT, "%s: the tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)",
+               nf_reader_what(in), digest, o->model, t->digest);
     nf_tokenizer_close(t);
 }
 
@@ -121,12 +121,18 @@ static void read_model(const struct options *o, struct plan *p, const struct nf_
 
 static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    p->capture = (struct nf_capture){ .cfg = &p->cfg, .sites = &p->sites, .positions = o->positions,
-                                      .half = strcmp(o->out_dtype, "f16") == 0, .allow_nonfinite = o->allow_nonfinite, .err = err };
+    p->capture = (struct nf_capture){ .cfg = &p->cfg,
+                                      .sites = &p->sites,
+                                      .positions = o->positions,
+                                      .half = strcmp(o->out_dtype, "f16") == 0,
+                                      .allow_nonfinite = o->allow_nonfinite,
+                                      .err = err };
     p->tap = nf_capture_tap(&p->capture, (float)o->near_zero);
     p->forward = (struct nf_forward_opts){ .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
                                            .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->context) : 0,
-                                           .memory = o->memory, .tap = &p->tap, .allow_nonfinite = o->allow_nonfinite };
+                                           .memory = o->memory,
+                                           .tap = &p->tap,
+                                           .allow_nonfinite = o->allow_nonfinite };
 }
 
 /* ---- header ---- */
@@ -135,22 +141,24 @@ static json_t *model_json(const struct plan *p)
 {
     const struct nf_config *c = &p->cfg;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "name", c->name, "architecture", c->architecture,
-                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D,
-                     "H", (json_int_t)c->H, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation", "relu",
-                     "positions", c->positions == NF_POS_NONE ? "none" : "learned", "norm", c->pre_norm ? "pre" : "post",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "name", c->name, "architecture",
+                     c->architecture, "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L,
+                     "D", (json_int_t)c->D, "H", (json_int_t)c->H, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
+                     "relu", "positions", c->positions == NF_POS_NONE ? "none" : "learned", "norm", c->pre_norm ? "pre" : "post",
                      "dtype", nf_dtype_name(p->forward.dtype));
 }
 
-static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in, const struct nf_cmd *cmd,
-                                     struct nf_err *err)
+static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
+                                     const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("activations", nf_reader_header(in), cmd, err);
     json_t *positions = json_pack("[I, o]", (json_int_t)o->positions.from,
                                   o->positions.to == SIZE_MAX ? json_null() : json_integer((json_int_t)o->positions.to));
     struct nf_writer *out = NULL;
 
-    if (header && (json_object_set_new(header, "model", model_json(p)) < 0 || json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
+    if (header &&
+        (json_object_set_new(header, "model", model_json(p)) < 0 ||
+         json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
                    json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
                    json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
@@ -186,7 +194,8 @@ static void show_progress(const struct run *r)
     double s = seconds_since(&r->start), done = share_read();
 
     if (done > 0)
-        nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, about %.0f s left", r->tokens, (double)r->tokens / s, s / done - s);
+        nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, about %.0f s left", r->tokens, (double)r->tokens / s,
+                    s / done - s);
     else
         nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, %.0f s", r->tokens, (double)r->tokens / s, s);
 }
@@ -288,8 +297,10 @@ static void capture(const struct options *o, struct plan *p, struct nf_reader *i
         nf_die_err(err);
     json_decref(end);
     if (nf_common.verbose)
-        nf_warn("%" PRIu64 " tokens in %" PRIu64 " windows, %" PRIu64 " batches; %.0f tokens/s on %zu threads; |pre-activation| < %g: %" PRIu64,
-                r.tokens, r.windows, r.batch.batch, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero, p->capture.near_zero);
+        nf_warn("%" PRIu64 " tokens in %" PRIu64 " windows, %" PRIu64
+                " batches; %.0f tokens/s on %zu threads; |pre-activation| < %g: %" PRIu64,
+                r.tokens, r.windows, r.batch.batch, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero,
+                p->capture.near_zero);
     nf_forward_close(r.forward);
     nf_batch_clear(&r.batch);
 }
@@ -354,15 +365,17 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
         nf_die_err(err);
     flops = f.flops_maps + f.flops_attention + f.flops_ffn + f.flops_head;
     printf("model        %s: %s, L %zu, D %zu, H %zu, F %zu, V %zu\n", c->name, c->architecture, c->L, c->D, c->H, c->F, c->V);
-    printf("input        %" PRIu64 " tokens in %" PRIu64 " windows of at most %zu; %" PRIu64 " at selected positions\n", r.tokens, r.windows,
-           p->context, r.rows);
+    printf("input        %" PRIu64 " tokens in %" PRIu64 " windows of at most %zu; %" PRIu64 " at selected positions\n", r.tokens,
+           r.windows, p->context, r.rows);
     print_sites(p, r.rows);
     printf("memory       weights %.1f MiB (%s), work space %.1f MiB for batches of %zu tokens\n", (double)f.weight_bytes / 0x1p20,
            f.resident ? "resident" : "one layer at a time", (double)f.work_bytes / 0x1p20, f.batch_tokens);
-    printf("work         %.1f MFLOP/token in %zu blocks: maps of attention %.0f %%, attention %.0f %%, FFN %.0f %%, unembedding %.0f %%\n", flops / 1e6,
-           f.layers, share(f.flops_maps, flops), share(f.flops_attention, flops), share(f.flops_ffn, flops), share(f.flops_head, flops));
-    printf("time         at least %.1f s: %.0f GFLOP/s measured on %zu threads in %s\n", flops * (double)r.tokens / rate, rate / 1e9, nf_threads(),
-           o->dtype);
+    printf("work         %.1f MFLOP/token in %zu blocks: maps of attention %.0f %%, attention %.0f %%, FFN %.0f %%, unembedding "
+           "%.0f %%\n",
+           flops / 1e6, f.layers, share(f.flops_maps, flops), share(f.flops_attention, flops), share(f.flops_ffn, flops),
+           share(f.flops_head, flops));
+    printf("time         at least %.1f s: %.0f GFLOP/s measured on %zu threads in %s\n", flops * (double)r.tokens / rate,
+           rate / 1e9, nf_threads(), o->dtype);
     if (fflush(stdout) != 0 || ferror(stdout))
         nf_die(NF_EXIT_SYS, "standard output: cannot write");
 }
@@ -372,19 +385,26 @@ int main(int argc, char **argv)
     struct options o = { .dtype = "f32", .out_dtype = "f32", .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
         { 'm', "model", NF_OPT_STR, &o.model, 0, 0, "DIR", "directory of the model: config.json, safetensors", false },
-        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...", "what to capture, by our names or TransformerLens's [ffn.active]", false },
+        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...", "what to capture, by our names or TransformerLens's [ffn.active]",
+          false },
         { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "of these layers only", false },
         { 'p', "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "at these positions of each window only", false },
         { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
         { 0, "out-dtype", NF_OPT_CHOICE, &o.out_dtype, 0, 0, "f32|f16", "type of real-valued sites in the stream", false },
-        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS", "count pre-activations of smaller size, whose sign rounding may turn", false },
+        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS",
+          "count pre-activations of smaller size, whose sign rounding may turn", false },
         { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "hand on NaN and Inf in results", false },
-        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: chosen", true },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "for weights and work space; 0: no limit, weights stay in memory", true },
-        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "count tokens, print what would be computed, held and written", true },
+        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: chosen",
+          true },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "for weights and work space; 0: no limit, weights stay in memory",
+          true },
+        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "count tokens, print what would be computed, held and written",
+          true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "forward-capture", "run a model over windows of tokens and write what it shows", "", "tokens", "activations", opts };
+    const struct nf_cmd cmd = {
+        "forward-capture", "run a model over windows of tokens and write what it shows", "", "tokens", "activations", opts
+    };
     struct nf_err err = NF_ERR_INIT;
     struct plan p = { 0 };
     struct nf_reader *in;

@@ -20,7 +20,9 @@ struct nf_err {
     char text[480];      /* one line, no newline: what, where, which value */
 };
 
+/* clang-format off */
 #define NF_ERR_INIT { NF_OK, "" }
+/* clang-format on */
 
 /*
  * nf_fail - record a failure and return its code, so that a caller can write `return nf_fail(...)`.

@@ -57,8 +57,7 @@ static json_t *value_json(const struct nf_opt *o)
     case NF_OPT_RANGE: {
         const struct nf_range *r = o->value;
 
-        return json_pack("[I,o]", (json_int_t)r->from,
-                         r->to == SIZE_MAX ? json_null() : json_integer((json_int_t)r->to));
+        return json_pack("[I,o]", (json_int_t)r->from, r->to == SIZE_MAX ? json_null() : json_integer((json_int_t)r->to));
     }
     case NF_OPT_LIST: {
         const struct nf_list *l = o->value;
@@ -285,7 +284,8 @@ int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv)
     *s++ = 'h';
     for (size_t i = 0; i < n; i++) {
         row[i] = i < own ? &cmd->opts[i] : &common_opts[i - own];
-        longs[i] = (struct option){ row[i]->name, row[i]->type == NF_OPT_FLAG ? no_argument : required_argument, NULL, (int)i + 2000 };
+        longs[i] =
+            (struct option){ row[i]->name, row[i]->type == NF_OPT_FLAG ? no_argument : required_argument, NULL, (int)i + 2000 };
         if (row[i]->letter) {
             *s++ = row[i]->letter;
             if (row[i]->type != NF_OPT_FLAG)

@@ -27,7 +27,9 @@ enum nf_opt_type {
 struct nf_range {
     size_t from, to;
 };
+/* clang-format off */
 #define NF_RANGE_ALL { 0, SIZE_MAX }
+/* clang-format on */
 
 enum { NF_LIST_MAX = 256 };
 struct nf_list {
@@ -54,7 +56,9 @@ struct nf_common {
 };
 extern struct nf_common nf_common;
 
+/* clang-format off */
 #define NF_OPT_LAST { 0, NULL, NF_OPT_END, NULL, 0, 0, NULL, NULL, false }
+/* clang-format on */
 
 struct nf_cmd {
     const char *name;

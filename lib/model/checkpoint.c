@@ -67,7 +67,7 @@ static int open_shards(struct load *l, const json_t *map)
     int rc = file ? NF_OK : NF_ESYS;
     json_t *v;
 
-    json_object_foreach((json_t *)map, name, v) {
+    json_object_foreach ((json_t *)map, name, v) {
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
@@ -91,7 +91,7 @@ static int check_index(const struct load *l, const json_t *map)
     const char *name;
     json_t *v;
 
-    json_object_foreach((json_t *)map, name, v)
+    json_object_foreach ((json_t *)map, name, v)
         if (!nf_checkpoint_find(l->c, name))
             return refuse(l, "%s: tensor %s is not in %s", l->layout->index, name, json_string_value(v));
     for (size_t i = 0; i < l->c->n; i++)

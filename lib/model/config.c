@@ -41,6 +41,7 @@ struct family {
 
 enum { MAX_WIDTH = 1 << 20, MAX_LAYERS = 1 << 12, MAX_VOCAB = 1 << 24, MAX_POSITIONS = 1 << 24, CONFIG_BYTES = 16 << 20 };
 
+/* clang-format off */
 /* Of PretrainedConfig, transformers 4 and 5: training, generation, bookkeeping.  None of them enters a forward pass in eval mode. */
 static const char *const unused_by_all[] = {
     "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal", "_commit_hash", "_name_or_path",
@@ -53,10 +54,16 @@ static const char *const unused_by_all[] = {
     "temperature", "tf_legacy_loss", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p",
     "use_bfloat16", "use_cache", NULL,
 };
+/* clang-format on */
 
 static const struct fixed fixed_by_all[] = {
-    { "add_cross_attention", "false" }, { "cross_attention_hidden_size", "null" }, { "is_decoder", "false" }, { "is_encoder_decoder", "false" },
-    { "pruned_heads", "{}" }, { "tie_encoder_decoder", "false" }, { NULL, NULL },
+    { "add_cross_attention", "false" },
+    { "cross_attention_hidden_size", "null" },
+    { "is_decoder", "false" },
+    { "is_encoder_decoder", "false" },
+    { "pruned_heads", "{}" },
+    { "tie_encoder_decoder", "false" },
+    { NULL, NULL },
 };
 
 /* ---- OPT (Zhang et al. 2022, arXiv:2205.01068); keys and their values when missing: OPTConfig of transformers ---- */
@@ -73,7 +80,8 @@ static const struct key opt_keys[] = {
     { "vocab_size", KEY_SIZE, AT(V), 50272, MAX_VOCAB, NULL },
     { "word_embed_proj_dim", KEY_SIZE, AT(E), 0, MAX_WIDTH, NULL },   /* 0: hidden_size */
     { "max_position_embeddings", KEY_SIZE, AT(max_positions), 2048, MAX_POSITIONS, NULL },
-    { "position_embedding_type", KEY_CHOICE, AT(positions), NF_POS_LEARNED, 0, "none|learned" },   /* ours: OPTConfig has no such key */
+    { "position_embedding_type", KEY_CHOICE, AT(positions), NF_POS_LEARNED, 0,
+      "none|learned" }, /* ours: OPTConfig has no such key */
     { "activation_function", KEY_CHOICE, AT(act), NF_ACT_RELU, 0, "relu" },
     { "do_layer_norm_before", KEY_BOOL, AT(pre_norm), true, 0, NULL },
     { "layer_norm_elementwise_affine", KEY_BOOL, AT(norm_affine), true, 0, NULL },
@@ -85,12 +93,14 @@ static const struct key opt_keys[] = {
 };
 
 static const struct fixed opt_fixed[] = {
-    { "learned_embeddings", "true" }, { "scale_embeddings", "false" }, { "share_decoder_input_output_embed", "true" }, { NULL, NULL },
+    { "learned_embeddings", "true" },
+    { "scale_embeddings", "false" },
+    { "share_decoder_input_output_embed", "true" },
+    { NULL, NULL },
 };
 
 static const char *const opt_unused[] = {
-    "activation_dropout", "attention_dropout", "dropout", "init_std", "layerdrop",
-    "output_projection", NULL,
+    "activation_dropout", "attention_dropout", "dropout", "init_std", "layerdrop", "output_projection", NULL,
 };
 
 /* A final LayerNorm exists where LayerNorm comes first, unless a checkpoint converted before transformers 4.20.1 asks for none. */
@@ -145,7 +155,8 @@ static int choose(const struct load *l, const struct key *k, const json_t *v, un
             return NF_OK;
         }
     }
-    return nf_fail(l->err, NF_EFORMAT, "%s: %s: %s is not implemented, only %s is", l->path, k->name, s ? s : "a value that is no string", k->choices);
+    return nf_fail(l->err, NF_EFORMAT, "%s: %s: %s is not implemented, only %s is", l->path, k->name,
+                   s ? s : "a value that is no string", k->choices);
 }
 
 static int read_key(const struct load *l, const struct key *k)
@@ -219,7 +230,7 @@ static int check_keys(const struct load *l)
     const char *name;
     json_t *v;
 
-    json_object_foreach((json_t *)l->root, name, v) {
+    json_object_foreach ((json_t *)l->root, name, v) {
         const struct fixed *f = find_fixed(fixed_by_all, name);
         const struct key *k = l->family->keys;
 
@@ -246,14 +257,16 @@ static int find_family(struct load *l)
     while (type && i < n && strcmp(families[i].model_type, type) != 0)
         i++;
     if (!type || i == n)
-        return nf_fail(l->err, NF_EFORMAT, "%s: model_type: %s is not implemented, only opt is", l->path, type ? type : "a missing type");
+        return nf_fail(l->err, NF_EFORMAT, "%s: model_type: %s is not implemented, only opt is", l->path,
+                       type ? type : "a missing type");
     l->family = &families[i];
     l->cfg->family = (enum nf_family)i;
     if (!name)
         name = l->family->architectures[0];
     if ((names && !json_is_null(names) && json_array_size(names) != 1) || !listed(l->family->architectures, name))
         return nf_fail(l->err, NF_EFORMAT, "%s: architectures: %s is not implemented, only %s and %s are", l->path,
-                       json_array_size(names) > 1 ? "more than one" : name, l->family->architectures[0], l->family->architectures[1]);
+                       json_array_size(names) > 1 ? "more than one" : name, l->family->architectures[0],
+                       l->family->architectures[1]);
     snprintf(l->cfg->architecture, sizeof l->cfg->architecture, "%s", name);
     return NF_OK;
 }

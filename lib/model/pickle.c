@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 
+/* clang-format off */
 /* The opcodes, with Python's names (Lib/pickletools.py). */
 enum op {
     PROTO = 0x80, FRAME = 0x95, STOP = '.', MARK = '(', POP = '0', POP_MARK = '1',
@@ -18,6 +19,7 @@ enum op {
     BINPUT = 'q', LONG_BINPUT = 'r', MEMOIZE = 0x94, BINGET = 'h', LONG_BINGET = 'j',
     GLOBAL = 'c', STACK_GLOBAL = 0x93, REDUCE = 'R', BUILD = 'b', BINPERSID = 'Q',
 };
+/* clang-format on */
 
 enum { BLOCK = 256 };   /* values a block */
 
@@ -303,8 +305,8 @@ static int push_global(struct machine *m, const struct nf_pickle_value *module, 
             v->dtype = known_globals[i].dtype;
             return push(m, v);
         }
-    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle wants %.*s.%.*s, which no state dict needs: refused", m->what, name_width(module->n),
-                   module->s, name_width(name->n), name->s);
+    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle wants %.*s.%.*s, which no state dict needs: refused", m->what,
+                   name_width(module->n), module->s, name_width(name->n), name->s);
 }
 
 /* GLOBAL: two lines of text. */
@@ -403,8 +405,12 @@ static int persistent(struct machine *m)
 
 static int step(struct machine *m, enum op op)
 {
-    static const struct { enum op op; size_t operand; } wide[] = {
-        { PROTO, 1 }, { FRAME, 8 }, { BININT, 4 }, { BININT1, 1 }, { BININT2, 2 }, { BINPUT, 1 }, { LONG_BINPUT, 4 }, { BINGET, 1 }, { LONG_BINGET, 4 },
+    static const struct {
+        enum op op;
+        size_t operand;
+    } wide[] = {
+        { PROTO, 1 },  { FRAME, 8 },       { BININT, 4 }, { BININT1, 1 },     { BININT2, 2 },
+        { BINPUT, 1 }, { LONG_BINPUT, 4 }, { BINGET, 1 }, { LONG_BINGET, 4 },
     };
     size_t first = 0;
 
@@ -502,7 +508,8 @@ static int step(struct machine *m, enum op op)
     case STOP:
         break;
     }
-    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle has opcode 0x%02x, which no state dict needs: refused", m->what, (unsigned)op);
+    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle has opcode 0x%02x, which no state dict needs: refused", m->what,
+                   (unsigned)op);
 }
 
 struct nf_pickle_value *nf_pickle_run(struct nf_pickle *p, const unsigned char *data, size_t size, const char *what, size_t *used,

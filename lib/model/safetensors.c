@@ -83,13 +83,15 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
         return nf_fail(p->err, NF_ESYS, "out of memory");
     if (set_type(p, json_object_get(v, "dtype"), e, &bytes) < 0 || set_shape(p, json_object_get(v, "shape"), e, &bytes) < 0)
         return NF_EFORMAT;
-    if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)))
+    if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
+        !json_is_integer(json_array_get(offsets, 1)))
         return bad(p, name, "data_offsets: two whole numbers are wanted");
     if (begin < 0 || end < begin || (uint64_t)end > p->data_size)
-        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name, (long long)begin,
-                       (long long)end, p->data_size);
+        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name,
+                       (long long)begin, (long long)end, p->data_size);
     if ((size_t)(end - begin) != bytes)
-        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %lld bytes, its shape asks for %zu", p->path, name, (long long)(end - begin), bytes);
+        return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %lld bytes, its shape asks for %zu", p->path, name,
+                       (long long)(end - begin), bytes);
     e->t.data = p->data + begin;
     e->bytes = bytes;
     e->mapped = true;
@@ -137,7 +139,7 @@ static int parse_entries(const struct parse *p, const json_t *root, struct nf_tf
     f->entry = nf_alloc(json_object_size(root), sizeof *f->entry, p->err);
     if (!f->entry)
         return NF_ESYS;
-    json_object_foreach((json_t *)root, name, v) {
+    json_object_foreach ((json_t *)root, name, v) {
         int rc;
 
         if (strcmp(name, "__metadata__") == 0)
@@ -158,7 +160,8 @@ static int bad_json(const char *text, size_t size, const char *path, const json_
     const char *end = memrchr(text, '"', at), *begin = end ? memrchr(text, '"', (size_t)(end - text)) : NULL;
 
     if (json_error_code(jerr) == json_error_duplicate_key && begin)
-        return nf_fail(err, NF_EFORMAT, "%s: tensor %.*s is there twice", path, (int)nf_min((size_t)(end - begin - 1), 200), begin + 1);
+        return nf_fail(err, NF_EFORMAT, "%s: tensor %.*s is there twice", path, (int)nf_min((size_t)(end - begin - 1), 200),
+                       begin + 1);
     return nf_fail(err, NF_EFORMAT, "%s: header: %s", path, jerr->text);
 }
 
@@ -177,7 +180,8 @@ int nf_st_parse(const unsigned char *bytes, size_t size, const char *path, struc
     if (size < 8)
         return nf_fail(err, NF_EFORMAT, "%s: %zu bytes are no safetensors file", path, size);
     if (header > NF_ST_HEADER_BYTES)
-        return nf_fail(err, NF_EFORMAT, "%s: a header of %llu bytes, at most %d are allowed", path, (unsigned long long)header, NF_ST_HEADER_BYTES);
+        return nf_fail(err, NF_EFORMAT, "%s: a header of %llu bytes, at most %d are allowed", path, (unsigned long long)header,
+                       NF_ST_HEADER_BYTES);
     if (header > size - 8)
         return nf_fail(err, NF_EFORMAT, "%s: ends within its header of %llu bytes", path, (unsigned long long)header);
     root = nf_json_load(bytes + 8, (size_t)header, JSON_REJECT_DUPLICATES, &jerr, &starved);

@@ -128,7 +128,8 @@ static int add(struct nf_sites *s, const char *full, const struct nf_range *laye
     return NF_OK;
 }
 
-int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, const struct nf_config *cfg, struct nf_sites *s, struct nf_err *err)
+int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, const struct nf_config *cfg, struct nf_sites *s,
+                  struct nf_err *err)
 {
     int rc = NF_OK;
 

@@ -44,7 +44,8 @@ struct nf_sites {
  *
  * NF_EUSAGE  an unknown name (the known ones are in the message); a layer that the model does not have
  */
-int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, const struct nf_config *cfg, struct nf_sites *s, struct nf_err *err);
+int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, const struct nf_config *cfg, struct nf_sites *s,
+                  struct nf_err *err);
 bool nf_sites_want(const struct nf_sites *s, enum nf_site site, size_t layer);
 bool nf_sites_any(const struct nf_sites *s, enum nf_site site);   /* at any layer */
 void nf_sites_close(struct nf_sites *s);   /* accepts a zeroed struct */

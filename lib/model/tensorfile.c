@@ -21,7 +21,8 @@ int nf_tf_sort(struct nf_tf *f, const char *path, struct nf_err *err)
     return NF_OK;
 }
 
-int nf_tf_open(const char *path, int (*parse)(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err),
+int nf_tf_open(const char *path,
+               int (*parse)(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err),
                struct nf_tf *f, struct nf_err *err)
 {
     struct nf_map map;

@@ -33,7 +33,8 @@ struct nf_tf_entry *nf_tf_find(const struct nf_tf *f, const char *name);   /* NU
 void nf_tf_close(struct nf_tf *f);   /* accepts a zeroed struct */
 
 /* For the two readers: map the file and parse its bytes; the map goes into `f` when they are good. */
-int nf_tf_open(const char *path, int (*parse)(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err),
+int nf_tf_open(const char *path,
+               int (*parse)(const unsigned char *p, size_t size, const char *path, struct nf_tf *f, struct nf_err *err),
                struct nf_tf *f, struct nf_err *err);
 
 /* For the two readers: bring the entries into order; NF_EFORMAT when a name is there twice. */

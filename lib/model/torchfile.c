@@ -237,9 +237,10 @@ static int find_storages(const struct load *l, size_t at, struct storages *s)
             return refuse(l, "truncated in its storages");
         memcpy(&n, l->p + at, sizeof n);
         at += sizeof n;
-        if (nf_pickle_storage_dtype(l->f->torch->pickle, key->s, key->n, &dtype) < 0 || !nf_mul(n, nf_dtype_size(dtype), &s->bytes[i]) ||
-            s->bytes[i] > l->size - at)
-            return nf_fail(l->err, NF_EFORMAT, "%s: storage %.*s is truncated or belongs to no tensor", l->path, (int)key->n, key->s);
+        if (nf_pickle_storage_dtype(l->f->torch->pickle, key->s, key->n, &dtype) < 0 ||
+            !nf_mul(n, nf_dtype_size(dtype), &s->bytes[i]) || s->bytes[i] > l->size - at)
+            return nf_fail(l->err, NF_EFORMAT, "%s: storage %.*s is truncated or belongs to no tensor", l->path, (int)key->n,
+                           key->s);
         s->data[i] = l->p + at;
         at += s->bytes[i];
     }

@@ -159,7 +159,8 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     if (!e->weight)
         return refuse(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
     if (e->t.ndim != n || memcmp(e->t.shape, want, n * sizeof *want) != 0)
-        return refuse(l, "tensor %s: shape %s, config.json asks for %s", e->name, shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
+        return refuse(l, "tensor %s: shape %s, config.json asks for %s", e->name,
+                      shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
                       shape_text(want, n, want_text, sizeof want_text));
     return NF_OK;
 }
@@ -205,7 +206,9 @@ static int take_unembed(struct load *l)
 
     l->w->unembed = l->w->embed;
     if (!e)
-        return l->cfg->tied ? NF_OK : refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", l->family->unembed);
+        return l->cfg->tied
+                   ? NF_OK
+                   : refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", l->family->unembed);
     if (check_tensor(l, e, "VE") < 0 || keep(l, e, l->family->unembed) < 0)
         return NF_EFORMAT;
     l->w->unembed = e->t;
@@ -318,7 +321,7 @@ static void look(const struct nf_tf_entry *e, struct seen *s)
 
 static int look_at_all(const struct load *l, struct seen *seen)
 {
-    #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < l->n_kept; i++)
         look(l->kept[i], &seen[i]);
     for (size_t i = 0; i < l->n_kept; i++) {

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 
+/* clang-format off */
 enum {
     END_SIGNATURE = 0x06054b50, END_BYTES = 22, COMMENT_BYTES = 65535,
     END64_SIGNATURE = 0x06064b50, END64_BYTES = 56,
@@ -17,6 +18,7 @@ enum {
     EXTRA_ZIP64 = 1,
     FLAG_ENCRYPTED = 1,
 };
+/* clang-format on */
 
 static uint64_t little(const unsigned char *p, size_t n)
 {
@@ -107,7 +109,8 @@ static int read_entry(const struct nf_map *m, const char *what, uint64_t *at, st
     local = little(p + 42, 4);
     widen(p + ENTRY_BYTES + name, extra, &size, &stored, &local);
     if (little(p + 8, 2) & FLAG_ENCRYPTED || little(p + 10, 2) != 0 || size != stored)
-        return nf_fail(err, NF_EFORMAT, "%s: member %.*s is compressed or encrypted; torch.save() writes neither", what, (int)name, e->name);
+        return nf_fail(err, NF_EFORMAT, "%s: member %.*s is compressed or encrypted; torch.save() writes neither", what, (int)name,
+                       e->name);
     if (!signed_with(m, local, LOCAL_BYTES, LOCAL_SIGNATURE))
         return nf_fail(err, NF_EFORMAT, "%s: member %.*s is not where the zip directory says", what, (int)name, e->name);
     data = local + LOCAL_BYTES + little(m->data + local + 26, 2) + little(m->data + local + 28, 2);
@@ -142,7 +145,8 @@ int nf_zip_open(const struct nf_map *map, const char *what, struct nf_zip *z, st
     if (rc < 0)
         return rc;
     if (entries > map->size / ENTRY_BYTES)
-        return nf_fail(err, NF_EFORMAT, "%s: a zip directory of %llu members does not fit in the file", what, (unsigned long long)entries);
+        return nf_fail(err, NF_EFORMAT, "%s: a zip directory of %llu members does not fit in the file", what,
+                       (unsigned long long)entries);
     z->member = nf_alloc(entries, sizeof *z->member, err);
     if (!z->member)
         return NF_ESYS;
@@ -168,7 +172,8 @@ static int against(const struct nf_zip_member *m, const char *prefix, size_t pre
     return c ? c : compare(name, name_len, m->name + head, m->name_len - head);
 }
 
-const struct nf_zip_member *nf_zip_find(const struct nf_zip *z, const char *prefix, size_t prefix_len, const char *name, size_t name_len)
+const struct nf_zip_member *nf_zip_find(const struct nf_zip *z, const char *prefix, size_t prefix_len, const char *name,
+                                        size_t name_len)
 {
     size_t lo = 0, hi = z->n;
 

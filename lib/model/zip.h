@@ -29,7 +29,8 @@ struct nf_zip {
 int nf_zip_open(const struct nf_map *map, const char *what, struct nf_zip *z, struct nf_err *err);
 
 /* nf_zip_find - the member whose name is prefix + name, or NULL. */
-const struct nf_zip_member *nf_zip_find(const struct nf_zip *z, const char *prefix, size_t prefix_len, const char *name, size_t name_len);
+const struct nf_zip_member *nf_zip_find(const struct nf_zip *z, const char *prefix, size_t prefix_len, const char *name,
+                                        size_t name_len);
 
 void nf_zip_close(struct nf_zip *z);   /* accepts a zeroed struct */
 

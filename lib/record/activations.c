@@ -138,7 +138,8 @@ int nf_site_rows_read(const msgpack_object *rec, struct nf_site_rows *s, struct 
     if (!data || nf_mp_tensor_any(data, &s->data) < 0 || s->data.ndim < 2 || s->data.shape[0] == 0)
         return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: data: a tensor of rows is wanted", s->site, s->layer);
     if (active ? s->data.dtype != NF_U8 : s->data.dtype != NF_F32 && s->data.dtype != NF_F16)
-        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: data of type %s is not expected", s->site, s->layer, nf_dtype_name(s->data.dtype));
+        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: data of type %s is not expected", s->site, s->layer,
+                       nf_dtype_name(s->data.dtype));
     return NF_OK;
 }
 

@@ -76,8 +76,9 @@ static int check_finite(const struct nf_capture *c, const struct nf_rows *r)
         return NF_OK;
     for (size_t i = 0; i < r->rows * r->width; i++)
         if (!isfinite(x[i]) && !(r->site == NF_SITE_PRED && i % r->width % 3 == 0 && isnan(x[i])))
-            return nf_fail(c->err, NF_EFORMAT, "batch %llu, row %zu: site %s, layer %zu: unit %zu is %g", (unsigned long long)c->batch,
-                           r->row + i / r->width, nf_site_name(r->site), r->layer, i % r->width, (double)x[i]);
+            return nf_fail(c->err, NF_EFORMAT, "batch %llu, row %zu: site %s, layer %zu: unit %zu is %g",
+                           (unsigned long long)c->batch, r->row + i / r->width, nf_site_name(r->site), r->layer, i % r->width,
+                           (double)x[i]);
     return NF_OK;
 }
 
@@ -150,8 +151,8 @@ static json_t *one_site(const struct nf_capture *c, enum nf_site site)
     for (size_t l = 0; layers && l <= c->cfg->L; l++)
         if (nf_sites_want(c->sites, site, l))
             json_array_append_new(layers, json_integer((json_int_t)l));
-    return json_pack("{s:s, s:o, s:s, s:I, s:s}", "site", nf_site_name(site), "layers", layers, "dtype", nf_dtype_name(type_of(c, site)),
-                     "width", (json_int_t)units, "unit", nf_site_unit(site));
+    return json_pack("{s:s, s:o, s:s, s:I, s:s}", "site", nf_site_name(site), "layers", layers, "dtype",
+                     nf_dtype_name(type_of(c, site)), "width", (json_int_t)units, "unit", nf_site_unit(site));
 }
 
 json_t *nf_capture_sites(const struct nf_capture *c)

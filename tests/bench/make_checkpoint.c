@@ -83,8 +83,9 @@ static void write_tensors(FILE *f)
             snprintf(shape, sizeof shape, "%zu,%zu", spec[i].rows, spec[i].cols);
         else
             snprintf(shape, sizeof shape, "%zu", spec[i].rows);
-        n += (size_t)snprintf(header + n, sizeof header - n, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
-                              i ? "," : "", spec[i].name, shape, at, at + 4 * elements(&spec[i]));
+        n += (size_t)snprintf(header + n, sizeof header - n,
+                              "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}", i ? "," : "", spec[i].name,
+                              shape, at, at + 4 * elements(&spec[i]));
         at += 4 * elements(&spec[i]);
     }
     n += (size_t)snprintf(header + n, sizeof header - n, "}");
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 
     f = create(argv[1], "config.json");
     fprintf(f,
-            "{\"architectures\": [\"OPTForCausalLM\"], \"model_type\": \"opt\", \"activation_function\": \"relu\", \"bos_token_id\": 2,\n"
+            "{\"architectures\": [\"OPTForCausalLM\"], \"model_type\": \"opt\", \"activation_function\": \"relu\", "
+            "\"bos_token_id\": 2,\n"
             " \"eos_token_id\": 2, \"pad_token_id\": 1, \"do_layer_norm_before\": true, \"_remove_final_layer_norm\": false,\n"
             " \"enable_bias\": true, \"layer_norm_elementwise_affine\": true, \"tie_word_embeddings\": true,\n"
             " \"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"word_embed_proj_dim\": %zu, \"ffn_dim\": %zu,\n"

@@ -34,7 +34,9 @@ static bool check_failed;
         }                                                                          \
     } while (0)
 
-#define RUN(...) check_run((void (*const[])(void)){ __VA_ARGS__ }, sizeof((void (*const[])(void)){ __VA_ARGS__ }) / sizeof(void (*)(void)), #__VA_ARGS__)
+#define RUN(...)                                                                                                                   \
+    check_run((void (*const[])(void)){ __VA_ARGS__ }, sizeof((void (*const[])(void)){ __VA_ARGS__ }) / sizeof(void (*)(void)),     \
+              #__VA_ARGS__)
 
 static inline int check_run(void (*const test[])(void), size_t n, const char *names)
 {

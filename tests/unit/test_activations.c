@@ -34,7 +34,9 @@ static uint8_t bos[2] = { 1, 0 };
 
 static void one_batch(struct nf_writer *w)
 {
-    struct nf_batch b = { .batch = 5, .W = 2, .T = 5, .doc = doc, .window = window, .start = start, .length = length, .bos = bos, .ids = ids };
+    struct nf_batch b = {
+        .batch = 5, .W = 2, .T = 5, .doc = doc, .window = window, .start = start, .length = length, .bos = bos, .ids = ids
+    };
 
     nf_batch_write(w, &b);
 }
@@ -57,7 +59,8 @@ static void batch_round_trip(void)
 
     CHECK(read_batch(10, 3, &b) == NF_OK);
     CHECK(b.batch == 5 && b.W == 2 && b.T == 5 && b.bos[0] == 1 && b.bos[1] == 0);
-    CHECK(memcmp(b.ids, ids, sizeof ids) == 0 && memcmp(b.start, start, sizeof start) == 0 && memcmp(b.length, length, sizeof length) == 0);
+    CHECK(memcmp(b.ids, ids, sizeof ids) == 0 && memcmp(b.start, start, sizeof start) == 0 &&
+          memcmp(b.length, length, sizeof length) == 0);
     nf_batch_clear(&b);
 }
 

@@ -64,5 +64,6 @@ static void splitmix_is_the_published_sequence(void)
 
 int main(void)
 {
-    return RUN(first_failure_stays, products_are_checked, memory_is_aligned_and_zeroed, sha256_of_abc, splitmix_is_the_published_sequence);
+    return RUN(first_failure_stays, products_are_checked, memory_is_aligned_and_zeroed, sha256_of_abc,
+               splitmix_is_the_published_sequence);
 }

@@ -41,9 +41,12 @@ static void opt_125m_is_what_missing_keys_stand_for(void)
 /* As published for facebook/opt-350m. */
 static void opt_350m(void)
 {
-    CHECK(parse("{\"_remove_final_layer_norm\": false, \"activation_dropout\": 0.0, \"activation_function\": \"relu\","
-                " \"architectures\": [\"OPTForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 2, \"do_layer_norm_before\": false,"
-                " \"dropout\": 0.1, \"eos_token_id\": 2, \"ffn_dim\": 4096, \"hidden_size\": 1024, \"init_std\": 0.02, \"layerdrop\": 0.0,"
+    CHECK(
+        parse("{\"_remove_final_layer_norm\": false, \"activation_dropout\": 0.0, \"activation_function\": \"relu\","
+              " \"architectures\": [\"OPTForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 2, "
+              "\"do_layer_norm_before\": false,"
+              " \"dropout\": 0.1, \"eos_token_id\": 2, \"ffn_dim\": 4096, \"hidden_size\": 1024, \"init_std\": 0.02, "
+              "\"layerdrop\": 0.0,"
                 " \"max_position_embeddings\": 2048, \"model_type\": \"opt\", \"num_attention_heads\": 16, \"num_hidden_layers\": 24,"
                 " \"pad_token_id\": 1, \"prefix\": \"</s>\", \"torch_dtype\": \"float16\", \"transformers_version\": \"4.20.0.dev0\","
                 " \"use_cache\": true, \"vocab_size\": 50272, \"word_embed_proj_dim\": 512}") == NF_OK);
@@ -53,7 +56,8 @@ static void opt_350m(void)
 static void switches(void)
 {
     CHECK(parse(OPT("\"_remove_final_layer_norm\": true, \"enable_bias\": false, \"layer_norm_elementwise_affine\": false,"
-                    " \"tie_word_embeddings\": false, \"bos_token_id\": null, \"rope_scaling\": null, \"architectures\": [\"OPTModel\"]")) == NF_OK);
+                    " \"tie_word_embeddings\": false, \"bos_token_id\": null, \"rope_scaling\": null, \"architectures\": "
+                    "[\"OPTModel\"]")) == NF_OK);
     CHECK(cfg.pre_norm && !cfg.final_norm && !cfg.bias && !cfg.norm_affine && !cfg.tied && cfg.bos_id == -1);
     CHECK(strcmp(cfg.architecture, "OPTModel") == 0);
     CHECK(parse(OPT("\"position_embedding_type\": \"none\"")) == NF_OK);
@@ -84,8 +88,8 @@ static void what_changes_the_computation_is_refused_by_name(void)
 
 static void impossible_values_are_refused_by_name(void)
 {
-    static const char *const sizes[] = { "num_hidden_layers", "hidden_size", "num_attention_heads", "ffn_dim", "vocab_size", "word_embed_proj_dim",
-                                         "max_position_embeddings" };
+    static const char *const sizes[] = { "num_hidden_layers", "hidden_size",         "num_attention_heads",    "ffn_dim",
+                                         "vocab_size",        "word_embed_proj_dim", "max_position_embeddings" };
     static const char *const bad[] = { "0", "-1", "1.5", "\"8\"", "true", "99999999999" };
     char text[128];
 
@@ -113,7 +117,8 @@ static void from_a_directory(void)
     err = (struct nf_err)NF_ERR_INIT;
     CHECK(nf_config_read("pipelines/demo/model/", &cfg, &err) == NF_OK);
     CHECK(strcmp(cfg.name, "model") == 0 && cfg.L == 6 && cfg.V == 8192);
-    CHECK(nf_config_read("pipelines/demo/nowhere", &cfg, &err) == NF_ESYS && strstr(err.text, "pipelines/demo/nowhere/config.json"));
+    CHECK(nf_config_read("pipelines/demo/nowhere", &cfg, &err) == NF_ESYS &&
+          strstr(err.text, "pipelines/demo/nowhere/config.json"));
 }
 
 int main(void)

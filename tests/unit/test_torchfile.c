@@ -144,5 +144,6 @@ static void damaged_files_are_refused(void)
 
 int main(void)
 {
-    return RUN(zip_layout, legacy_layout, wrapped_state_dict_of_protocol_4, a_call_of_anything_else_is_refused_by_name, damaged_files_are_refused);
+    return RUN(zip_layout, legacy_layout, wrapped_state_dict_of_protocol_4, a_call_of_anything_else_is_refused_by_name,
+               damaged_files_are_refused);
 }

@@ -23,7 +23,8 @@ struct item {
 
 static struct item item[MOST];
 static size_t n_items;
-static const char *config = "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
+static const char *config =
+    "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
                             " \"vocab_size\": 5, \"max_position_embeddings\": 3";
 static char more[256];           /* of config.json */
 static char dir[] = "/tmp/nf-weights-XXXXXX";
@@ -42,7 +43,9 @@ static struct item *add(const char *prefix, const char *name, size_t rows, size_
 
 static void whole(const char *p)
 {
-    static const char *const linear[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2" };
+    static const char *const linear[] = {
+        "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"
+    };
     static const char *const norm[] = { "layers.0.self_attn_layer_norm", "layers.0.final_layer_norm", "final_layer_norm" };
     char name[96];
 
@@ -141,7 +144,8 @@ static void put_file(const char *name, size_t from, size_t step)
 
 static void clear(void)
 {
-    static const char *const names[] = { "config.json", "model.safetensors", "model.safetensors.index.json", "a.safetensors", "b.safetensors" };
+    static const char *const names[] = { "config.json", "model.safetensors", "model.safetensors.index.json", "a.safetensors",
+                                         "b.safetensors" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nf_path_join(dir, names[i], NULL);
@@ -197,7 +201,8 @@ static void every_tensor_has_its_role(void)
         whole(prefixes[i]);
         CHECK(open_items() == NF_OK);
         CHECK(cfg.tied && w.unembed.data == w.embed.data);
-        CHECK(w.embed.shape[0] == 5 && w.positions.shape[0] == 5 && w.layer[0].ffn_in.w.shape[0] == 6 && w.layer[0].ffn_out.w.shape[1] == 6);
+        CHECK(w.embed.shape[0] == 5 && w.positions.shape[0] == 5 && w.layer[0].ffn_in.w.shape[0] == 6 &&
+              w.layer[0].ffn_out.w.shape[1] == 6);
         CHECK(!w.project_in.w.data && !w.project_out.w.data && w.final_norm.gain.data);
         float x[6];
         nf_to_f32(NF_F32, w.layer[0].ffn_in.b.data, 6, x);
@@ -301,8 +306,9 @@ static void lm_head_tied_or_not(void)
 
 static void missing(void)
 {
-    static const char *const names[] = { "embed_tokens.weight", "embed_positions.weight", "q_proj.weight", "fc1.bias", "layers.0.final_layer_norm.bias",
-                                         "fc2.weight" };
+    static const char *const names[] = {
+        "embed_tokens.weight", "embed_positions.weight", "q_proj.weight", "fc1.bias", "layers.0.final_layer_norm.bias", "fc2.weight"
+    };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         whole("model.decoder.");
@@ -453,8 +459,8 @@ int main(void)
 
     if (!mkdtemp(dir))
         return 1;
-    status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types, lm_head_tied_or_not, missing, doubled,
-                 misshapen, not_finite, unknown, no_weights, headers, cut_anywhere);
+    status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types,
+                 lm_head_tied_or_not, missing, doubled, misshapen, not_finite, unknown, no_weights, headers, cut_anywhere);
     clear();
     rmdir(dir);
     return status;
