@@ -129,9 +129,13 @@ int main(int argc, char **argv)
     b = a ? open_stream(argv[first + 1], &err) : NULL;
     if (!a || !b)
         nf_die_err(&err);
-    if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0)
-        nf_die(NF_EXIT_INPUT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a), nf_reader_what(b),
-               nf_reader_kind(b));
+    if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0) {
+        nf_fail(&err, NF_EFORMAT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a),
+                nf_reader_what(b), nf_reader_kind(b));
+        nf_reader_close(a);
+        nf_reader_close(b);
+        nf_die_err(&err);
+    }
     if (header && compare_headers(&c, a, b, &err) < 0)
         nf_die_err(&err);
     rc = compare_streams(&c, a, b);

@@ -7,9 +7,12 @@ load nano
 setup_file() {
     load ../helpers
     load nano
-    [ -z "$NF_SAN" ] || skip "a sanitizer brings its own malloc"
     export N=$BATS_FILE_TMPDIR
     make_nano "$N"
+}
+
+setup() {
+    [ -z "$NF_SAN" ] || skip "a sanitizer brings its own malloc"
 }
 
 # walk CALL INPUT OUTPUT? CMD...: fail the 1st, 2nd, ... CALL until CMD ends before it comes; past the 50th in steps of 2 %.

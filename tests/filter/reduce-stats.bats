@@ -79,6 +79,7 @@ field() {
 
 @test "memory does not grow with the corpus" {
     local one ten
+    [ -z "$NF_SAN" ] || skip "a sanitizer keeps what was freed"
     for _ in {1..10}; do cat "$CORPUS"/fiction/*; done >"$D/ten.txt"
     cat "$CORPUS"/fiction/* >"$D/one.txt"
     for n in one ten; do
