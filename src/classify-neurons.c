@@ -69,14 +69,11 @@ static int open_model(struct model *m, const char *dir, const json_t *header, st
     return check_model(header, &m->cfg, dir, err);
 }
 
-/* Column `neuron` of the second FFN matrix, [D, F]. */
 static void output_row(void *ctx, size_t layer, size_t neuron, float *w)
 {
     const struct model *m = ctx;
-    const struct nf_tensor *t = &m->weights.layer[layer].ffn_out.w;
 
-    for (size_t d = 0; d < m->cfg.D; d++)
-        nf_to_f32(t->dtype, (const char *)t->data + (d * m->cfg.F + neuron) * nf_dtype_size(t->dtype), 1, w + d);
+    nf_linear_columns(&m->weights.layer[layer].ffn_out, neuron, 1, w);
 }
 
 static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, struct nf_err *err)

@@ -139,13 +139,15 @@ static void make_plan(const struct options *o, struct plan *p, struct nf_err *er
 
 static json_t *model_json(const struct plan *p)
 {
+    static const char *const positions[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };
     const struct nf_config *c = &p->cfg;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "name", c->name, "architecture",
-                     c->architecture, "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L,
-                     "D", (json_int_t)c->D, "H", (json_int_t)c->H, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
-                     "relu", "positions", c->positions == NF_POS_NONE ? "none" : "learned", "norm", c->pre_norm ? "pre" : "post",
-                     "dtype", nf_dtype_name(p->forward.dtype));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name,
+                     "family", nf_family_name(c->family), "architecture", c->architecture, "config_sha256", c->config_sha256,
+                     "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G",
+                     (json_int_t)c->G, "K", (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
+                     nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "positions", positions[c->positions], "norm",
+                     c->pre_norm ? "pre" : "post", "dtype", nf_dtype_name(p->forward.dtype));
 }
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
@@ -159,8 +161,8 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     if (header &&
         (json_object_set_new(header, "model", model_json(p)) < 0 ||
          json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
-                   json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
-                   json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
+         json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
+         json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && err->code == NF_OK)
         out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);

@@ -21,11 +21,11 @@ static size_t rows_of(const uint32_t *length, size_t W)
     return T;
 }
 
-void nf_attention(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, size_t threads, float *y,
-                  float *log_sum, float *work)
+void nf_attend(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, size_t threads, float *y,
+               float *log_sum, float *work)
 {
     const struct nf_kernels *k = nf_kernels();
-    size_t D = H * K, T = rows_of(length, W);
+    size_t H = a->H, G = a->G, K = a->K, stride = (H + 2 * G) * K, T = rows_of(length, W);
 
 #pragma omp parallel num_threads((int)threads)
     {
@@ -39,10 +39,10 @@ void nf_attention(const float *qkv, const uint32_t *length, size_t W, size_t H, 
 #pragma omp for schedule(dynamic) nowait
             for (size_t i = 0; i < H * blocks; i++) {
                 size_t h = i % H, first = (blocks - 1 - i / H) * k->query_block;
-                const float *q = qkv + row * 3 * D + h * K;
+                const float *at = qkv + row * stride, *key = at + (H + h / (H / G)) * K;
 
-                k->attend(q, q + D, q + 2 * D, 3 * D, first, length[w], K, scale, y + row * D + h * K, D,
-                          log_sum ? log_sum + h * T + row : NULL, mine);
+                k->attend(at + h * K, key, key + G * K, stride, first, length[w], K, a->scale, a->window, y + (row * H + h) * K,
+                          H * K, log_sum ? log_sum + h * T + row : NULL, mine);
             }
         }
     }
@@ -57,27 +57,27 @@ static double weight(const float *q, const float *k, size_t K, float scale, floa
     return exp(score - log_sum);
 }
 
-void nf_attention_local(const float *qkv, const uint32_t *length, size_t W, size_t H, size_t K, float scale, const float *log_sum,
-                        float *out)
+void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, const float *log_sum,
+                     float *out)
 {
     static const size_t back[NF_LOCAL_WIDTH - 1] = { 1, 2, 4, 5, 8, 16 };
-    size_t D = H * K, T = rows_of(length, W), row = 0;
+    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = rows_of(length, W), row = 0;
 
     for (size_t w = 0; w < W; row += length[w++]) {
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < length[w] * H; i++) {
             size_t pos = i / H, h = i % H, n = 0;
-            const float *q = qkv + (row + pos) * 3 * D + h * K, *k = q + D;
+            const float *at = qkv + (row + pos) * stride, *q = at + h * K, *k = at + (H + h / (H / a->G)) * K;
             float lse = log_sum[h * T + row + pos], *o = out + ((row + pos) * H + h) * NF_LOCAL_WIDTH;
             double sum = 0;
 
             for (size_t s = 1; s <= 16; s++) {
-                if (s <= pos)
-                    sum += weight(q, k - s * 3 * D, K, scale, lse);
+                if (s <= pos && s < a->window)
+                    sum += weight(q, k - s * stride, K, a->scale, lse);
                 if (s == back[n])
                     o[n++] = (float)sum;
             }
-            o[n] = (float)weight(q, k - pos * 3 * D, K, scale, lse);
+            o[n] = pos < a->window ? (float)weight(q, k - pos * stride, K, a->scale, lse) : 0;
         }
     }
 }

@@ -10,29 +10,33 @@
 
 /* ---- weights ---- */
 
-static int alloc_packed(const struct nf_gemm *g, const struct nf_config *cfg, size_t N, struct nf_packed *p, struct nf_err *err)
+static int alloc_packed(const struct nf_gemm *g, const struct nf_linear *l, size_t N, struct nf_packed *p, struct nf_err *err)
 {
-    p->w = nf_alloc(nf_gemm_packed_size(g), 1, err);
-    p->bias = cfg->bias ? nf_alloc(N, sizeof(float), err) : NULL;
-    return p->w && (p->bias || !cfg->bias) ? NF_OK : NF_ESYS;
-}
-
-static int alloc_gain(const struct nf_config *cfg, struct nf_gain *n, struct nf_err *err)
-{
-    if (!cfg->norm_affine)
+    if (!l->w.data)
         return NF_OK;
-    n->gain = nf_alloc(cfg->D, sizeof(float), err);
-    n->bias = nf_alloc(cfg->D, sizeof(float), err);
-    return n->gain && n->bias ? NF_OK : NF_ESYS;
+    p->w = nf_alloc(nf_gemm_packed_size(g), 1, err);
+    p->bias = l->b.data ? nf_alloc(N, sizeof(float), err) : NULL;
+    return p->w && (p->bias || !l->b.data) ? NF_OK : NF_ESYS;
 }
 
+static int alloc_gain(const struct nf_norm *n, size_t D, struct nf_gain *g, struct nf_err *err)
+{
+    g->gain = n->gain.data ? nf_alloc(D, sizeof(float), err) : NULL;
+    g->bias = n->bias.data ? nf_alloc(D, sizeof(float), err) : NULL;
+    return (g->gain || !n->gain.data) && (g->bias || !n->bias.data) ? NF_OK : NF_ESYS;
+}
+
+/* All layers have the same tensors as the first. */
 int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
+    const struct nf_layer *l = f->w->layer;
 
-    if (alloc_gain(cfg, &b->attn_norm, err) < 0 || alloc_gain(cfg, &b->ffn_norm, err) < 0 ||
-        alloc_packed(f->qkv, cfg, 3 * cfg->D, &b->qkv, err) < 0 || alloc_packed(f->o, cfg, cfg->D, &b->o, err) < 0 ||
-        alloc_packed(f->in, cfg, cfg->F, &b->in, err) < 0 || alloc_packed(f->out, cfg, cfg->D, &b->out, err) < 0)
+    if (alloc_gain(&l->attn_norm, cfg->D, &b->attn_norm, err) < 0 || alloc_gain(&l->q_norm, cfg->K, &b->q_norm, err) < 0 ||
+        alloc_gain(&l->k_norm, cfg->K, &b->k_norm, err) < 0 || alloc_gain(&l->ffn_norm, cfg->D, &b->ffn_norm, err) < 0 ||
+        alloc_packed(f->qkv, &l->q, l->q.out + l->k.out + l->v.out, &b->qkv, err) < 0 ||
+        alloc_packed(f->o, &l->o, cfg->D, &b->o, err) < 0 || alloc_packed(f->in, &l->ffn_in, cfg->F, &b->in, err) < 0 ||
+        alloc_packed(f->in, &l->ffn_up, cfg->F, &b->up, err) < 0 || alloc_packed(f->out, &l->ffn_out, cfg->D, &b->out, err) < 0)
         return NF_ESYS;
     return NF_OK;
 }
@@ -45,45 +49,49 @@ static void free_packed(struct nf_packed *p)
 
 void nf_block_free(struct nf_block *b)
 {
-    free_packed(&b->qkv);
-    free_packed(&b->o);
-    free_packed(&b->in);
-    free_packed(&b->out);
-    free(b->attn_norm.gain);
-    free(b->attn_norm.bias);
-    free(b->ffn_norm.gain);
-    free(b->ffn_norm.bias);
+    struct nf_packed *maps[] = { &b->qkv, &b->o, &b->in, &b->up, &b->out };
+    struct nf_gain *gains[] = { &b->attn_norm, &b->q_norm, &b->k_norm, &b->ffn_norm };
+
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        free_packed(maps[i]);
+    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
+        free(gains[i]->gain);
+        free(gains[i]->bias);
+    }
     memset(b, 0, sizeof *b);
 }
 
-/* A vector of n floats at y, where both it and the tensor exist. */
-static void widen(const struct nf_tensor *t, size_t n, float *y)
+static void widen(const struct nf_norm *n, size_t D, struct nf_gain *g)
 {
-    if (t->data && y)
-        nf_to_f32(t->dtype, t->data, n, y);
+    if (g->gain)
+        nf_to_f32(n->gain.dtype, n->gain.data, D, g->gain);
+    if (g->bias)
+        nf_to_f32(n->bias.dtype, n->bias.data, D, g->bias);
+}
+
+/* n maps of the same input as one; their biases one after the other. */
+static int pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, struct nf_packed *p,
+                struct nf_err *err)
+{
+    float *bias = p->bias;
+
+    for (size_t i = 0; i < n && bias; bias += map[i++]->out)
+        nf_linear_bias(map[i], bias);
+    return p->w ? nf_forward_pack(f, g, map, n, p->w, err) : NF_OK;
 }
 
 int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err)
 {
     const struct nf_layer *l = &f->w->layer[layer];
-    const struct nf_tensor qkv[] = { l->q.w, l->k.w, l->v.w };
-    size_t D = f->cfg->D;
+    const struct nf_linear *qkv[] = { &l->q, &l->k, &l->v }, *o = &l->o, *in = &l->ffn_in, *up = &l->ffn_up, *out = &l->ffn_out;
 
-    widen(&l->attn_norm.gain, D, b->attn_norm.gain);
-    widen(&l->attn_norm.bias, D, b->attn_norm.bias);
-    widen(&l->ffn_norm.gain, D, b->ffn_norm.gain);
-    widen(&l->ffn_norm.bias, D, b->ffn_norm.bias);
-    if (b->qkv.bias) {
-        widen(&l->q.b, D, b->qkv.bias);
-        widen(&l->k.b, D, b->qkv.bias + D);
-        widen(&l->v.b, D, b->qkv.bias + 2 * D);
-    }
-    widen(&l->o.b, D, b->o.bias);
-    widen(&l->ffn_in.b, f->cfg->F, b->in.bias);
-    widen(&l->ffn_out.b, D, b->out.bias);
-    if (nf_forward_pack(f, f->qkv, qkv, 3, b->qkv.w, err) < 0 || nf_forward_pack(f, f->o, &l->o.w, 1, b->o.w, err) < 0 ||
-        nf_forward_pack(f, f->in, &l->ffn_in.w, 1, b->in.w, err) < 0 ||
-        nf_forward_pack(f, f->out, &l->ffn_out.w, 1, b->out.w, err) < 0)
+    widen(&l->attn_norm, f->cfg->D, &b->attn_norm);
+    widen(&l->q_norm, f->cfg->K, &b->q_norm);
+    widen(&l->k_norm, f->cfg->K, &b->k_norm);
+    widen(&l->ffn_norm, f->cfg->D, &b->ffn_norm);
+    if (pack(f, f->qkv, qkv, 3, &b->qkv, err) < 0 || pack(f, f->o, &o, 1, &b->o, err) < 0 ||
+        pack(f, f->in, &in, 1, &b->in, err) < 0 || pack(f, f->in, &up, 1, &b->up, err) < 0 ||
+        pack(f, f->out, &out, 1, &b->out, err) < 0)
         return NF_ESYS;
     return NF_OK;
 }
@@ -108,13 +116,12 @@ static int tap(const struct pass *p, enum nf_site site, size_t width, const void
 static struct nf_mat sublayer_input(const struct pass *p, const struct nf_gain *norm)
 {
     const struct nf_forward *f = p->f;
-    size_t D = f->cfg->D;
     struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
 
     if (f->cfg->pre_norm)
-        nf_layernorm_to(p->x, norm->gain, norm->bias, f->cfg->norm_eps, p->rows, D, f->h, h);
+        nf_forward_norm(f, norm, p->x, p->rows, f->h, h);
     else if (f->h16)
-        nf_copy_to(p->x, p->rows * D, h);
+        nf_copy_to(p->x, p->rows * f->cfg->D, h);
     else
         h.f32 = p->x;
     return h;
@@ -127,38 +134,66 @@ static void sublayer_output(const struct pass *p, const struct nf_gain *norm, co
 
     nf_add(add, p->rows * cfg->D, p->x);
     if (!cfg->pre_norm)
-        nf_layernorm(p->x, norm->gain, norm->bias, cfg->norm_eps, p->rows, cfg->D, p->x);
+        nf_forward_norm(p->f, norm, p->x, p->rows, p->x, (struct nf_mat){ .f32 = p->x });
 }
 
+/* Queries and keys to what their products are made of: normalised head by head, and turned to their positions. */
+static void place_heads(const struct pass *p, const uint32_t *length, size_t W)
+{
+    const struct nf_config *cfg = p->f->cfg;
+    size_t H = cfg->H, G = cfg->G, K = cfg->K, stride = (H + 2 * G) * K;
+    float *q = p->f->qkv_out, *k = q + H * K;
+    bool centre = cfg->qk_norm == NF_NORM_LAYER;
+
+    if (cfg->qk_norm != NF_NORM_NONE) {
+        nf_normalise_heads(p->b->q_norm.gain, p->b->q_norm.bias, cfg->norm_eps, centre, p->rows, H, K, stride, q);
+        nf_normalise_heads(p->b->k_norm.gain, p->b->k_norm.bias, cfg->norm_eps, centre, p->rows, G, K, stride, k);
+    }
+    if (cfg->positions == NF_POS_ROTARY)
+        nf_rope_turn(&p->f->rope, length, W, H + G, K, stride, q);
+}
+
+/* Scores are scaled by K^-1/2: Vaswani et al. 2017, section 3.2.1. */
+static float score_scale(const struct nf_config *cfg, size_t layer)
+{
+    double scale = cfg->scale_scores ? 1 / sqrt((double)cfg->K) : 1;
+
+    return (float)(cfg->scale_by_layer ? scale / ((double)layer + 1) : scale);
+}
+
+/* What attention adds, in f->h; parallel blocks add it later, from f->attn. */
 static int attention(const struct pass *p, const uint32_t *length, size_t W, enum nf_depth depth)
 {
     struct nf_forward *f = p->f;
     const struct nf_config *cfg = f->cfg;
-    size_t D = cfg->D, H = cfg->H, K = cfg->K;
+    const struct nf_attention a = { cfg->H, cfg->G, cfg->K, score_scale(cfg, p->layer), nf_config_window(cfg, p->layer) };
+    size_t D = cfg->D;
     bool local = nf_forward_wants(f, NF_SITE_ATTN_LOCAL, p->layer);
-    float scale = (float)(1 / sqrt((double)K));   /* Vaswani et al. 2017, section 3.2.1 */
     struct nf_mat h = sublayer_input(p, &p->b->attn_norm), y = nf_forward_mat(f, f->y, f->h16);
     int rc = nf_gemm_run(f->qkv, p->b->qkv.w, p->b->qkv.bias, nf_mat_data(h), p->rows, f->qkv_out, p->err);
 
     if (rc < 0)
         return rc;
-    nf_attention(f->qkv_out, length, W, H, K, scale, f->threads, f->y, local ? f->log_sum : NULL, f->attn_work);
+    place_heads(p, length, W);
+    nf_attend(&a, f->qkv_out, length, W, f->threads, f->y, local ? f->log_sum : NULL, f->attn_work);
     if (local) {
-        nf_attention_local(f->qkv_out, length, W, H, K, scale, f->log_sum, f->local);
-        rc = tap(p, NF_SITE_ATTN_LOCAL, H * NF_LOCAL_WIDTH, f->local);
+        nf_attend_local(&a, f->qkv_out, length, W, f->log_sum, f->local);
+        rc = tap(p, NF_SITE_ATTN_LOCAL, cfg->H * NF_LOCAL_WIDTH, f->local);
     }
     if (rc < 0 || depth < NF_TO_MID)
         return rc;
-    nf_copy_to(f->y, p->rows * D, y);
+    nf_copy_to(f->y, p->rows * cfg->H * cfg->K, y);
     rc = nf_gemm_run(f->o, p->b->o.w, p->b->o.bias, nf_mat_data(y), p->rows, f->h, p->err);
     if (rc == NF_OK)
         rc = tap(p, NF_SITE_ATTN_OUT, D, f->h);
     if (rc < 0)
         return rc;
-    if (f->norms) {
+    if (f->norms)
         memcpy(f->pre, p->x, p->rows * D * sizeof *f->pre);
+    if (f->attn)
         memcpy(f->attn, f->h, p->rows * D * sizeof *f->attn);
-    }
+    if (cfg->parallel)
+        return NF_OK;
     sublayer_output(p, &p->b->attn_norm, f->h);
     return tap(p, NF_SITE_RESID_MID, D, p->x);
 }
@@ -180,44 +215,68 @@ static int tap_act(const struct pass *p, enum nf_site site, struct nf_mat act)
 }
 
 /* Pre-activations to activations, in place, with the signs on the way. */
-static int activate(const struct pass *p, struct nf_mat act)
+static int activate(const struct pass *p, struct nf_mat act, struct nf_mat up)
 {
     struct nf_forward *f = p->f;
-    size_t F = f->cfg->F;
-    bool active = nf_forward_wants(f, NF_SITE_FFN_ACTIVE, p->layer);
+    const struct nf_config *cfg = f->cfg;
+    size_t F = cfg->F;
+    bool active = nf_forward_wants(f, NF_SITE_FFN_ACTIVE, p->layer), relu = cfg->act == NF_ACT_RELU && !cfg->gated;
     float near_zero = f->opts.tap ? f->opts.tap->near_zero : 0;
     int rc = tap_act(p, NF_SITE_FFN_PRE, act);
 
+    if (rc == NF_OK)
+        rc = tap_act(p, NF_SITE_FFN_UP, up);
     if (rc < 0)
         return rc;
-    nf_relu_bits(act, p->rows, F, near_zero, active ? f->bits : NULL, f->near);
+    if (relu)
+        nf_relu_bits(act, p->rows, F, near_zero, active ? f->bits : NULL, f->near);
+    else if (active)
+        nf_sign_bits(act, p->rows, F, near_zero, f->bits, f->near);
     if (active)
         rc = nf_forward_tap(f, NF_SITE_FFN_ACTIVE, p->layer, p->row, p->rows, (F + 7) / 8, f->bits, f->near, p->err);
+    if (!relu)
+        nf_activate(cfg->act, act, up, p->rows, F);
     return rc < 0 ? rc : tap_act(p, NF_SITE_FFN_ACT, act);
 }
 
-static int feed_forward(const struct pass *p, enum nf_depth depth)
+/* The maps into the FFN, and what becomes of them: f->act. */
+static int expand(const struct pass *p, struct nf_mat act)
 {
     struct nf_forward *f = p->f;
+    const struct nf_config *cfg = f->cfg;
     bool looked_at = nf_forward_wants(f, NF_SITE_FFN_PRE, p->layer) || nf_forward_wants(f, NF_SITE_FFN_ACTIVE, p->layer) ||
                      nf_forward_wants(f, NF_SITE_FFN_ACT, p->layer);
-    struct nf_mat h = sublayer_input(p, &p->b->ffn_norm), act = nf_forward_mat(f, f->act, f->act16);
-    int rc = nf_gemm_run(looked_at ? f->in : f->relu, p->b->in.w, p->b->in.bias, nf_mat_data(h), p->rows, (void *)nf_mat_data(act),
-                         p->err);
+    struct nf_gemm *in = f->relu && !looked_at ? f->relu : f->in;
+    struct nf_mat h = sublayer_input(p, cfg->one_norm ? &p->b->attn_norm : &p->b->ffn_norm), up = nf_forward_mat(f, f->up, f->up16);
+    int rc = nf_gemm_run(in, p->b->in.w, p->b->in.bias, nf_mat_data(h), p->rows, (void *)nf_mat_data(act), p->err);
 
-    if (rc == NF_OK && looked_at)
-        rc = activate(p, act);
+    if (rc == NF_OK && cfg->gated)
+        rc = nf_gemm_run(f->in, p->b->up.w, p->b->up.bias, nf_mat_data(h), p->rows, (void *)nf_mat_data(up), p->err);
+    return rc < 0 || in == f->relu ? rc : activate(p, act, up);
+}
+
+/* `at`: first row within the chunk. */
+static int feed_forward(const struct pass *p, size_t at, enum nf_depth depth)
+{
+    struct nf_forward *f = p->f;
+    size_t D = f->cfg->D;
+    struct nf_mat act = nf_forward_mat(f, f->act, f->act16);
+    int rc = expand(p, act);
+
     if (rc < 0 || depth < NF_TO_END)
         return rc;
     rc = nf_gemm_run(f->out, p->b->out.w, p->b->out.bias, nf_mat_data(act), p->rows, f->y, p->err);
     if (rc == NF_OK)
-        rc = tap(p, NF_SITE_FFN_OUT, f->cfg->D, f->y);
-    if (rc == NF_OK)
-        sublayer_output(p, &p->b->ffn_norm, f->y);
-    return rc;
+        rc = tap(p, NF_SITE_FFN_OUT, D, f->y);
+    if (rc < 0)
+        return rc;
+    if (f->cfg->parallel)
+        sublayer_output(p, &p->b->attn_norm, f->attn + at * D);
+    sublayer_output(p, &p->b->ffn_norm, f->y);
+    return NF_OK;
 }
 
-/* After the block: the stream that leaves it, and the norms of all that went in.  `at`: first row within the chunk. */
+/* After the block: the stream that leaves it, and the norms of all that went in. */
 static int leave(const struct pass *p, size_t at)
 {
     struct nf_forward *f = p->f;
@@ -243,7 +302,7 @@ static int chunk(const struct pass *whole, const uint32_t *length, size_t W, enu
         p.row += at;
         p.rows = nf_min(NF_CHUNK, whole->rows - at);
         p.x += at * D;
-        rc = feed_forward(&p, depth);
+        rc = feed_forward(&p, at, depth);
         if (rc == NF_OK && depth == NF_TO_END)
             rc = leave(&p, at);
     }

@@ -60,6 +60,7 @@ static enum nf_depth depth_of(enum nf_site site)
     case NF_SITE_RESID_MID:
         return NF_TO_MID;
     case NF_SITE_FFN_PRE:
+    case NF_SITE_FFN_UP:
     case NF_SITE_FFN_ACTIVE:
     case NF_SITE_FFN_ACT:
         return NF_TO_ACT;
@@ -97,12 +98,29 @@ static uint64_t packed_bytes(size_t K, size_t N, size_t item)
     return (uint64_t)K * nf_blocks(N, 64) * 64 * item + (uint64_t)N * sizeof(float);
 }
 
+/* Width of all queries, and of queries, keys and values. */
+static size_t q_width(const struct nf_config *cfg)
+{
+    return cfg->H * cfg->K;
+}
+
+static size_t qkv_width(const struct nf_config *cfg)
+{
+    return (cfg->H + 2 * cfg->G) * cfg->K;
+}
+
+/* The widest row of a sublayer's input or output. */
+static size_t row_width(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(cfg->D, cfg->E), q_width(cfg));
+}
+
 static uint64_t layer_bytes(const struct nf_config *cfg, size_t item)
 {
     size_t D = cfg->D, F = cfg->F;
 
-    return packed_bytes(D, 3 * D, item) + packed_bytes(D, D, item) + packed_bytes(D, F, item) + packed_bytes(F, D, item) +
-           4 * (uint64_t)D * sizeof(float);
+    return packed_bytes(D, qkv_width(cfg), item) + packed_bytes(q_width(cfg), D, item) +
+           (cfg->gated ? 2 : 1) * packed_bytes(D, F, item) + packed_bytes(F, D, item) + 4 * (uint64_t)(D + cfg->K) * sizeof(float);
 }
 
 static size_t vocab_tile(const struct nf_config *cfg)
@@ -113,7 +131,13 @@ static size_t vocab_tile(const struct nf_config *cfg)
 /* Floats of the widest linear map, on its way to be packed. */
 static size_t slab_floats(const struct nf_config *cfg)
 {
-    return nf_max(nf_max(3 * cfg->D, cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * vocab_tile(cfg)));
+    return nf_max(nf_max(qkv_width(cfg), cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * vocab_tile(cfg)));
+}
+
+/* Positions that a window may have. */
+static size_t positions(const struct nf_config *cfg, size_t chunk)
+{
+    return nf_min(chunk, cfg->max_positions);
 }
 
 /* Work space for each row of a batch, and the rest of it, for a chunk of `chunk` rows. */
@@ -125,14 +149,19 @@ static uint64_t row_bytes(const struct nf_config *cfg, bool unembed)
 static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t chunk, bool unembed)
 {
     const struct nf_tap *tap = opts->tap;
-    uint64_t D = cfg->D, wide = nf_max(cfg->D, cfg->E), floats;
+    uint64_t D = cfg->D, wide = row_width(cfg), F = (uint64_t)NF_CHUNK * cfg->F * (cfg->gated ? 2 : 1), floats;
 
-    floats = chunk * (wide + 3 * D + wide) + (uint64_t)NF_CHUNK * cfg->F;
-    floats += slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads());
+    floats = chunk * (wide + qkv_width(cfg) + wide) + F;
+    floats +=
+        slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads()) + (unembed && cfg->bias_head ? cfg->V + 2 * vocab_tile(cfg) : 0);
     if (opts->dtype == NF_BF16)
-        floats += chunk * wide / 2 + (uint64_t)NF_CHUNK * cfg->F / 2;
+        floats += chunk * wide / 2 + F / 2;
+    if (cfg->positions == NF_POS_ROTARY)
+        floats += positions(cfg, chunk) * cfg->rope.R;
+    if (cfg->parallel || wants_anywhere(cfg, tap, NF_SITE_NORMS))
+        floats += chunk * D;
     if (wants_anywhere(cfg, tap, NF_SITE_NORMS))
-        floats += 2 * chunk * D;
+        floats += chunk * D;
     if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
         floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
     if (unembed)
@@ -142,13 +171,26 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
     return floats * sizeof(float);
 }
 
+/* Pairs of positions that attend, for each position of a window of `context` tokens, summed over the layers that run. */
+static double attended(const struct nf_config *cfg, size_t context, size_t layers)
+{
+    double sum = 0;
+
+    for (size_t l = 0; l < layers; l++) {
+        double n = (double)context, w = (double)nf_min(nf_config_window(cfg, l), context);
+
+        sum += w * (n - (w - 1) / 2) / n;   /* the first w - 1 positions see fewer */
+    }
+    return sum;
+}
+
 static void count_flops(const struct nf_config *cfg, size_t context, struct nf_forward_plan *plan)
 {
-    double D = (double)cfg->D, F = (double)cfg->F, layers = (double)plan->layers;
+    double D = (double)cfg->D, F = (double)cfg->F, layers = (double)plan->layers, Q = (double)q_width(cfg);
 
-    plan->flops_maps = layers * 8 * D * D;
-    plan->flops_attention = layers * 4 * D * ((double)context + 1) / 2;   /* a position sees half the window */
-    plan->flops_ffn = layers * 4 * D * F;
+    plan->flops_maps = layers * 2 * D * ((double)qkv_width(cfg) + Q);
+    plan->flops_attention = 4 * Q * attended(cfg, context, plan->layers);
+    plan->flops_ffn = layers * 2 * D * F * (cfg->gated ? 3 : 2);
     plan->flops_head = plan->unembed ? 2 * (double)cfg->E * (double)cfg->V : 0;
 }
 
@@ -207,24 +249,24 @@ int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_
     return NF_OK;
 }
 
-/* n maps of the same input, their rows one after the other, as one packed map. */
-int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed,
+enum { PACK_ROWS = 16 }; /* of a map that a thread widens at a time */
+
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
                     struct nf_err *err)
 {
     float *to = f->slab;
     int rc;
 
-    for (size_t i = 0; i < n; i++) {
-        size_t rows = w[i].shape[0], cols = w[i].shape[1], bytes = cols * nf_dtype_size(w[i].dtype);
+    for (size_t i = 0; i < n; to += map[i]->out * map[i]->in, i++) {
+        const struct nf_linear *m = map[i];
 
 #pragma omp parallel for schedule(static)
-        for (size_t r = 0; r < rows; r++)
-            nf_to_f32(w[i].dtype, (const char *)w[i].data + r * bytes, cols, to + r * cols);
-        to += rows * cols;
+        for (size_t r = 0; r < m->out; r += PACK_ROWS)
+            nf_linear_rows(m, r, nf_min(PACK_ROWS, m->out - r), to + r * m->in);
     }
     rc = nf_gemm_pack(g, f->slab, packed, err);
     for (size_t i = 0; i < n; i++)
-        nf_weights_drop(f->w, &w[i]);
+        nf_weights_drop(f->w, &map[i]->w);
     return rc;
 }
 
@@ -237,10 +279,10 @@ static int open_gemms(struct nf_forward *f, struct nf_err *err)
         struct nf_gemm_shape shape;
         bool needed;
     } gemms[] = {
-        { &f->qkv, { cfg->D, 3 * cfg->D, t, NF_F32, false }, true },
-        { &f->o, { cfg->D, cfg->D, t, NF_F32, false }, true },
+        { &f->qkv, { cfg->D, qkv_width(cfg), t, NF_F32, false }, true },
+        { &f->o, { q_width(cfg), cfg->D, t, NF_F32, false }, true },
         { &f->in, { cfg->D, cfg->F, t, t, false }, true },
-        { &f->relu, { cfg->D, cfg->F, t, t, true }, true },
+        { &f->relu, { cfg->D, cfg->F, t, t, true }, cfg->act == NF_ACT_RELU && !cfg->gated },
         { &f->out, { cfg->F, cfg->D, t, NF_F32, false }, true },
         { &f->project_in, { cfg->E, cfg->D, t, NF_F32, false }, cfg->E != cfg->D },
         { &f->project_out, { cfg->D, cfg->E, t, NF_F32, false }, cfg->E != cfg->D && f->plan.unembed },
@@ -266,10 +308,11 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
     const struct nf_tap *tap = f->opts.tap;
-    size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = nf_max(D, E), n = f->chunk, T = f->plan.batch_tokens;
+    size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = row_width(cfg), n = f->chunk, T = f->plan.batch_tokens;
     bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS),
          local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL);
-    bool floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_ACT), head = f->plan.unembed;
+    bool head = f->plan.unembed, floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_UP) ||
+                                          wants_anywhere(cfg, tap, NF_SITE_FFN_ACT);
     const struct {
         void *p;
         bool needed;
@@ -278,10 +321,12 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->x, true, T * D, sizeof *f->x },
         { &f->h, true, n * wide, sizeof *f->h },
         { &f->h16, bf16, n * wide, sizeof *f->h16 },
-        { &f->qkv_out, true, n * 3 * D, sizeof *f->qkv_out },
+        { &f->qkv_out, true, n * qkv_width(cfg), sizeof *f->qkv_out },
         { &f->y, true, n * wide, sizeof *f->y },
         { &f->act, !bf16, NF_CHUNK * F, sizeof *f->act },
         { &f->act16, bf16, NF_CHUNK * F, sizeof *f->act16 },
+        { &f->up, !bf16 && cfg->gated, NF_CHUNK * F, sizeof *f->up },
+        { &f->up16, bf16 && cfg->gated, NF_CHUNK * F, sizeof *f->up16 },
         { &f->wide, bf16 && floats, NF_CHUNK * F, sizeof *f->wide },
         { &f->bits, true, NF_CHUNK * ((F + 7) / 8), 1 },
         { &f->near, true, NF_CHUNK, sizeof *f->near },
@@ -289,7 +334,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->log_sum, local, cfg->H * n, sizeof *f->log_sum },
         { &f->local, local, n * cfg->H * NF_LOCAL_WIDTH, sizeof *f->local },
         { &f->pre, norms, n * D, sizeof *f->pre },
-        { &f->attn, norms, n * D, sizeof *f->attn },
+        { &f->attn, norms || cfg->parallel, n * D, sizeof *f->attn },
         { &f->norms, norms, NF_CHUNK * 8, sizeof *f->norms },
         { &f->final, head && !bf16, T * E, sizeof *f->final },
         { &f->final16, head && bf16, T * E, sizeof *f->final16 },
@@ -302,7 +347,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     for (size_t i = 0; i < sizeof need / sizeof *need; i++)
         if (room(need[i].p, need[i].needed, need[i].n, need[i].size, err) < 0)
             return NF_ESYS;
-    return NF_OK;
+    return cfg->positions == NF_POS_ROTARY ? nf_rope_init(&cfg->rope, positions(cfg, f->chunk), &f->rope, err) : NF_OK;
 }
 
 static int open_blocks(struct nf_forward *f, struct nf_err *err)
@@ -351,8 +396,8 @@ void nf_forward_close(struct nf_forward *f)
     if (!f)
         return;
     struct nf_gemm *gemm[] = { f->qkv, f->o, f->in, f->relu, f->out, f->project_in, f->project_out, f->unembed };
-    void *work[] = { f->slab,  f->x,     f->h,       f->h16,       f->qkv_out,    f->y,     f->act,    f->act16,
-                     f->wide,  f->bits,  f->near,    f->attn_work, f->log_sum,    f->local, f->pre,    f->attn,
+    void *work[] = { f->slab,  f->x,     f->h,       f->h16,    f->qkv_out,    f->y,       f->act,    f->act16, f->up,
+                     f->up16,  f->wide,  f->bits,    f->near,   f->attn_work,  f->log_sum, f->local,  f->pre,   f->attn,
                      f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running };
 
     for (size_t l = 0; f->block && l < (f->plan.resident ? f->plan.layers : 1); l++)
@@ -363,6 +408,7 @@ void nf_forward_close(struct nf_forward *f)
         nf_gemm_close(gemm[i]);
     for (size_t i = 0; i < sizeof work / sizeof *work; i++)
         free(work[i]);
+    nf_rope_clear(&f->rope);
     free(f);
 }
 
@@ -370,7 +416,7 @@ void nf_forward_close(struct nf_forward *f)
 
 static int check_windows(const struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
 {
-    size_t longest = nf_min(f->chunk, f->cfg->max_positions), row = 0;
+    size_t longest = positions(f->cfg, f->chunk), row = 0;
 
     for (size_t w = 0; w < win->W; row += win->length[w++]) {
         if (win->length[w] == 0 || win->length[w] > longest)

@@ -25,10 +25,11 @@ enum nf_site {
     NF_SITE_RESID_PRE,    /* [D] the residual stream that enters the block */
     NF_SITE_ATTN_LOCAL,   /* [H, 7] attention on the 1, 2, 4, 5, 8, 16 preceding positions (self excluded), and on position 0 */
     NF_SITE_ATTN_OUT,     /* [D] output of attention, its bias included, before it is added */
-    NF_SITE_RESID_MID,    /* [D] after attention was added (post-LN: and normalised) */
-    NF_SITE_FFN_PRE,      /* [F] pre-activation */
+    NF_SITE_RESID_MID,    /* [D] after attention was added (post-LN: and normalised); parallel blocks have none */
+    NF_SITE_FFN_PRE,      /* [F] pre-activation; gated: of the gate */
+    NF_SITE_FFN_UP,       /* [F] gated only: what the activated gate is multiplied by */
     NF_SITE_FFN_ACTIVE,   /* [ceil(F/8)] uint8: bit f % 8 of byte f / 8 is pre-activation > 0; near_zero counts |pre| < tap.near_zero */
-    NF_SITE_FFN_ACT,      /* [F] after the activation function */
+    NF_SITE_FFN_ACT,      /* [F] what goes into the output map: act(pre), gated: act(pre) up */
     NF_SITE_FFN_OUT,      /* [D] output of the FFN, its bias included, before it is added */
     NF_SITE_RESID_POST,   /* [D] after the FFN was added (post-LN: and normalised) */
     NF_SITE_NORMS,        /* [8] |attn.out| |ffn.out| |block| |resid.pre| |resid.post|, cos(block, resid.pre),
@@ -79,9 +80,9 @@ struct nf_forward_plan {
     size_t batch_tokens;     /* rows of a run */
     uint64_t weight_bytes;   /* packed weights held at one time */
     uint64_t work_bytes;     /* everything else that is allocated */
-    double flops_maps;       /* per token: the four linear maps of attention, in all blocks that run */
+    double flops_maps;       /* per token: the linear maps of attention, in all blocks that run */
     double flops_attention;  /* scores and sums of values, at windows of `context` */
-    double flops_ffn;        /* the two linear maps of the FFN */
+    double flops_ffn;        /* the linear maps of the FFN */
     double flops_head;       /* the unembedding, 0 when not wanted */
 };
 

@@ -5,7 +5,9 @@
 #define NF_MODEL_FORWARD_IMPL_H
 
 #include "model/forward.h"
+#include "model/linear.h"
 #include "model/ops.h"
+#include "model/rope.h"
 #include "tensor/gemm.h"
 
 /* Rows that go through the linear maps at a time (attention: whole windows, at least one); more is not faster. */
@@ -26,8 +28,8 @@ struct nf_gain {
 };
 
 struct nf_block {
-    struct nf_gain attn_norm, ffn_norm;
-    struct nf_packed qkv, o, in, out;
+    struct nf_gain attn_norm, q_norm, k_norm, ffn_norm;
+    struct nf_packed qkv, o, in, up, out;
 };
 
 /* How much of a block is needed. */
@@ -43,27 +45,32 @@ struct nf_forward {
     size_t tile;           /* columns of a vocabulary tile */
     enum nf_depth last;    /* how much of block plan.layers - 1 is needed */
 
-    /* Kernels; `relu` is `in` with the activation fused, for blocks whose pre-activations nobody looks at. */
+    /* Kernels; `in` also does `up`; `relu` is `in` with the activation fused, for blocks whose pre-activations nobody looks at; or NULL. */
     struct nf_gemm *qkv, *o, *in, *relu, *out, *project_in, *project_out, *unembed;
     struct nf_block *block;   /* [layers] resident, else [1] */
     struct nf_packed p_in, p_out;
     struct nf_gain final_norm;
     void **vocab;             /* [tiles] resident, else [1] */
+    float *head_bias;         /* [V] or NULL */
+    struct nf_rope rope;
     float *slab;              /* one linear map in float, on its way to be packed */
 
     /* Work space; [chunk, ...] unless said otherwise.  16: the same in bf16, NULL in f32. */
     float *x;                 /* [batch_tokens, D] residual stream */
     float *h;                 /* [D or E, the wider] */
     uint16_t *h16;
-    float *qkv_out;           /* [3D] */
-    float *y;                 /* [D] attention before its output map, and what a block adds */
+    float *qkv_out;           /* [(H+2G)K] */
+    float *y;                 /* [HK] attention before its output map; [D] what a block adds */
     float *act;               /* [NF_CHUNK, F] */
     uint16_t *act16;
+    float *up;   /* as act; NULL: not gated */
+    uint16_t *up16;
     float *wide;              /* [NF_CHUNK, F] bf16 activations for a tap; NULL: not needed */
     uint8_t *bits;            /* [NF_CHUNK, ceil(F/8)] */
     uint32_t *near;           /* [NF_CHUNK] */
     float *attn_work, *log_sum, *local;
-    float *pre, *attn, *norms;                     /* copies for NF_SITE_NORMS; NULL: not wanted */
+    float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not wanted */
+    float *attn;                                   /* what attention adds: for NF_SITE_NORMS, and for parallel blocks */
     float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */
     uint16_t *final16;
     struct nf_running *running;                    /* [batch_tokens] */
@@ -93,9 +100,16 @@ int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, c
 int nf_head_open(struct nf_forward *f, struct nf_err *err);
 void nf_head_close(struct nf_forward *f);
 
-/* ---- forward.c: widen a tensor that may be absent; pack one map ---- */
+/* ---- forward.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);
-int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_tensor *w, size_t n, void *packed,
+int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
                     struct nf_err *err);
+
+/* The family's norm of rows of D, by its gain. */
+static inline void nf_forward_norm(const struct nf_forward *f, const struct nf_gain *g, const float *x, size_t rows, float *row,
+                                   struct nf_mat y)
+{
+    nf_normalise_to(x, g->gain, g->bias, f->cfg->norm_eps, f->cfg->norm == NF_NORM_LAYER, rows, f->cfg->D, row, y);
+}
 
 #endif

@@ -35,7 +35,21 @@ static int open_projection(struct nf_forward *f, const struct nf_linear *l, cons
     p->w = nf_alloc(nf_gemm_packed_size(g), 1, err);
     if (!p->w || nf_forward_vector(&l->b, N, &p->bias, err) < 0)
         return NF_ESYS;
-    return nf_forward_pack(f, g, &l->w, 1, p->w, err);
+    return nf_forward_pack(f, g, &l, 1, p->w, err);
+}
+
+/* The bias of the unembedding as tiles, and one more for the targets of a chunk. */
+static int open_bias(struct nf_forward *f, struct nf_err *err)
+{
+    const struct nf_tensor *b = &f->w->unembed_bias;
+
+    if (!b->data)
+        return NF_OK;
+    f->head_bias = nf_alloc((tiles(f) + 1) * f->tile, sizeof *f->head_bias, err);
+    if (!f->head_bias)
+        return NF_ESYS;
+    nf_to_f32(b->dtype, b->data, f->cfg->V, f->head_bias);
+    return NF_OK;
 }
 
 int nf_head_open(struct nf_forward *f, struct nf_err *err)
@@ -50,7 +64,7 @@ int nf_head_open(struct nf_forward *f, struct nf_err *err)
         return NF_OK;
     if (open_projection(f, &w->project_out, f->project_out, cfg->E, &f->p_out, err) < 0 ||
         nf_forward_vector(&w->final_norm.gain, cfg->D, &f->final_norm.gain, err) < 0 ||
-        nf_forward_vector(&w->final_norm.bias, cfg->D, &f->final_norm.bias, err) < 0)
+        nf_forward_vector(&w->final_norm.bias, cfg->D, &f->final_norm.bias, err) < 0 || open_bias(f, err) < 0)
         return NF_ESYS;
     f->vocab = nf_alloc(n + 1, sizeof *f->vocab, err);   /* the last holds the targets of a chunk */
     for (size_t i = 0; f->vocab && i <= n; i++) {
@@ -77,6 +91,7 @@ void nf_head_close(struct nf_forward *f)
     free(f->p_out.bias);
     free(f->final_norm.gain);
     free(f->final_norm.bias);
+    free(f->head_bias);
 }
 
 /* ---- embedding ---- */
@@ -139,7 +154,7 @@ static int final_rows(struct nf_forward *f, size_t T, const float *x, struct nf_
         struct nf_mat normed = f->project_out ? h : to;
 
         if (cfg->final_norm)
-            nf_layernorm_to(x + at * D, f->final_norm.gain, f->final_norm.bias, cfg->norm_eps, rows, D, f->h, normed);
+            nf_forward_norm(f, &f->final_norm, x + at * D, rows, f->h, normed);
         else
             nf_copy_to(x + at * D, rows * D, normed);
         if (!f->project_out)
@@ -151,13 +166,23 @@ static int final_rows(struct nf_forward *f, size_t T, const float *x, struct nf_
     return NF_OK;
 }
 
-/* logits of `rows` rows from `row` for one packed tile, into f->logits [rows, tile] */
-static int tile_logits(struct nf_forward *f, const void *packed, size_t row, size_t rows, struct nf_err *err)
+/* logits of `rows` rows from `row` for one packed tile whose bias is that of tile `tile`, into f->logits [rows, tile] */
+static int tile_logits(struct nf_forward *f, const void *packed, size_t tile, size_t row, size_t rows, struct nf_err *err)
 {
     size_t at = row * f->cfg->E;
     const void *x = f->final16 ? (const void *)(f->final16 + at) : (const void *)(f->final + at);
 
-    return nf_gemm_run(f->unembed, packed, NULL, x, rows, f->logits, err);
+    return nf_gemm_run(f->unembed, packed, f->head_bias ? f->head_bias + tile * f->tile : NULL, x, rows, f->logits, err);
+}
+
+/* Tile `packed` and the bias behind the last tile's: those of the tokens id[0..n). */
+static int pack_targets(struct nf_forward *f, const uint32_t *id, size_t n, void *packed, struct nf_err *err)
+{
+    float *bias = f->head_bias ? f->head_bias + tiles(f) * f->tile : NULL;
+
+    for (size_t i = 0; bias && i < n; i++)
+        bias[i] = f->head_bias[id[i]];
+    return pack_tile(f, id, 0, n, packed, err);
 }
 
 /*
@@ -172,7 +197,7 @@ static int start_rows(struct nf_forward *f, const struct nf_windows *win, struct
     for (size_t at = 0; at < win->T; at += step) {
         size_t rows = nf_min(step, win->T - at), targets = nf_min(rows, win->T - at - 1);
 
-        if (pack_tile(f, win->ids + at + 1, 0, targets, packed, err) < 0 || tile_logits(f, packed, at, rows, err) < 0)
+        if (pack_targets(f, win->ids + at + 1, targets, packed, err) < 0 || tile_logits(f, packed, tiles(f), at, rows, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; i < rows; i++) {
             while (at + i >= last + win->length[w])
@@ -194,7 +219,7 @@ static int run_tile(struct nf_forward *f, size_t tile, size_t row, size_t n, boo
     for (size_t at = row; at < row + n; at += NF_CHUNK) {
         size_t rows = nf_min(NF_CHUNK, row + n - at);
 
-        if (tile_logits(f, packed, at, rows, err) < 0)
+        if (tile_logits(f, packed, tile, at, rows, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; logits && i < rows; i++)
             memcpy(f->row_logits + i * f->cfg->V + first, f->logits + i * f->tile, columns * sizeof *f->logits);

@@ -1,6 +1,7 @@
 /* kernels.c - the vector kernels, compiled for each instruction set. */
 #include "model/kernels.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +18,9 @@
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
+
+#define NF_GELU_CUBIC 0.044715f /* Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2 */
+#define NF_GELU_SLOPE 1.59576912f /* 2 sqrt(2 / pi) */
 
 /* Vectors that are summed in float before the sum goes on in double. */
 enum { RUN_VECS = 16 };

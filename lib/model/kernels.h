@@ -8,8 +8,11 @@
 #ifndef NF_MODEL_KERNELS_H
 #define NF_MODEL_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_COUNT };   /* formulas: nf_activate() in ops.h */
 
 /* Queries that share one attention block, at most: the room that `work` must have (NF_ATTEND_WORK floats for head width K). */
 enum { NF_QUERY_BLOCK = 64, NF_KEY_BLOCK = 64 };
@@ -29,7 +32,7 @@ struct nf_kernels {
 
     /* Causal attention of one head on queries first .. first + query_block - 1 (those below T); see attention.h.  log_sum [T] or NULL. */
     void (*attend)(const float *q, const float *k, const float *v, size_t stride, size_t first, size_t T, size_t K, float scale,
-                   float *y, size_t y_stride, float *log_sum, float *work);
+                   size_t window, float *y, size_t y_stride, float *log_sum, float *work);
 
     /* y[i] = e^x[i], at most 2 ulp from exact for -87.3 < x < 88.7; 0 below.  x may be y. */
     void (*exp)(const float *x, size_t n, float *y);
@@ -37,8 +40,16 @@ struct nf_kernels {
     /* Take logits x[n] of columns first .. first + n - 1 into account. */
     void (*run)(struct nf_running *r, const float *x, size_t n, uint32_t first);
 
-    /* y = gain (x - mean) rstd + bias for one row; mean and variance in double.  gain, bias may be NULL, y may be x. */
-    void (*layernorm)(const float *x, const float *gain, const float *bias, double eps, size_t D, float *y);
+    /* y = gain (x - mean) rstd + bias for one row; sums in double; not centred: mean taken as 0.  gain, bias may be NULL, y may be x. */
+    void (*normalise)(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t D, float *y);
+
+    /* y = act(x), times `up` [n] unless it is NULL; y may be x or up. */
+    void (*act[NF_ACT_COUNT])(const float *x, const float *up, size_t n, float *y);
+
+    /* The pairs (x[i], x[half + i]), i < half, turn by angles given as [half] cosines and sines. */
+    void (*rotate)(float *x, const float *cosine, const float *sine, size_t half);
+
+    uint32_t (*sign_bits)(const float *x, size_t n, float eps, uint8_t *bits);   /* as relu_bits, x stays */
 
     /* bit i of bits = x[i] > 0; returns how many |x[i]| < eps; x becomes max(x, 0).  bits may be NULL; unused bits of the last byte 0. */
     uint32_t (*relu_bits)(float *x, size_t n, float eps, uint8_t *bits);

@@ -8,31 +8,42 @@
 #include "base/par.h"
 
 /* Elements of one step of a loop over plain vectors. */
-enum { SPAN = 8192 };
+enum { SPAN = 4096 };
 
-void nf_layernorm(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *y)
+void nf_normalise(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t T, size_t D, float *y)
 {
     const struct nf_kernels *k = nf_kernels();
 
 #pragma omp parallel for schedule(static)
     for (size_t t = 0; t < T; t++)
-        k->layernorm(x + t * D, gain, bias, eps, D, y + t * D);
+        k->normalise(x + t * D, gain, bias, eps, centre, D, y + t * D);
 }
 
-void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row,
+void nf_normalise_to(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t T, size_t D, float *row,
                      struct nf_mat y)
 {
     const struct nf_kernels *k = nf_kernels();
 
     if (y.f32) {
-        nf_layernorm(x, gain, bias, eps, T, D, y.f32);
+        nf_normalise(x, gain, bias, eps, centre, T, D, y.f32);
         return;
     }
 #pragma omp parallel for schedule(static)
     for (size_t t = 0; t < T; t++) {
-        k->layernorm(x + t * D, gain, bias, eps, D, row + t * D);
+        k->normalise(x + t * D, gain, bias, eps, centre, D, row + t * D);
         k->to_bf16(row + t * D, D, y.bf16 + t * D);
     }
+}
+
+void nf_normalise_heads(const float *gain, const float *bias, double eps, bool centre, size_t T, size_t n, size_t K, size_t stride,
+                        float *x)
+{
+    const struct nf_kernels *k = nf_kernels();
+
+#pragma omp parallel for schedule(static)
+    for (size_t t = 0; t < T; t++)
+        for (size_t h = 0; h < n; h++)
+            k->normalise(x + t * stride + h * K, gain, bias, eps, centre, K, x + t * stride + h * K);
 }
 
 void nf_copy_to(const float *x, size_t n, struct nf_mat y)
@@ -57,6 +68,50 @@ void nf_add(const float *x, size_t n, float *y)
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i += SPAN)
         k->add(x + i, nf_min(SPAN, n - i), y + i);
+}
+
+void nf_activate(enum nf_act act, struct nf_mat x, struct nf_mat up, size_t T, size_t F)
+{
+    const struct nf_kernels *k = nf_kernels();
+
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < T * F; i += SPAN) {
+        size_t n = nf_min(SPAN, T * F - i);
+        float a[SPAN], b[SPAN];
+
+        if (x.f32) {
+            k->act[act](x.f32 + i, up.f32 ? up.f32 + i : NULL, n, x.f32 + i);
+            continue;
+        }
+        k->from_bf16(x.bf16 + i, n, a);
+        if (up.bf16)
+            k->from_bf16(up.bf16 + i, n, b);
+        k->act[act](a, up.bf16 ? b : NULL, n, a);
+        k->to_bf16(a, n, x.bf16 + i);
+    }
+}
+
+void nf_sign_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits, uint32_t *near)
+{
+    const struct nf_kernels *k = nf_kernels();
+    size_t width = (F + 7) / 8;
+
+#pragma omp parallel for schedule(static)
+    for (size_t t = 0; t < T; t++) {
+        uint32_t n = 0;
+
+        for (size_t f = 0; f < F; f += SPAN) {
+            size_t m = nf_min(SPAN, F - f);
+            const float *v = x.f32 ? x.f32 + t * F + f : NULL;
+            float wide[SPAN];
+
+            if (!v)
+                k->from_bf16(x.bf16 + t * F + f, m, wide);
+            n += k->sign_bits(v ? v : wide, m, eps, bits ? bits + t * width + f / 8 : NULL);
+        }
+        if (near)
+            near[t] = n;
+    }
 }
 
 void nf_relu_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits, uint32_t *near)

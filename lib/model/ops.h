@@ -8,6 +8,7 @@
 #ifndef NF_MODEL_OPS_H
 #define NF_MODEL_OPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,18 +21,23 @@ struct nf_mat {
 };
 
 /*
- * nf_layernorm - y[t,d] = gain[d] (x[t,d] - mean_t) / sqrt(var_t + eps) + bias[d]
+ * nf_normalise - y[t,d] = gain[d] (x[t,d] - mean_t) / sqrt(var_t + eps) + bias[d],  var_t = sum_d (x[t,d] - mean_t)^2 / D
  *
  *   gain, bias  [D] in   NULL: one, zero
+ *   centre      false: mean_t is taken as 0 (RMSNorm)
  *   y           [T,D] out   may be x
  *
- * var_t divides by D.  Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450, section 3.
+ * Source: LayerNorm, Ba, Kiros, Hinton 2016, arXiv:1607.06450, section 3; RMSNorm, Zhang and Sennrich 2019, arXiv:1910.07467, section 3.
  */
-void nf_layernorm(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *y);
+void nf_normalise(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t T, size_t D, float *y);
 
-/* nf_layernorm_to - the same into `y`, by way of a float row in `row` [T,D] when y is bf16. */
-void nf_layernorm_to(const float *x, const float *gain, const float *bias, double eps, size_t T, size_t D, float *row,
+/* nf_normalise_to - the same into `y`, by way of a float row in `row` [T,D] when y is bf16. */
+void nf_normalise_to(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t T, size_t D, float *row,
                      struct nf_mat y);
+
+/* nf_normalise_heads - each of the first n heads, K wide, of every row of x [T,stride], in place. */
+void nf_normalise_heads(const float *gain, const float *bias, double eps, bool centre, size_t T, size_t n, size_t K, size_t stride,
+                        float *x);
 
 /* nf_copy_to - y = x [n], rounded to nearest, ties to even, for bf16; float may be x itself. */
 void nf_copy_to(const float *x, size_t n, struct nf_mat y);
@@ -40,12 +46,27 @@ void nf_copy_to(const float *x, size_t n, struct nf_mat y);
 void nf_add(const float *x, size_t n, float *y);
 
 /*
+ * nf_activate - x[T,F] becomes act(x), times up[T,F] where up is given (gated FFN: Shazeer 2020, arXiv:2002.05202).
+ *
+ *   RELU        max(x, 0)
+ *   GELU        x Phi(x), Phi the normal distribution function       Hendrycks and Gimpel 2016, arXiv:1606.08415
+ *   GELU_TANH   x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))         the same, section 2
+ *   SILU        x / (1 + e^-x)                                        Elfwing et al. 2017, arXiv:1702.03118
+ *
+ * x and up of the same type; bf16: computed in float and rounded to bf16 once.
+ */
+void nf_activate(enum nf_act act, struct nf_mat x, struct nf_mat up, size_t T, size_t F);
+
+/*
  * nf_relu_bits - x[T,F] becomes max(x, 0); before that
  *
  *   bits  [T, ceil(F/8)] out   bit f % 8 of byte f / 8 is x[t,f] > 0; may be NULL
  *   near  [T] out              how many f have |x[t,f]| < eps; may be NULL
+ *
+ * nf_sign_bits - the same, x stays.
  */
 void nf_relu_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits, uint32_t *near);
+void nf_sign_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits, uint32_t *near);
 
 /*
  * nf_block_norms - out[T,8] from the streams of one block, all [T,D]; sums in double.

@@ -16,6 +16,7 @@ static const struct {
     [NF_SITE_ATTN_OUT] = { "attn.out", "hook_attn_out", "model units", 'D', '1' },
     [NF_SITE_RESID_MID] = { "resid.mid", "hook_resid_mid", "model units", 'D', '1' },
     [NF_SITE_FFN_PRE] = { "ffn.pre", "mlp.hook_pre", "model units", 'F', '1' },
+    [NF_SITE_FFN_UP] = { "ffn.up", "mlp.hook_pre_linear", "model units", 'F', '1' },
     [NF_SITE_FFN_ACTIVE] = { "ffn.active", NULL, "bit: pre-activation > 0", 'b', '1' },
     [NF_SITE_FFN_ACT] = { "ffn.act", "mlp.hook_post", "model units", 'F', '1' },
     [NF_SITE_FFN_OUT] = { "ffn.out", "hook_mlp_out", "model units", 'D', '1' },
@@ -87,7 +88,7 @@ static int unknown(const char *name, struct nf_err *err)
     char known[200] = "";
 
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
-        strcat(known, s ? ", " : "");   /* 12 names of at most 10 bytes */
+        strcat(known, s ? ", " : "");   /* 13 names of at most 10 bytes */
         strcat(known, table[s].name);
     }
     return nf_fail(err, NF_EUSAGE, "--sites %s: no such site; there are %s", name, known);
@@ -108,7 +109,18 @@ static bool block_prefix(const char **name, size_t *layer)
     return true;
 }
 
-static int add(struct nf_sites *s, const char *full, const struct nf_range *layers, struct nf_err *err)
+/* A site that only other architectures have. */
+static int missing(const char *full, enum nf_site site, const struct nf_config *cfg, struct nf_err *err)
+{
+    if (site == NF_SITE_RESID_MID && cfg->parallel)
+        return nf_fail(err, NF_EUSAGE, "--sites %s: attention and FFN of %s are parallel, there is no stream between them", full,
+                       cfg->name);
+    if (site == NF_SITE_FFN_UP && !cfg->gated)
+        return nf_fail(err, NF_EUSAGE, "--sites %s: the FFN of %s is not gated", full, cfg->name);
+    return NF_OK;
+}
+
+static int add(struct nf_sites *s, const char *full, const struct nf_range *layers, const struct nf_config *cfg, struct nf_err *err)
 {
     const char *name = full;
     size_t layer = SIZE_MAX, from = layers->from, to = layers->to < s->L ? layers->to : s->L;
@@ -121,6 +133,8 @@ static int add(struct nf_sites *s, const char *full, const struct nf_range *laye
         return nf_fail(err, NF_EUSAGE, "--sites %s: the model has layers 0 to %zu", full, s->L - 1);
     if (one)
         from = layer, to = layer + 1;
+    if (missing(full, site, cfg, err) < 0)
+        return NF_EUSAGE;
     if (nf_site_is_final(site))
         from = s->L, to = s->L + 1;
     for (size_t l = from; l < to; l++)
@@ -140,9 +154,9 @@ int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, co
         if (!(s->want[i] = nf_alloc(cfg->L + 1, sizeof **s->want, err)))
             rc = NF_ESYS;
     if (rc == NF_OK && names->n == 0)
-        rc = add(s, table[NF_SITE_FFN_ACTIVE].name, layers, err);
+        rc = add(s, table[NF_SITE_FFN_ACTIVE].name, layers, cfg, err);
     for (size_t i = 0; i < names->n && rc == NF_OK; i++)
-        rc = add(s, names->item[i], layers, err);
+        rc = add(s, names->item[i], layers, cfg, err);
     if (rc < 0)
         nf_sites_close(s);
     return rc;

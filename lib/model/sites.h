@@ -6,7 +6,7 @@
  *   resid.pre   hook_resid_pre     blocks.3.hook_resid_pre        ffn.pre   mlp.hook_pre    blocks.3.mlp.hook_pre
  *   resid.mid   hook_resid_mid     blocks.3.hook_resid_mid        ffn.act   mlp.hook_post   blocks.3.mlp.hook_post
  *   resid.post  hook_resid_post    blocks.3.hook_resid_post       ffn.out   hook_mlp_out    blocks.3.hook_mlp_out
- *   attn.out    hook_attn_out      blocks.3.hook_attn_out
+ *   attn.out    hook_attn_out      blocks.3.hook_attn_out          ffn.up    mlp.hook_pre_linear   (gated FFNs only)
  *
  * and ffn.active, attn.local, norms, pred, logits, which have no hook there.
  */
@@ -42,7 +42,7 @@ struct nf_sites {
  *
  *   layers  for names without a layer of their own; cut at L when its end is open
  *
- * NF_EUSAGE  an unknown name (the known ones are in the message); a layer that the model does not have
+ * NF_EUSAGE  an unknown name (the known ones are in the message); a layer or a site that the model does not have
  */
 int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, const struct nf_config *cfg, struct nf_sites *s,
                   struct nf_err *err);

@@ -19,26 +19,64 @@ enum { NAME_MAX_BYTES = 128, CHUNK = 1 << 20 };
 /* ---- tables: which tensors a family has ---- */
 
 /* A tensor is there when the model has all of these. */
-enum need { ALWAYS = 0, BIAS = 1, AFFINE = 2, POSITIONS = 4, PROJECTED = 8, FINAL = 16 };
+enum need {
+    ALWAYS = 0,
+    AFFINE = 1,
+    POSITIONS = 2,
+    PROJECTED = 4,
+    FINAL = 8,
+    BIAS_QKV = 16,
+    BIAS_O = 32,
+    BIAS_FFN = 64,
+    QK_NORM = 128,
+};
 
 struct slot {
     const char *name;      /* behind the prefix; of a layer: behind "layers.N." */
     size_t offset;         /* of its nf_tensor in struct nf_weights, or in struct nf_layer */
-    const char *shape;     /* letters of config.h; P: rows of the position table */
+    const char *shape;     /* letters(); of a transposed matrix: as stored */
     unsigned needs;        /* enum need */
 };
 
+/* How query, key and value are stored: three matrices; side by side; side by side head by head.  The last two under q. */
+enum fused { SEPARATE, THIRDS, BY_HEAD };
+
 struct family {
     const char *const *prefixes;      /* before all names but the unembedding's; the one that is in use is found by `first` */
-    const char *first, *unembed;
-    const char *stale;                /* a tensor that old checkpoints have behind the prefix, and that no computation uses; or NULL */
+    const char *first, *layers, *unembed;
+    const char *const *stale;   /* ends of names of tensors that old checkpoints have, and that no computation uses */
     const struct slot *model, *layer;
+    enum fused fused;
+    bool transposed;   /* the linear maps of a layer are stored [in, out] */
 };
 
 #define MODEL(field) offsetof(struct nf_weights, field)
 #define LAYER(field) offsetof(struct nf_layer, field)
+#define NORM(name, field, needs)                                                                                                   \
+    { name ".weight", LAYER(field.gain), "D", needs },                                                                             \
+    {                                                                                                                              \
+        name ".bias", LAYER(field.bias), "D", needs                                                                                \
+    }
+#define LINEAR(name, field, shape, row, bias)                                                                                      \
+    { name ".weight", LAYER(field.w), shape, ALWAYS },                                                                             \
+    {                                                                                                                              \
+        name ".bias", LAYER(field.b), row, bias                                                                                    \
+    }
+#define WEIGHT(name, field, shape)                                                                                                 \
+    {                                                                                                                              \
+        name ".weight", LAYER(field.w), shape, ALWAYS                                                                              \
+    }
+#define GAIN(name, field)                                                                                                          \
+    {                                                                                                                              \
+        name ".weight", LAYER(field.gain), "D", ALWAYS                                                                             \
+    }
+#define LAST                                                                                                                       \
+    {                                                                                                                              \
+        NULL, 0, NULL, 0                                                                                                           \
+    }
 
 static const char *const opt_prefixes[] = { "model.decoder.", "decoder.", NULL };
+static const char *const opt_stale[] = { "version", NULL };
 
 static const struct slot opt_model[] = {
     { "embed_tokens.weight", MODEL(embed), "VE", ALWAYS },
@@ -47,37 +85,149 @@ static const struct slot opt_model[] = {
     { "project_out.weight", MODEL(project_out.w), "ED", PROJECTED },
     { "final_layer_norm.weight", MODEL(final_norm.gain), "D", FINAL | AFFINE },
     { "final_layer_norm.bias", MODEL(final_norm.bias), "D", FINAL | AFFINE },
-    { NULL, 0, NULL, 0 },
+    LAST,
 };
 
 static const struct slot opt_layer[] = {
-    { "self_attn_layer_norm.weight", LAYER(attn_norm.gain), "D", AFFINE },
-    { "self_attn_layer_norm.bias", LAYER(attn_norm.bias), "D", AFFINE },
-    { "self_attn.q_proj.weight", LAYER(q.w), "DD", ALWAYS },
-    { "self_attn.q_proj.bias", LAYER(q.b), "D", BIAS },
-    { "self_attn.k_proj.weight", LAYER(k.w), "DD", ALWAYS },
-    { "self_attn.k_proj.bias", LAYER(k.b), "D", BIAS },
-    { "self_attn.v_proj.weight", LAYER(v.w), "DD", ALWAYS },
-    { "self_attn.v_proj.bias", LAYER(v.b), "D", BIAS },
-    { "self_attn.out_proj.weight", LAYER(o.w), "DD", ALWAYS },
-    { "self_attn.out_proj.bias", LAYER(o.b), "D", BIAS },
-    { "final_layer_norm.weight", LAYER(ffn_norm.gain), "D", AFFINE },
-    { "final_layer_norm.bias", LAYER(ffn_norm.bias), "D", AFFINE },
-    { "fc1.weight", LAYER(ffn_in.w), "FD", ALWAYS },
-    { "fc1.bias", LAYER(ffn_in.b), "F", BIAS },
-    { "fc2.weight", LAYER(ffn_out.w), "DF", ALWAYS },
-    { "fc2.bias", LAYER(ffn_out.b), "D", BIAS },
-    { NULL, 0, NULL, 0 },
+    NORM("self_attn_layer_norm", attn_norm, AFFINE),
+    LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
+    LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
+    LINEAR("self_attn.v_proj", v, "GD", "G", BIAS_QKV),
+    LINEAR("self_attn.out_proj", o, "DQ", "D", BIAS_O),
+    NORM("final_layer_norm", ffn_norm, AFFINE),
+    LINEAR("fc1", ffn_in, "FD", "F", BIAS_FFN),
+    LINEAR("fc2", ffn_out, "DF", "D", BIAS_FFN),
+    LAST,
 };
 
-static const struct family families[] = {
-    [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "lm_head.weight", "version", opt_model, opt_layer },
+static const char *const gpt_prefixes[] = { "transformer.", "", NULL };
+
+static const struct slot gpt_model[] = {
+    { "wte.weight", MODEL(embed), "VD", ALWAYS },
+    { "wpe.weight", MODEL(positions), "PD", ALWAYS },
+    { "ln_f.weight", MODEL(final_norm.gain), "D", ALWAYS },
+    { "ln_f.bias", MODEL(final_norm.bias), "D", ALWAYS },
+    LAST,
+};
+
+static const char *const gpt2_stale[] = { "attn.bias", "attn.masked_bias", NULL };
+
+static const struct slot gpt2_layer[] = {
+    NORM("ln_1", attn_norm, ALWAYS),
+    LINEAR("attn.c_attn", q, "DX", "X", ALWAYS),
+    LINEAR("attn.c_proj", o, "QD", "D", ALWAYS),
+    NORM("ln_2", ffn_norm, ALWAYS),
+    LINEAR("mlp.c_fc", ffn_in, "DF", "F", ALWAYS),
+    LINEAR("mlp.c_proj", ffn_out, "FD", "D", ALWAYS),
+    LAST,
+};
+
+static const char *const gpt_neo_stale[] = { "attn.attention.bias", "attn.attention.masked_bias", NULL };
+
+static const struct slot gpt_neo_layer[] = {
+    NORM("ln_1", attn_norm, ALWAYS),
+    WEIGHT("attn.attention.q_proj", q, "QD"),
+    WEIGHT("attn.attention.k_proj", k, "GD"),
+    WEIGHT("attn.attention.v_proj", v, "GD"),
+    LINEAR("attn.attention.out_proj", o, "DQ", "D", ALWAYS),
+    NORM("ln_2", ffn_norm, ALWAYS),
+    LINEAR("mlp.c_fc", ffn_in, "FD", "F", ALWAYS),
+    LINEAR("mlp.c_proj", ffn_out, "DF", "D", ALWAYS),
+    LAST,
+};
+
+static const char *const gpt_neox_prefixes[] = { "gpt_neox.", "", NULL };
+static const char *const gpt_neox_stale[] = { "attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq", NULL };
+
+static const struct slot gpt_neox_model[] = {
+    { "embed_in.weight", MODEL(embed), "VD", ALWAYS },
+    { "final_layer_norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
+    { "final_layer_norm.bias", MODEL(final_norm.bias), "D", ALWAYS },
+    LAST,
+};
+
+static const struct slot gpt_neox_layer[] = {
+    NORM("input_layernorm", attn_norm, ALWAYS),
+    LINEAR("attention.query_key_value", q, "XD", "X", BIAS_QKV),
+    LINEAR("attention.dense", o, "DQ", "D", BIAS_O),
+    NORM("post_attention_layernorm", ffn_norm, ALWAYS),
+    LINEAR("mlp.dense_h_to_4h", ffn_in, "FD", "F", ALWAYS),
+    LINEAR("mlp.dense_4h_to_h", ffn_out, "DF", "D", ALWAYS),
+    LAST,
+};
+
+static const char *const model_prefixes[] = { "model.", "", NULL };
+static const char *const rotary_stale[] = { "self_attn.rotary_emb.inv_freq", NULL };
+
+static const struct slot phi_model[] = {
+    { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
+    { "final_layernorm.weight", MODEL(final_norm.gain), "D", ALWAYS },
+    { "final_layernorm.bias", MODEL(final_norm.bias), "D", ALWAYS },
+    LAST,
+};
+
+static const struct slot phi_layer[] = {
+    NORM("input_layernorm", attn_norm, ALWAYS),
+    LINEAR("self_attn.q_proj", q, "QD", "Q", ALWAYS),
+    LINEAR("self_attn.k_proj", k, "GD", "G", ALWAYS),
+    LINEAR("self_attn.v_proj", v, "GD", "G", ALWAYS),
+    { "self_attn.q_layernorm.weight", LAYER(q_norm.gain), "K", QK_NORM },
+    { "self_attn.q_layernorm.bias", LAYER(q_norm.bias), "K", QK_NORM },
+    { "self_attn.k_layernorm.weight", LAYER(k_norm.gain), "K", QK_NORM },
+    { "self_attn.k_layernorm.bias", LAYER(k_norm.bias), "K", QK_NORM },
+    LINEAR("self_attn.dense", o, "DQ", "D", ALWAYS),
+    LINEAR("mlp.fc1", ffn_in, "FD", "F", ALWAYS),
+    LINEAR("mlp.fc2", ffn_out, "DF", "D", ALWAYS),
+    LAST,
+};
+
+static const struct slot llama_model[] = {
+    { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
+    { "norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
+    LAST,
+};
+
+/* Llama, Mistral, Qwen. */
+static const struct slot llama_layer[] = {
+    GAIN("input_layernorm", attn_norm),
+    LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
+    LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
+    LINEAR("self_attn.v_proj", v, "GD", "G", BIAS_QKV),
+    { "self_attn.q_norm.weight", LAYER(q_norm.gain), "K", QK_NORM },
+    { "self_attn.k_norm.weight", LAYER(k_norm.gain), "K", QK_NORM },
+    LINEAR("self_attn.o_proj", o, "DQ", "D", BIAS_O),
+    GAIN("post_attention_layernorm", ffn_norm),
+    LINEAR("mlp.gate_proj", ffn_in, "FD", "F", BIAS_FFN),
+    LINEAR("mlp.up_proj", ffn_up, "FD", "F", BIAS_FFN),
+    LINEAR("mlp.down_proj", ffn_out, "DF", "D", BIAS_FFN),
+    LAST,
+};
+
+#define LLAMA                                                                                                                      \
+    {                                                                                                                              \
+        model_prefixes, "embed_tokens.weight", "layers.", "lm_head", rotary_stale, llama_model, llama_layer, SEPARATE, false       \
+    }
+
+static const struct family families[NF_FAMILY_COUNT] = {
+    [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "layers.", "lm_head", opt_stale, opt_model, opt_layer, SEPARATE,
+                        false },
+    [NF_FAMILY_GPT2] = { gpt_prefixes, "wte.weight", "h.", "lm_head", gpt2_stale, gpt_model, gpt2_layer, THIRDS, true },
+    [NF_FAMILY_GPT_NEO] = { gpt_prefixes, "wte.weight", "h.", "lm_head", gpt_neo_stale, gpt_model, gpt_neo_layer, SEPARATE, false },
+    [NF_FAMILY_GPT_NEOX] = { gpt_neox_prefixes, "embed_in.weight", "layers.", "embed_out", gpt_neox_stale, gpt_neox_model,
+                             gpt_neox_layer, BY_HEAD, false },
+    [NF_FAMILY_PHI] = { model_prefixes, "embed_tokens.weight", "layers.", "lm_head", rotary_stale, phi_model, phi_layer, SEPARATE,
+                        false },
+    [NF_FAMILY_LLAMA] = LLAMA,
+    [NF_FAMILY_MISTRAL] = LLAMA,
+    [NF_FAMILY_QWEN2] = LLAMA,
+    [NF_FAMILY_QWEN3] = LLAMA,
 };
 
 static unsigned has(const struct nf_config *cfg)
 {
-    return (cfg->bias ? BIAS : 0) | (cfg->norm_affine ? AFFINE : 0) | (cfg->positions == NF_POS_LEARNED ? POSITIONS : 0) |
-           (cfg->E != cfg->D ? PROJECTED : 0) | (cfg->final_norm ? FINAL : 0);
+    return (cfg->norm_affine ? AFFINE : 0) | (cfg->positions == NF_POS_LEARNED ? POSITIONS : 0) |
+           (cfg->E != cfg->D ? PROJECTED : 0) | (cfg->final_norm ? FINAL : 0) | (cfg->bias_qkv ? BIAS_QKV : 0) |
+           (cfg->bias_o ? BIAS_O : 0) | (cfg->bias_ffn ? BIAS_FFN : 0) | (cfg->qk_norm != NF_NORM_NONE ? QK_NORM : 0);
 }
 
 static size_t letter(const struct nf_config *cfg, char c)
@@ -91,6 +241,14 @@ static size_t letter(const struct nf_config *cfg, char c)
         return cfg->D;
     case 'F':
         return cfg->F;
+    case 'K':
+        return cfg->K;
+    case 'Q':   /* all queries */
+        return cfg->H * cfg->K;
+    case 'G':   /* all keys, all values */
+        return cfg->G * cfg->K;
+    case 'X':   /* queries, keys and values */
+        return (cfg->H + 2 * cfg->G) * cfg->K;
     case 'P':
         return cfg->max_positions + cfg->position_offset;
     }
@@ -108,6 +266,7 @@ struct load {
     const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
     char (*name)[NAME_MAX_BYTES];      /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
+    const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
     struct nf_err *err;
 };
 
@@ -165,7 +324,7 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     return NF_OK;
 }
 
-/* The tensors of one table: `inner` is "" or "layers.N.", `base` the struct that holds them. */
+/* The tensors of one table: `inner` is "" or, of a layer, "layers.N."; `base` the struct that holds them. */
 static int take(struct load *l, const struct slot *slots, const char *inner, void *base)
 {
     char short_name[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 32];
@@ -187,14 +346,48 @@ static int take(struct load *l, const struct slot *slots, const char *inner, voi
     return NF_OK;
 }
 
+/* The maps of a layer, whose w and b are there as they are stored, with their layout. */
+static void lay_out(const struct load *l, struct nf_layer *y)
+{
+    const struct nf_config *cfg = l->cfg;
+    size_t Q = cfg->H * cfg->K, G = cfg->G * cfg->K, D = cfg->D, F = cfg->F;
+    const struct {
+        struct nf_linear *map;
+        size_t out, in;
+    } maps[] = { { &y->q, Q, D },      { &y->k, G, D },      { &y->v, G, D },      { &y->o, D, Q },
+                 { &y->ffn_in, F, D }, { &y->ffn_up, F, D }, { &y->ffn_out, D, F } };
+
+    if (l->family->fused != SEPARATE)
+        y->k = y->v = y->q;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        struct nf_linear *m = maps[i].map;
+
+        m->out = m->run = m->jump = maps[i].out;
+        m->in = maps[i].in;
+        m->transposed = l->family->transposed;
+        if (i < 3 && l->family->fused == THIRDS)
+            m->first = i * D;
+        if (i < 3 && l->family->fused == BY_HEAD) {
+            m->first = i * cfg->K;
+            m->run = cfg->K;
+            m->jump = 3 * cfg->K;
+        }
+    }
+}
+
 static int take_all(struct load *l)
 {
     char inner[32];
     int rc = take(l, l->family->model, "", l->w);
 
     for (size_t i = 0; i < l->cfg->L && rc == NF_OK; i++) {
-        snprintf(inner, sizeof inner, "layers.%zu.", i);
+        snprintf(inner, sizeof inner, "%s%zu.", l->family->layers, i);
         rc = take(l, l->family->layer, inner, &l->w->layer[i]);
+        lay_out(l, &l->w->layer[i]);
+    }
+    if (l->w->project_in.w.data) {
+        l->w->project_in = nf_linear_whole(l->w->project_in.w, l->w->project_in.b);
+        l->w->project_out = nf_linear_whole(l->w->project_out.w, l->w->project_out.b);
     }
     return rc;
 }
@@ -202,15 +395,27 @@ static int take_all(struct load *l)
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
 static int take_unembed(struct load *l)
 {
-    struct nf_tf_entry *e = find(l, l->family->unembed);
+    char name[NAME_MAX_BYTES], bias[NAME_MAX_BYTES];
+    struct nf_tf_entry *e, *b;
 
+    snprintf(name, sizeof name, "%s.weight", l->family->unembed);
+    snprintf(bias, sizeof bias, "%s.bias", l->family->unembed);
+    e = find(l, name);
+    b = l->cfg->bias_head ? find(l, bias) : NULL;
     l->w->unembed = l->w->embed;
-    if (!e)
-        return l->cfg->tied
-                   ? NF_OK
-                   : refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", l->family->unembed);
-    if (check_tensor(l, e, "VE") < 0 || keep(l, e, l->family->unembed) < 0)
+    if (!e && !l->cfg->tied)
+        return refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
+    if (!b && l->cfg->bias_head)
+        return refuse(l, "tensor %s is missing", bias);
+    if (b && (check_tensor(l, b, "V") < 0 || keep(l, b, bias) < 0))
         return NF_EFORMAT;
+    if (b)
+        l->w->unembed_bias = b->t;
+    if (!e)
+        return NF_OK;
+    if (check_tensor(l, e, "VE") < 0 || keep(l, e, name) < 0)
+        return NF_EFORMAT;
+    l->unembed = e;
     l->w->unembed = e->t;
     return NF_OK;
 }
@@ -220,22 +425,31 @@ static bool starts(const char *s, const char *with)
     return strncmp(s, with, strlen(with)) == 0;
 }
 
+static bool is_stale(const struct load *l, const char *name)
+{
+    for (const char *const *s = l->family->stale; *s; s++) {
+        size_t n = strlen(name), m = strlen(*s);
+
+        if (n >= m && strcmp(name + n - m, *s) == 0 && (n == m || name[n - m - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 /* Whatever has no role but stands where the model's tensors stand might belong to a computation that we do not do. */
 static int check_rest(const struct load *l)
 {
     char head[NAME_MAX_BYTES];
 
-    snprintf(head, sizeof head, "%.*s", (int)(strcspn(l->family->unembed, ".") + 1), l->family->unembed);
+    snprintf(head, sizeof head, "%s.", l->family->unembed);
     for (size_t i = 0; i < l->w->file->n; i++)
         for (size_t k = 0; k < l->w->file->file[i].n; k++) {
             const struct nf_tf_entry *e = &l->w->file->file[i].entry[k];
-            bool inside = starts(e->name, head);
+            bool inside = !*l->prefix || starts(e->name, head);
 
-            if (starts(e->name, l->prefix) && l->family->stale && strcmp(e->name + strlen(l->prefix), l->family->stale) == 0)
-                continue;
             for (const char *const *p = l->family->prefixes; *p; p++)
-                inside = inside || starts(e->name, *p);
-            if (!e->used && inside)
+                inside = inside || (**p && starts(e->name, *p));
+            if (!e->used && inside && !is_stale(l, e->name))
                 return refuse(l, "tensor %s is not part of the model that config.json describes", e->name);
         }
     return NF_OK;
@@ -333,20 +547,20 @@ static int look_at_all(const struct load *l, struct seen *seen)
     return NF_OK;
 }
 
-/* An lm_head beside the embedding: the same, or on its own as config.json says; otherwise versions of transformers disagree. */
+/* An unembedding beside the embedding: the same, or on its own as config.json says; otherwise versions of transformers disagree. */
 static int settle_tie(struct load *l, const struct seen *seen)
 {
-    const struct nf_tf_entry *e = l->kept[l->n_kept - 1];
     bool equal;
 
-    if (l->w->unembed.data == l->w->embed.data)
+    if (!l->unembed)
         return NF_OK;
-    equal = e->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
+    equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
     if (l->cfg->tied && !equal)
-        return refuse(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to", e->name);
+        return refuse(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
+                      l->unembed->name);
     if (equal) {
         l->w->unembed = l->w->embed;
-        l->w->bytes -= e->bytes;
+        l->w->bytes -= l->unembed->bytes;
         l->n_kept--;
     }
     l->cfg->tied = equal;
@@ -415,7 +629,7 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
 {
     const struct family *family = &families[cfg->family];
     struct load l = { .dir = dir, .family = family, .cfg = cfg, .w = w, .err = err };
-    size_t most = count(family->model) + cfg->L * count(family->layer) + 1;
+    size_t most = count(family->model) + cfg->L * count(family->layer) + 2;   /* the unembedding and its bias */
     int rc;
 
     *w = (struct nf_weights){ .file = nf_checkpoint_open(dir, err), .layer = nf_alloc(cfg->L, sizeof *w->layer, err) };

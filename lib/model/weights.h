@@ -1,8 +1,8 @@
 /*
  * weights.h - a checkpoint's tensors by their role: mapped, checked, never copied.
  *
- * Every tensor is F32, F16 or BF16, row-major, not aligned (safetensors promises nothing): widen with nf_to_f32() or pack with
- * gemm.h.  A linear map is stored [out, in], y = W x + b, as PyTorch does.
+ * Every tensor is F32, F16 or BF16, row-major, not aligned (safetensors promises nothing): widen with nf_to_f32() or nf_linear_rows().
+ * A linear map is y = W x + b with W [out, in], however the family stores it: linear.h.
  */
 #ifndef NF_MODEL_WEIGHTS_H
 #define NF_MODEL_WEIGHTS_H
@@ -11,47 +11,47 @@
 
 #include "base/err.h"
 #include "model/config.h"
+#include "model/linear.h"
 #include "tensor/tensor.h"
 
-/* A tensor that the architecture does not have (a bias, a gain, a projection) has data NULL. */
-struct nf_linear {
-    struct nf_tensor w;   /* [out, in] */
-    struct nf_tensor b;   /* [out] */
-};
-
 struct nf_norm {
-    struct nf_tensor gain, bias;   /* [D] */
+    struct nf_tensor gain, bias;   /* [D], of a head's norm [K]; data NULL: one, zero */
 };
 
 struct nf_layer {
-    struct nf_norm attn_norm;          /* before attention (pre-LN) or after its residual sum (post-LN) */
-    struct nf_linear q, k, v, o;       /* [D, D]; head h is rows (q, k, v) or columns (o) h*K .. h*K+K-1 */
-    struct nf_norm ffn_norm;           /* before the FFN, or after its residual sum */
-    struct nf_linear ffn_in, ffn_out;  /* [F, D], [D, F] */
+    struct nf_norm attn_norm;        /* before attention (pre-norm) or after its residual sum (post-norm) */
+    struct nf_linear q, k, v;        /* [H*K, D], [G*K, D], [G*K, D] */
+    struct nf_norm q_norm, k_norm;   /* of each head; none: cfg.qk_norm NONE */
+    struct nf_linear o;              /* [D, H*K] */
+    struct nf_norm ffn_norm;         /* before the FFN, or after its residual sum; none: cfg.one_norm */
+    struct nf_linear ffn_in;         /* [F, D]; gated: the gate, whose output goes into the activation function */
+    struct nf_linear ffn_up;         /* [F, D]; none: not gated */
+    struct nf_linear ffn_out;        /* [D, F] */
 };
 
 struct nf_weights {
     struct nf_tensor embed;            /* [V, E] */
-    struct nf_tensor positions;        /* [max_positions + position_offset, D]; none: NF_POS_NONE */
+    struct nf_tensor positions;        /* [max_positions + position_offset, D]; none: not NF_POS_LEARNED */
     struct nf_linear project_in;       /* [D, E]; none: E == D */
     struct nf_linear project_out;      /* [E, D]; none: E == D */
     struct nf_norm final_norm;         /* none: !final_norm */
     struct nf_tensor unembed;          /* [V, E]; the same memory as embed when tied */
+    struct nf_tensor unembed_bias;     /* [V]; none: !bias_head */
     struct nf_layer *layer;            /* [L] */
     size_t bytes;                      /* of all tensors above, as stored, shared ones counted once */
     struct nf_checkpoint *file;        /* the mapped files */
 };
 
 /*
- * nf_weights_open - map the safetensors of `dir`, find every tensor that `cfg` asks for, check all, and hash all.
+ * nf_weights_open - map the checkpoint of `dir`, find every tensor that `cfg` asks for, check all, and hash all.
  *
- *   dir   a folder with model.safetensors, or model.safetensors.index.json and its shards
- *   cfg   from nf_config_read(); weights_sha256 is filled here, and `tied` is set to what the checkpoint holds: an lm_head.weight
+ *   dir   a folder with the files of checkpoint.h
+ *   cfg   from nf_config_read(); weights_sha256 is filled here, and `tied` is set to what the checkpoint holds: an unembedding
  *         equal to the embedding, or none, is tied; one that differs where config.json ties it is refused (versions of transformers disagree)
  *   w     out; release with nf_weights_close()
  *
- * NF_EFORMAT  no safetensors file; header corrupt, over 100 MB, or its offsets overlap or leave the file; a tensor that is missing,
- *             doubled, of another shape or type, or unknown within the decoder; NaN or Inf.  The message names the tensor.
+ * NF_EFORMAT  nf_checkpoint_open(); a tensor that is missing, doubled, of another shape or type, or stands among the model's without a role
+ *             there; NaN or Inf.  The message names the tensor.
  * NF_ESYS     a file cannot be read; memory.
  *
  * weights_sha256 is the SHA-256 of one line a tensor, in byte order of the names, "name dtype shape sha256-of-its-bytes\n", so it does

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <dnnl.h>
+#include <omp.h>
 
 #include "base/alloc.h"
 #include "base/par.h"
@@ -29,6 +30,8 @@ struct nf_gemm {
     void *packed_md;          /* layout of the packed weights */
     size_t packed_size;
     struct call call[CALLS];  /* by number of rows: slot_of() */
+    struct call *tile;        /* fixed: [threads] a call of TILE rows for each thread */
+    size_t threads;
     void *pad;                /* fixed: [TILE, K] and [TILE, N] of the last, part-filled tile */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -265,7 +268,10 @@ static dnnl_status_t call_run(const struct call *c, dnnl_stream_t stream, const 
     return s == dnnl_success ? dnnl_stream_wait(stream) : s;
 }
 
-/* The layout of packed weights, and whether the kernel's bits are independent of the number of rows (brgemm: measured). */
+/*
+ * The layout of packed weights, and whether the kernel's bits are independent of the number of rows and threads.  Measured: brgemm's are on
+ * AVX-512; with AMX it cuts sums over K by the number of rows and threads.
+ */
 static dnnl_status_t choose_layout(struct nf_gemm *g)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -276,7 +282,7 @@ static dnnl_status_t choose_layout(struct nf_gemm *g)
     if (s != dnnl_success)
         return s;
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &kernel);
-    g->fixed = strncmp(kernel, "brg", 3) != 0;
+    g->fixed = strncmp(kernel, "brg", 3) != 0 || strstr(kernel, "amx");
     w = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     g->packed_size = dnnl_memory_desc_get_size(w);
     s = md_copy(&g->packed_md, w);
@@ -374,33 +380,50 @@ static dnnl_status_t run_pieces(struct nf_gemm *g, const void *packed, const flo
     return s;
 }
 
+/* A call for each thread that may run. */
+static dnnl_status_t tiles_for(struct nf_gemm *g, size_t threads)
+{
+    struct call *more;
+
+    if (threads <= g->threads)
+        return dnnl_success;
+    more = realloc(g->tile, threads * sizeof *more);
+    if (!more)
+        return dnnl_out_of_memory;
+    memset(more + g->threads, 0, (threads - g->threads) * sizeof *more);
+    g->tile = more;
+    g->threads = threads;
+    return dnnl_success;
+}
+
 /* Inside a parallel region the library uses one thread, so every tile is the same computation. */
 static dnnl_status_t run_tiles(struct nf_gemm *g, const void *packed, const float *bias, const char *x, size_t rows, char *y)
 {
     size_t x_row = g->shape.K * nf_dtype_size(g->shape.in), y_row = g->shape.N * nf_dtype_size(g->shape.out);
-    size_t whole = rows / TILE, rest = rows % TILE;
+    size_t whole = rows / TILE, rest = rows % TILE, threads = (size_t)omp_get_max_threads();
     char *x_pad = g->pad, *y_pad = x_pad + TILE * x_row;
-    dnnl_status_t status = dnnl_success;
+    dnnl_status_t status = tiles_for(g, threads);
 
+    if (status != dnnl_success)
+        return status;
     if (rest) {
         memset(x_pad, 0, TILE * x_row);
         memcpy(x_pad, x + whole * TILE * x_row, rest * x_row);
     }
-#pragma omp parallel
+#pragma omp parallel num_threads((int)threads)
     {
-        struct call c;
-        dnnl_status_t s = call_new(g, TILE, &c);
+        struct call *c = &g->tile[omp_get_thread_num()];
+        dnnl_status_t s = c->prim ? dnnl_success : call_new(g, TILE, c);
 
 #pragma omp for schedule(static)
         for (size_t i = 0; i < whole + (rest != 0); i++)
             if (s == dnnl_success)
-                s = i < whole ? call_run(&c, g->stream, packed, bias, x + i * TILE * x_row, y + i * TILE * y_row)
-                              : call_run(&c, g->stream, packed, bias, x_pad, y_pad);
+                s = i < whole ? call_run(c, g->stream, packed, bias, x + i * TILE * x_row, y + i * TILE * y_row)
+                              : call_run(c, g->stream, packed, bias, x_pad, y_pad);
         if (s != dnnl_success) {
 #pragma omp atomic write
             status = s;
         }
-        call_clear(&c);
     }
     if (rest)
         memcpy(y + whole * TILE * y_row, y_pad, rest * y_row);
@@ -420,6 +443,9 @@ void nf_gemm_close(struct nf_gemm *g)
         return;
     for (size_t i = 0; i < CALLS; i++)
         call_clear(&g->call[i]);
+    for (size_t i = 0; i < g->threads; i++)
+        call_clear(&g->tile[i]);
+    free(g->tile);
     md_copy_free(g->packed_md);
     if (g->stream)
         dnnl_stream_destroy(g->stream);

@@ -1,4 +1,4 @@
-/* ref_model.c - the OPT decoder as the paper and Hugging Face's modeling_opt.py describe it, and nothing clever. */
+/* ref_model.c - the decoder as the papers and Hugging Face's modeling files describe it, switch by switch, and nothing clever. */
 #include "ref_model.h"
 
 #include <math.h>
@@ -47,13 +47,54 @@ static void linear(const struct nf_linear *l, const double *x, size_t T, size_t 
     free(b);
 }
 
-static void norm(const struct nf_config *cfg, const struct nf_norm *n, const double *x, size_t T, double *y)
+/* Rows of D, by the family's norm or another. */
+static void norm_by(enum nf_norm_kind kind, double eps, const struct nf_norm *n, const double *x, size_t T, size_t D, double *y)
 {
     double *g = widened(&n->gain), *b = widened(&n->bias);
 
-    ref_layernorm(x, g, b, cfg->norm_eps, T, cfg->D, y);
+    if (kind == NF_NORM_RMS)
+        ref_rmsnorm(x, g, eps, T, D, y);
+    else
+        ref_layernorm(x, g, b, eps, T, D, y);
     free(g);
     free(b);
+}
+
+static void norm(const struct nf_config *cfg, const struct nf_norm *n, const double *x, size_t T, double *y)
+{
+    norm_by(cfg->norm, cfg->norm_eps, n, x, T, cfg->D, y);
+}
+
+/* Su et al. 2021, equation 34, with the pairs (i, i + R/2); the angle in float, as transformers has it. */
+static void turn(const struct nf_rope_config *r, double *x, size_t position)
+{
+    for (size_t i = 0; i < r->R / 2; i++) {
+        float f = (float)(1 / pow(r->theta, 2 * (double)i / (double)r->R)), angle;
+        double turns = (double)r->original * f / (2 * M_PI), s = (turns - r->low) / (r->high - r->low), a = x[i],
+               b = x[i + r->R / 2];
+
+        if (r->kind == NF_ROPE_LINEAR)
+            f = (float)(f / r->factor);
+        if (r->kind == NF_ROPE_LLAMA3)
+            f = (float)(turns > r->high ? f : turns < r->low ? f / r->factor : (1 - s) * f / r->factor + s * f);
+        angle = (float)position * f;
+        x[i] = a * cos(angle) - b * sin(angle);
+        x[i + r->R / 2] = b * cos(angle) + a * sin(angle);
+    }
+}
+
+/* Queries or keys [T, n heads of K]: normalised, turned. */
+static void place(const struct nf_config *cfg, const struct nf_norm *n, double *x, size_t T, size_t heads)
+{
+    for (size_t t = 0; t < T; t++)
+        for (size_t h = 0; h < heads; h++) {
+            double *head = x + (t * heads + h) * cfg->K;
+
+            if (cfg->qk_norm != NF_NORM_NONE)
+                norm_by(cfg->qk_norm, cfg->norm_eps, n, head, 1, cfg->K, head);
+            if (cfg->positions == NF_POS_ROTARY)
+                turn(&cfg->rope, head, t);
+        }
 }
 
 static void local_sums(const double *p, size_t T, size_t h, size_t H, double *out)
@@ -75,19 +116,25 @@ static void local_sums(const double *p, size_t T, size_t h, size_t H, double *ou
 static void attention(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T,
                       const struct wish *wish, double *y)
 {
-    size_t D = cfg->D, K = cfg->K, H = cfg->H;
-    double *q = doubles(T * D), *k = doubles(T * D), *v = doubles(T * D), *z = doubles(T * D), *p = doubles(T * T),
-           *local = doubles(T * H * 7);
+    size_t K = cfg->K, H = cfg->H, G = cfg->G;
+    double *q = doubles(T * H * K), *k = doubles(T * G * K), *v = doubles(T * G * K), *z = doubles(T * H * K), *p = doubles(T * T),
+           *local = doubles(T * H * 7), scale = cfg->scale_scores ? 1 / sqrt((double)K) : 1;
 
-    linear(&l->q, x, T, D, D, q);
-    linear(&l->k, x, T, D, D, k);
-    linear(&l->v, x, T, D, D, v);
+    if (cfg->scale_by_layer)
+        scale /= (double)layer + 1;
+    linear(&l->q, x, T, cfg->D, H * K, q);
+    linear(&l->k, x, T, cfg->D, G * K, k);
+    linear(&l->v, x, T, cfg->D, G * K, v);
+    place(cfg, &l->q_norm, q, T, H);
+    place(cfg, &l->k_norm, k, T, G);
     for (size_t h = 0; h < H; h++) {
-        ref_attention(q + h * K, k + h * K, v + h * K, D, T, K, 1 / sqrt((double)K), p, z + h * K);
+        size_t g = h / (H / G) * K;
+
+        ref_attention(q + h * K, H * K, k + g, v + g, G * K, T, K, scale, nf_config_window(cfg, layer), p, z + h * K, H * K);
         local_sums(p, T, h, H, local);
     }
     grant(wish, NF_SITE_ATTN_LOCAL, layer, local, T * H * 7);
-    linear(&l->o, z, T, D, D, y);
+    linear(&l->o, z, T, H * K, cfg->D, y);
     free(q);
     free(k);
     free(v);
@@ -124,23 +171,58 @@ static void norms(const double *pre, const double *attn, const double *ffn, cons
     free(block);
 }
 
+static double act(enum nf_act kind, double x)
+{
+    switch (kind) {
+    case NF_ACT_RELU:
+        return x > 0 ? x : 0;
+    case NF_ACT_GELU:
+        return x * (1 + erf(x / sqrt(2))) / 2;
+    case NF_ACT_GELU_TANH:
+        return x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2;
+    default:
+        return x / (1 + exp(-x));
+    }
+}
+
 static void ffn(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T,
                 const struct wish *wish, double *y)
 {
     size_t F = cfg->F;
-    double *a = doubles(T * F), *active = doubles(T * F);
+    double *a = doubles(T * F), *up = doubles(T * F), *active = doubles(T * F);
 
     linear(&l->ffn_in, x, T, cfg->D, F, a);
+    if (cfg->gated)
+        linear(&l->ffn_up, x, T, cfg->D, F, up);
     grant(wish, NF_SITE_FFN_PRE, layer, a, T * F);
+    grant(wish, NF_SITE_FFN_UP, layer, up, T * F);
     for (size_t i = 0; i < T * F; i++) {
         active[i] = a[i] > 0;
-        a[i] *= active[i];
+        a[i] = act(cfg->act, a[i]) * (cfg->gated ? up[i] : 1);
     }
     grant(wish, NF_SITE_FFN_ACTIVE, layer, active, T * F);
     grant(wish, NF_SITE_FFN_ACT, layer, a, T * F);
     linear(&l->ffn_out, a, T, F, cfg->D, y);
     free(a);
+    free(up);
     free(active);
+}
+
+/* What goes into a sublayer: the stream, normalised in pre-norm models. */
+static void enter(const struct nf_config *cfg, const struct nf_norm *n, const double *x, size_t T, double *h)
+{
+    memcpy(h, x, T * cfg->D * sizeof *x);
+    if (cfg->pre_norm)
+        norm(cfg, n, x, T, h);
+}
+
+/* The stream after a sublayer. */
+static void add(const struct nf_config *cfg, const struct nf_norm *n, const double *y, size_t T, double *x)
+{
+    for (size_t i = 0; i < T * cfg->D; i++)
+        x[i] += y[i];
+    if (!cfg->pre_norm)
+        norm(cfg, n, x, T, x);
 }
 
 static void block(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, double *x, size_t T, const struct wish *wish)
@@ -150,25 +232,16 @@ static void block(const struct nf_config *cfg, const struct nf_layer *l, size_t 
 
     memcpy(pre, x, n * sizeof *x);
     grant(wish, NF_SITE_RESID_PRE, layer, x, n);
-    memcpy(h, x, n * sizeof *x);
-    if (cfg->pre_norm)
-        norm(cfg, &l->attn_norm, x, T, h);
+    enter(cfg, &l->attn_norm, x, T, h);
     attention(cfg, l, layer, h, T, wish, a);
     grant(wish, NF_SITE_ATTN_OUT, layer, a, n);
-    for (size_t i = 0; i < n; i++)
-        x[i] += a[i];
-    if (!cfg->pre_norm)
-        norm(cfg, &l->attn_norm, x, T, x);
-    grant(wish, NF_SITE_RESID_MID, layer, x, n);
-    memcpy(h, x, n * sizeof *x);
-    if (cfg->pre_norm)
-        norm(cfg, &l->ffn_norm, x, T, h);
+    add(cfg, &l->attn_norm, a, T, x);
+    if (!cfg->parallel)
+        grant(wish, NF_SITE_RESID_MID, layer, x, n);
+    enter(cfg, cfg->one_norm ? &l->attn_norm : &l->ffn_norm, cfg->parallel ? pre : x, T, h);
     ffn(cfg, l, layer, h, T, wish, f);
     grant(wish, NF_SITE_FFN_OUT, layer, f, n);
-    for (size_t i = 0; i < n; i++)
-        x[i] += f[i];
-    if (!cfg->pre_norm)
-        norm(cfg, &l->ffn_norm, x, T, x);
+    add(cfg, &l->ffn_norm, f, T, x);
     grant(wish, NF_SITE_RESID_POST, layer, x, n);
     norms(pre, a, f, x, T, cfg->D, all);
     grant(wish, NF_SITE_NORMS, layer, all, T * 8);
@@ -201,7 +274,8 @@ static void head(const struct nf_config *cfg, const struct nf_weights *w, const 
                  const struct wish *wish)
 {
     size_t V = cfg->V;
-    double *e = doubles(T * cfg->E), *logits = doubles(T * V), *u = widened(&w->unembed), *pred = doubles(T * 2);
+    double *e = doubles(T * cfg->E), *logits = doubles(T * V), *u = widened(&w->unembed), *bias = widened(&w->unembed_bias),
+           *pred = doubles(T * 2);
 
     if (cfg->final_norm)
         norm(cfg, &w->final_norm, x, T, x);
@@ -209,7 +283,7 @@ static void head(const struct nf_config *cfg, const struct nf_weights *w, const 
         linear(&w->project_out, x, T, cfg->D, cfg->E, e);
     else
         memcpy(e, x, T * cfg->E * sizeof *e);
-    ref_linear(e, u, NULL, T, cfg->E, V, 0, logits);
+    ref_linear(e, u, bias, T, cfg->E, V, 0, logits);
     grant(wish, NF_SITE_LOGITS, cfg->L, logits, T * V);
     for (size_t t = 0; t < T; t++) {
         const double *row = logits + t * V;
@@ -225,6 +299,7 @@ static void head(const struct nf_config *cfg, const struct nf_weights *w, const 
     free(e);
     free(logits);
     free(u);
+    free(bias);
     free(pred);
 }
 

@@ -31,8 +31,20 @@ void ref_layernorm(const double *x, const double *gain, const double *bias, doub
     }
 }
 
-void ref_attention(const double *q, const double *k, const double *v, size_t stride, size_t T, size_t K, double scale, double *p,
-                   double *y)
+void ref_rmsnorm(const double *x, const double *gain, double eps, size_t T, size_t D, double *y)
+{
+    for (size_t t = 0; t < T; t++, x += D, y += D) {
+        double square = 0;
+
+        for (size_t d = 0; d < D; d++)
+            square += x[d] * x[d] / (double)D;
+        for (size_t d = 0; d < D; d++)
+            y[d] = (gain ? gain[d] : 1) * x[d] / sqrt(square + eps);
+    }
+}
+
+void ref_attention(const double *q, size_t q_stride, const double *k, const double *v, size_t kv_stride, size_t T, size_t K,
+                   double scale, size_t window, double *p, double *y, size_t y_stride)
 {
     for (size_t t = 0; t < T; t++) {
         double max = -INFINITY, sum = 0;
@@ -41,8 +53,8 @@ void ref_attention(const double *q, const double *k, const double *v, size_t str
             double score = 0;
 
             for (size_t i = 0; i < K; i++)
-                score += scale * q[t * stride + i] * k[s * stride + i];
-            p[t * T + s] = s <= t ? score : -INFINITY;
+                score += scale * q[t * q_stride + i] * k[s * kv_stride + i];
+            p[t * T + s] = s <= t && t - s < window ? score : -INFINITY;
             max = fmax(max, p[t * T + s]);
         }
         for (size_t s = 0; s < T; s++)
@@ -50,9 +62,9 @@ void ref_attention(const double *q, const double *k, const double *v, size_t str
         for (size_t s = 0; s < T; s++)
             p[t * T + s] = exp(p[t * T + s] - max) / sum;
         for (size_t i = 0; i < K; i++) {
-            y[t * stride + i] = 0;
+            y[t * y_stride + i] = 0;
             for (size_t s = 0; s <= t; s++)
-                y[t * stride + i] += p[t * T + s] * v[s * stride + i];
+                y[t * y_stride + i] += p[t * T + s] * v[s * kv_stride + i];
         }
     }
 }

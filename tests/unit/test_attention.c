@@ -11,7 +11,7 @@
 #include "model/kernels.h"
 
 /* q, k and v of T rows and one head side by side, with numbers before and after that must not be read into the result */
-static void check_head(const struct nf_kernels *kernels, size_t T, size_t K)
+static void check_head(const struct nf_kernels *kernels, size_t T, size_t K, size_t window)
 {
     size_t stride = 3 * K + 5;
     float scale = (float)(1 / sqrt((double)K));
@@ -24,9 +24,9 @@ static void check_head(const struct nf_kernels *kernels, size_t T, size_t K)
     for (size_t i = 0; i < T * stride; i++)
         x[i] *= 3;
     ref_widen(x, T * stride, xd);
-    ref_attention(xd, xd + K, xd + 2 * K, stride, T, K, scale, p, want);
+    ref_attention(xd, stride, xd + K, xd + 2 * K, stride, T, K, scale, window, p, want, stride);
     for (size_t first = 0; first < T; first += kernels->query_block)
-        kernels->attend(x, x + K, x + 2 * K, stride, first, T, K, scale, y, K, log_sum, work);
+        kernels->attend(x, x + K, x + 2 * K, stride, first, T, K, scale, window, y, K, log_sum, work);
     for (size_t t = 0; t < T; t++) {
         double score = 0;
 
@@ -52,17 +52,29 @@ static void equals_the_formula(void)
     for (size_t set = 0; nf_kernels_at(set); set++)
         for (size_t i = 0; i < sizeof length / sizeof *length; i++)
             for (size_t j = 0; j < sizeof width / sizeof *width; j++)
-                check_head(nf_kernels_at(set), length[i], width[j]);
+                check_head(nf_kernels_at(set), length[i], width[j], SIZE_MAX);
+}
+
+/* Windows that end inside a block of keys, at its edges, and that leave whole blocks unseen. */
+static void a_window_hides_what_is_further_back(void)
+{
+    const size_t length[] = { 1, 17, 64, 65, 200, 300 }, window[] = { 1, 2, 5, 63, 64, 65, 100, 128, 199, 200, 1000 };
+
+    for (size_t set = 0; nf_kernels_at(set); set++)
+        for (size_t i = 0; i < sizeof length / sizeof *length; i++)
+            for (size_t j = 0; j < sizeof window / sizeof *window; j++)
+                check_head(nf_kernels_at(set), length[i], 16, window[j]);
 }
 
 enum { H = 3, K = 20, D = H * K };
+static const struct nf_attention plain = { H, H, K, 0.25f, SIZE_MAX };
 
 /* Attention over windows with its own work space; log_sum may be NULL. */
 static void attend(const float *qkv, const uint32_t *length, size_t W, size_t threads, float *y, float *log_sum)
 {
     float *work = nf_alloc(nf_attention_work(K, threads), sizeof *work, NULL);
 
-    nf_attention(qkv, length, W, H, K, 0.25f, threads, y, log_sum, work);
+    nf_attend(&plain, qkv, length, W, threads, y, log_sum, work);
     free(work);
 }
 
@@ -103,13 +115,13 @@ static void local_sums_equal_the_weights(void)
     ref_random(4, T * 3 * D, qkv);
     ref_widen(qkv, T * 3 * D, x);
     attend(qkv, length, W, 2, y, log_sum);
-    nf_attention_local(qkv, length, W, H, K, 0.25f, log_sum, local);
+    nf_attend_local(&plain, qkv, length, W, log_sum, local);
     for (size_t w = 0; w < W; row += length[w++])
         for (size_t h = 0; h < H; h++) {
             const double *q = x + row * 3 * D + h * K;
             size_t n = length[w];
 
-            ref_attention(q, q + D, q + 2 * D, 3 * D, n, K, 0.25, p, out);
+            ref_attention(q, 3 * D, q + D, q + 2 * D, 3 * D, n, K, 0.25, SIZE_MAX, p, out, 3 * D);
             for (size_t t = 0; t < n; t++) {
                 const float *got = local + ((row + t) * H + h) * NF_LOCAL_WIDTH;
 
@@ -123,6 +135,36 @@ static void local_sums_equal_the_weights(void)
                 CHECK_NEAR(got[6], p[t * n], 20 * 0x1p-24);
             }
         }
+}
+
+/* 6 query heads, 2 of keys and values, a window of 7: each head is attention of its own on the shared keys. */
+static void heads_share_keys(void)
+{
+    enum { Q = 6, G = 2, WIDTH = (Q + 2 * G) * K, N = 90, BACK = 7 };
+    const struct nf_attention a = { Q, G, K, 0.25f, BACK };
+    const uint32_t length = N;
+    static float qkv[N * WIDTH], y[N * Q * K], log_sum[Q * N], local[N * Q * NF_LOCAL_WIDTH], work[NF_ATTEND_WORK(K)];
+    static double x[N * WIDTH], p[N * N], want[N * K];
+
+    ref_random(6, N * WIDTH, qkv);
+    ref_widen(qkv, N * WIDTH, x);
+    nf_attend(&a, qkv, &length, 1, 1, y, log_sum, work);
+    nf_attend_local(&a, qkv, &length, 1, log_sum, local);
+    for (size_t h = 0; h < Q; h++) {
+        const double *key = x + (Q + h / 3) * K;
+
+        ref_attention(x + h * K, WIDTH, key, key + G * K, WIDTH, N, K, 0.25, BACK, p, want, K);
+        for (size_t t = 0; t < N; t++) {
+            const float *got = local + (t * Q + h) * NF_LOCAL_WIDTH;
+            double sum = 0;
+
+            CHECK_NEAR(ref_distance(y + (t * Q + h) * K, want + t * K, K), 0, 20 * 0x1p-24);
+            for (size_t s = 1; s <= 16 && s <= t; s++)
+                sum += p[t * N + t - s];
+            CHECK_NEAR(got[5], sum, 20 * 0x1p-24);
+            CHECK_NEAR(got[6], p[t * N], 20 * 0x1p-24);
+        }
+    }
 }
 
 /* Scores near 1e4 overflow e^x unless the maximum goes first. */
@@ -141,6 +183,6 @@ static void large_scores_do_not_overflow(void)
 
 int main(void)
 {
-    return RUN(equals_the_formula, a_row_has_the_same_bits_in_any_company, local_sums_equal_the_weights,
-               large_scores_do_not_overflow);
+    return RUN(equals_the_formula, a_window_hides_what_is_further_back, heads_share_keys, a_row_has_the_same_bits_in_any_company,
+               local_sums_equal_the_weights, large_scores_do_not_overflow);
 }

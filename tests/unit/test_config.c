@@ -33,7 +33,8 @@ static void opt_125m_is_what_missing_keys_stand_for(void)
     CHECK(cfg.family == NF_FAMILY_OPT && strcmp(cfg.architecture, "OPTForCausalLM") == 0);
     CHECK(cfg.L == 12 && cfg.D == 768 && cfg.H == 12 && cfg.K == 64 && cfg.F == 3072 && cfg.V == 50272 && cfg.E == 768);
     CHECK(cfg.max_positions == 2048 && cfg.positions == NF_POS_LEARNED && cfg.position_offset == 2);
-    CHECK(cfg.pre_norm && cfg.final_norm && cfg.norm_affine && cfg.bias && cfg.tied && cfg.act == NF_ACT_RELU);
+    CHECK(cfg.pre_norm && cfg.final_norm && cfg.norm_affine && cfg.bias_qkv && cfg.bias_o && cfg.bias_ffn && cfg.tied &&
+          cfg.act == NF_ACT_RELU);
     CHECK(cfg.bos_id == 2 && cfg.norm_eps == 1e-5);
     CHECK(strlen(cfg.config_sha256) == 64);
 }
@@ -47,9 +48,9 @@ static void opt_350m(void)
               "\"do_layer_norm_before\": false,"
               " \"dropout\": 0.1, \"eos_token_id\": 2, \"ffn_dim\": 4096, \"hidden_size\": 1024, \"init_std\": 0.02, "
               "\"layerdrop\": 0.0,"
-                " \"max_position_embeddings\": 2048, \"model_type\": \"opt\", \"num_attention_heads\": 16, \"num_hidden_layers\": 24,"
-                " \"pad_token_id\": 1, \"prefix\": \"</s>\", \"torch_dtype\": \"float16\", \"transformers_version\": \"4.20.0.dev0\","
-                " \"use_cache\": true, \"vocab_size\": 50272, \"word_embed_proj_dim\": 512}") == NF_OK);
+              " \"max_position_embeddings\": 2048, \"model_type\": \"opt\", \"num_attention_heads\": 16, \"num_hidden_layers\": 24,"
+              " \"pad_token_id\": 1, \"prefix\": \"</s>\", \"torch_dtype\": \"float16\", \"transformers_version\": \"4.20.0.dev0\","
+              " \"use_cache\": true, \"vocab_size\": 50272, \"word_embed_proj_dim\": 512}") == NF_OK);
     CHECK(!cfg.pre_norm && !cfg.final_norm && cfg.E == 512 && cfg.D == 1024 && cfg.L == 24 && cfg.K == 64);
 }
 
@@ -58,7 +59,8 @@ static void switches(void)
     CHECK(parse(OPT("\"_remove_final_layer_norm\": true, \"enable_bias\": false, \"layer_norm_elementwise_affine\": false,"
                     " \"tie_word_embeddings\": false, \"bos_token_id\": null, \"rope_scaling\": null, \"architectures\": "
                     "[\"OPTModel\"]")) == NF_OK);
-    CHECK(cfg.pre_norm && !cfg.final_norm && !cfg.bias && !cfg.norm_affine && !cfg.tied && cfg.bos_id == -1);
+    CHECK(cfg.pre_norm && !cfg.final_norm && !cfg.bias_qkv && !cfg.bias_o && !cfg.bias_ffn && !cfg.norm_affine && !cfg.tied &&
+          cfg.bos_id == -1);
     CHECK(strcmp(cfg.architecture, "OPTModel") == 0);
     CHECK(parse(OPT("\"position_embedding_type\": \"none\"")) == NF_OK);
     CHECK(cfg.positions == NF_POS_NONE && cfg.max_positions == SIZE_MAX);

@@ -11,7 +11,7 @@
 
 /* ---- a random model in memory ---- */
 
-enum { LAYERS = 3, MOST_TENSORS = 16 * LAYERS + 8 };
+enum { LAYERS = 3, MOST_TENSORS = 22 * LAYERS + 8 };
 
 struct model {
     struct nf_config cfg;
@@ -34,22 +34,42 @@ static struct nf_tensor tensor(struct model *m, size_t rows, size_t cols, float 
 
 static struct nf_linear linear(struct model *m, size_t out, size_t in, bool bias)
 {
-    struct nf_linear l = { .w = tensor(m, out, in, (float)(2 / sqrt((double)in)), 0) };
+    struct nf_tensor w = tensor(m, out, in, (float)(2 / sqrt((double)in)), 0);
 
-    if (bias)
-        l.b = tensor(m, 1, out, 0.5f, 0);
-    return l;
+    return nf_linear_whole(w, bias ? tensor(m, 1, out, 0.5f, 0) : (struct nf_tensor){ 0 });
 }
 
-static struct nf_norm norm(struct model *m)
+static struct nf_norm norm(struct model *m, enum nf_norm_kind kind, size_t D)
 {
     struct nf_norm n = { 0 };
 
-    if (m->cfg.norm_affine) {
-        n.gain = tensor(m, 1, m->cfg.D, 0.3f, 1);
-        n.bias = tensor(m, 1, m->cfg.D, 0.3f, 0);
-    }
+    if (kind != NF_NORM_NONE)
+        n.gain = tensor(m, 1, D, 0.3f, 1);
+    if (kind == NF_NORM_LAYER)
+        n.bias = tensor(m, 1, D, 0.3f, 0);
     return n;
+}
+
+static struct nf_layer layer(struct model *m)
+{
+    const struct nf_config *cfg = &m->cfg;
+    enum nf_norm_kind kind = cfg->norm_affine ? cfg->norm : NF_NORM_NONE;
+    size_t D = cfg->D, Q = cfg->H * cfg->K, G = cfg->G * cfg->K;
+    struct nf_layer l = { .attn_norm = norm(m, kind, D) };
+
+    l.q = linear(m, Q, D, cfg->bias_qkv);
+    l.k = linear(m, G, D, cfg->bias_qkv);
+    l.v = linear(m, G, D, cfg->bias_qkv);
+    l.q_norm = norm(m, cfg->qk_norm, cfg->K);
+    l.k_norm = norm(m, cfg->qk_norm, cfg->K);
+    l.o = linear(m, D, Q, cfg->bias_o);
+    if (!cfg->one_norm)
+        l.ffn_norm = norm(m, kind, D);
+    l.ffn_in = linear(m, cfg->F, D, cfg->bias_ffn);
+    if (cfg->gated)
+        l.ffn_up = linear(m, cfg->F, D, cfg->bias_ffn);
+    l.ffn_out = linear(m, D, cfg->F, cfg->bias_ffn);
+    return l;
 }
 
 static void model_open(struct model *m, struct nf_config cfg)
@@ -57,6 +77,8 @@ static void model_open(struct model *m, struct nf_config cfg)
     *m = (struct model){ .cfg = cfg, .w.layer = m->layer };
     m->w.embed = tensor(m, cfg.V, cfg.E, 1, 0);
     m->w.unembed = m->w.embed;
+    if (cfg.bias_head)
+        m->w.unembed_bias = tensor(m, 1, cfg.V, 1, 0);
     if (cfg.positions == NF_POS_LEARNED)
         m->w.positions = tensor(m, cfg.max_positions + cfg.position_offset, cfg.D, 1, 0);
     if (cfg.E != cfg.D) {
@@ -64,18 +86,9 @@ static void model_open(struct model *m, struct nf_config cfg)
         m->w.project_out = linear(m, cfg.E, cfg.D, false);
     }
     if (cfg.final_norm)
-        m->w.final_norm = norm(m);
+        m->w.final_norm = norm(m, cfg.norm_affine ? cfg.norm : NF_NORM_NONE, cfg.D);
     for (size_t l = 0; l < cfg.L; l++)
-        m->layer[l] = (struct nf_layer){
-            norm(m),
-            linear(m, cfg.D, cfg.D, cfg.bias),
-            linear(m, cfg.D, cfg.D, cfg.bias),
-            linear(m, cfg.D, cfg.D, cfg.bias),
-            linear(m, cfg.D, cfg.D, cfg.bias),
-            norm(m),
-            linear(m, cfg.F, cfg.D, cfg.bias),
-            linear(m, cfg.D, cfg.F, cfg.bias),
-        };
+        m->layer[l] = layer(m);
 }
 
 static void model_close(struct model *m)
@@ -90,6 +103,7 @@ static struct nf_config config(bool big)
     return (struct nf_config){ .L = LAYERS,
                                .D = 20,
                                .H = 4,
+                               .G = 4,
                                .K = 5,
                                .F = 37,
                                .V = big ? 1500 : 70,
@@ -100,8 +114,12 @@ static struct nf_config config(bool big)
                                .act = NF_ACT_RELU,
                                .pre_norm = true,
                                .final_norm = true,
+                               .norm = NF_NORM_LAYER,
                                .norm_affine = true,
-                               .bias = true,
+                               .bias_qkv = true,
+                               .bias_o = true,
+                               .bias_ffn = true,
+                               .scale_scores = true,
                                .tied = true,
                                .norm_eps = 1e-5 };
 }
@@ -112,6 +130,50 @@ static struct nf_config post_norm(void)
 
     cfg.pre_norm = cfg.final_norm = false;
     cfg.E = 12;
+    return cfg;
+}
+
+/* RMSNorm, gated, shared keys, heads that are wider than the stream, windows in two of three layers, stretched rotary positions. */
+static struct nf_config llama(void)
+{
+    struct nf_config cfg = config(true);
+
+    cfg.G = 2;
+    cfg.K = 8;
+    cfg.norm = NF_NORM_RMS;
+    cfg.qk_norm = NF_NORM_RMS;
+    cfg.gated = true;
+    cfg.act = NF_ACT_SILU;
+    cfg.bias_o = cfg.bias_ffn = false;
+    cfg.positions = NF_POS_ROTARY;
+    cfg.rope = (struct nf_rope_config){ NF_ROPE_LLAMA3, 8, 50, 4, 1, 3, 20 };
+    cfg.window = 9;
+    cfg.windowed[0] = cfg.windowed[2] = 1;
+    return cfg;
+}
+
+/* Parallel blocks with one norm, turned in part, LayerNorm of heads, GELU, a bias in the head. */
+static struct nf_config phi(void)
+{
+    struct nf_config cfg = config(true);
+
+    cfg.parallel = cfg.one_norm = cfg.bias_head = true;
+    cfg.qk_norm = NF_NORM_LAYER;
+    cfg.act = NF_ACT_GELU;
+    cfg.positions = NF_POS_ROTARY;
+    cfg.rope = (struct nf_rope_config){ .kind = NF_ROPE_LINEAR, .R = 4, .theta = 100, .factor = 2.5 };
+    return cfg;
+}
+
+/* Scores that are divided by the layer's number and by nothing else, the other GELU. */
+static struct nf_config gpt(void)
+{
+    struct nf_config cfg = config(false);
+
+    cfg.scale_scores = false;
+    cfg.scale_by_layer = true;
+    cfg.act = NF_ACT_GELU_TANH;
+    cfg.parallel = true;
     return cfg;
 }
 
@@ -132,7 +194,8 @@ static bool wants(void *self, enum nf_site site, size_t layer)
 {
     struct seen *s = self;
 
-    if ((site == NF_SITE_PRED || site == NF_SITE_LOGITS) != (layer == s->cfg->L))
+    if ((site == NF_SITE_PRED || site == NF_SITE_LOGITS) != (layer == s->cfg->L) || (site == NF_SITE_FFN_UP && !s->cfg->gated) ||
+        (site == NF_SITE_RESID_MID && s->cfg->parallel))
         return false;
     return s->site[site] && (layer <= s->top || layer == s->cfg->L);
 }
@@ -276,7 +339,10 @@ static void every_site_equals_the_plain_pass(void)
     none.positions = NF_POS_NONE;
     none.max_positions = SIZE_MAX;
     check_model(none, NF_F32, PARITY);
-    bare.bias = bare.norm_affine = bare.final_norm = false;
+    check_model(llama(), NF_F32, PARITY);
+    check_model(phi(), NF_F32, PARITY);
+    check_model(gpt(), NF_F32, PARITY);
+    bare.bias_qkv = bare.bias_o = bare.bias_ffn = bare.norm_affine = bare.final_norm = false;
     bare.E = 28;
     check_model(bare, NF_F32, PARITY);
 }
@@ -286,6 +352,8 @@ static void bf16_is_near(void)
     /* inputs of every product to 2^-9 relative, values up to 10, 3 layers of 2 sublayers: some 6 * 10 * 2^-9 in the worst element */
     check_model(config(false), NF_BF16, 0.15);
     check_model(post_norm(), NF_BF16, 0.15);
+    check_model(llama(), NF_BF16, 0.15);
+    check_model(phi(), NF_BF16, 0.15);
 }
 
 /* ---- the same bits ---- */
@@ -343,7 +411,10 @@ static void threads_company_and_taps_do_not_change_a_bit(void)
 {
     check_bits(config(true), NF_F32);
     check_bits(post_norm(), NF_F32);
+    check_bits(llama(), NF_F32);
+    check_bits(phi(), NF_F32);
     check_bits(config(true), NF_BF16);
+    check_bits(llama(), NF_BF16);
 }
 
 static void layer_major_gives_the_same_bits(void)
@@ -353,8 +424,8 @@ static void layer_major_gives_the_same_bits(void)
     struct nf_windows win = { ids, length, 3, 200 };
 
     fill_ids(ids, 200, 70);
-    for (int post = 0; post < 2; post++) {
-        struct nf_config cfg = post ? post_norm() : config(false);
+    for (int i = 0; i < 4; i++) {
+        struct nf_config cfg = i == 0 ? config(false) : i == 1 ? post_norm() : i == 2 ? llama() : phi();
         struct seen *resident = seen_open(&cfg, true), *major = seen_open(&cfg, true);
         const struct nf_tap tap = { resident, wants, keep, 0 };
         struct nf_forward_opts opts = { .dtype = NF_F32, .batch_tokens = 2000, .tap = &tap };

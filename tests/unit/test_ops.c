@@ -75,7 +75,7 @@ static void layernorm_equals_the_formula(void)
             ref_widen(gain + 1, D, gd);
             ref_widen(bias + 1, D, bd);
             ref_layernorm(xd, affine ? gd : NULL, affine ? bd : NULL, 1e-5, 1, D, want);
-            k->layernorm(x + 1, g, b, 1e-5, D, y + 1);
+            k->normalise(x + 1, g, b, 1e-5, true, D, y + 1);
             /* rounding of the normalised value (at most sqrt(D) < 9), of the product and of the sum: 2^-24 of below 10 each */
             CHECK_NEAR(ref_distance(y + 1, want, D), 0, 3 * 10 * 0x1p-24);
         }
@@ -266,7 +266,7 @@ static void threads_do_not_change_a_bit(void)
         float *y = pass ? many : one;
 
         omp_set_num_threads(pass ? 4 : 1);
-        nf_layernorm(x, NULL, NULL, 1e-5, T, D, y);
+        nf_normalise(x, NULL, NULL, 1e-5, true, T, D, y);
         nf_add(x, T * D, y);
         nf_relu_bits((struct nf_mat){ y, NULL }, T, D, 0, pass ? bits4 : bits1, NULL);
     }
