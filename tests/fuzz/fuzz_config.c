@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nf_config cfg = { .family = NF_FAMILY_OPT };
 
     if (nf_config_parse((const char *)data, size, "fuzz", &cfg, &err) == NF_OK &&
-        (cfg.K * cfg.H != cfg.D || !cfg.E || !cfg.L || !cfg.V))
+        (!cfg.K || !cfg.G || cfg.H % cfg.G || !cfg.D || !cfg.F || !cfg.E || !cfg.L || !cfg.V || cfg.L > NF_LAYERS_MAX ||
+         (cfg.positions == NF_POS_ROTARY && (cfg.rope.R < 2 || cfg.rope.R > cfg.K || cfg.rope.R % 2))))
         __builtin_trap();   /* accepted, and impossible */
     return 0;
 }

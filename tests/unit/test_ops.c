@@ -82,6 +82,115 @@ static void layernorm_equals_the_formula(void)
     }
 }
 
+static void rmsnorm_equals_the_formula(void)
+{
+    float x[MOST + 1], gain[MOST + 1], y[MOST + 1];
+    double xd[MOST], gd[MOST], want[MOST];
+
+    FOR_ALL(k, D)
+    {
+        ref_random(D, D, x + 1);
+        ref_random(D + 100, D, gain + 1);
+        ref_widen(x + 1, D, xd);
+        ref_widen(gain + 1, D, gd);
+        ref_rmsnorm(xd, gd, 1e-6, 1, D, want);
+        k->normalise(x + 1, gain + 1, NULL, 1e-6, false, D, y + 1);
+        CHECK_NEAR(ref_distance(y + 1, want, D), 0, 2 * 10 * 0x1p-24);   /* two roundings of values below sqrt(D) */
+    }
+}
+
+/* The formulas of ops.h in double. */
+static double act(enum nf_act kind, double x)
+{
+    switch (kind) {
+    case NF_ACT_RELU:
+        return x > 0 ? x : 0;
+    case NF_ACT_GELU:
+        return x * erfc(-x / sqrt(2)) / 2;
+    case NF_ACT_GELU_TANH:
+        return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    default:
+        return x / (1 + exp(-x));
+    }
+}
+
+static void activations_equal_their_formulas(void)
+{
+    enum { N = 1 << 15 };
+    static float x[N], y[N];
+
+    for (size_t i = 0; i < N; i++)
+        x[i] = (float)(-20 + 40.0 * (double)i / N);
+    for (size_t set = 0; nf_kernels_at(set); set++)
+        for (enum nf_act a = 0; a < NF_ACT_COUNT; a++) {
+            double worst = 0;
+
+            nf_kernels_at(set)->act[a](x, NULL, N, y);
+            for (size_t i = 0; i < N; i++)
+                worst = fmax(worst, fabs(y[i] - act(a, (double)x[i])) / fmax(1, fabs((double)x[i])));
+            printf("# activation %d, %s: %.2g of max(1, |x|)\n", (int)a, nf_kernels_at(set)->name, worst);
+            CHECK(worst < 4 * 0x1p-24);   /* a probability below 1, off by some roundings, times x, and that product's rounding */
+        }
+}
+
+static void activations_of_any_length_and_at_the_ends(void)
+{
+    const float far[] = { -1e30f, -INFINITY, 1e30f, -100, 100, 0, -0.0f };
+    float x[MOST + 1], up[MOST + 1], y[MOST + 1], z[7];
+
+    FOR_ALL(k, n)
+    {
+        for (enum nf_act a = 0; a < NF_ACT_COUNT; a++) {
+            ref_random(n, n, x + 1);
+            ref_random(n + 50, n, up + 1);
+            memcpy(y, x, sizeof y);
+            y[0] = 77;
+            k->act[a](y + 1, up + 1, n, y + 1);   /* in place, gated */
+            for (size_t i = 0; i < n; i++)
+                CHECK_NEAR(y[1 + i], act(a, (double)x[1 + i]) * up[1 + i], 6 * 0x1p-24);
+            CHECK(y[0] == 77);
+        }
+        for (enum nf_act a = 0; a < NF_ACT_COUNT; a++) {
+            k->act[a](far, NULL, 7, z);
+            CHECK(fabsf(z[0]) < 1e-8f && z[2] == 1e30f && fabsf(z[3]) < 1e-30f && z[4] == 100 && z[5] == 0 && z[6] == 0);
+        }
+    }
+}
+
+static void nan_stays_nan(void)
+{
+    const float x[] = { NAN, 1 };
+    float y[2];
+
+    for (size_t set = 0; nf_kernels_at(set); set++)
+        for (enum nf_act a = NF_ACT_GELU; a < NF_ACT_COUNT; a++) {
+            nf_kernels_at(set)->act[a](x, NULL, 2, y);
+            CHECK(isnan(y[0]) && !isnan(y[1]));
+        }
+}
+
+static void pairs_turn_by_their_angles(void)
+{
+    float x[2 * MOST + 1], y[2 * MOST + 1], c[MOST], s[MOST];
+
+    FOR_ALL(k, half)
+    {
+        ref_random(half, 2 * half, x + 1);
+        for (size_t i = 0; i < half; i++) {
+            c[i] = cosf((float)i);
+            s[i] = sinf((float)i);
+        }
+        memcpy(y, x, sizeof y);
+        k->rotate(y + 1, c, s, half);
+        for (size_t i = 0; i < half; i++) {
+            double a = x[1 + i], b = x[1 + half + i];
+
+            CHECK_NEAR(y[1 + i], a * c[i] - b * s[i], 3 * 0x1p-24);
+            CHECK_NEAR(y[1 + half + i], b * c[i] + a * s[i], 3 * 0x1p-24);
+        }
+    }
+}
+
 static void relu_bits_equals_a_loop(void)
 {
     float x[MOST + 1], y[MOST + 1];
@@ -103,7 +212,9 @@ static void relu_bits_equals_a_loop(void)
         memcpy(y, x, sizeof y);
         memset(bits, 0xff, sizeof bits);
         memset(bits16, 0xff, sizeof bits16);
+        CHECK(k->sign_bits(y + 1, n, 0.25f, bits16) == near && memcmp(y, x, sizeof y) == 0);
         got = k->relu_bits(y + 1, n, 0.25f, bits);
+        CHECK(memcmp(bits, bits16, sizeof bits) == 0);
         got16 = k->relu_bits_bf16(h + 1, n, 0.25f, bits16);
         CHECK(got == near && got16 == near);
         for (size_t i = 0; i < (n + 7) / 8 * 8; i++) {
@@ -276,7 +387,9 @@ static void threads_do_not_change_a_bit(void)
 
 int main(void)
 {
-    return RUN(exp_is_within_two_ulp, exp_ends_at_zero, layernorm_equals_the_formula, relu_bits_equals_a_loop,
-               bf16_rounds_as_the_scalar_does, add_adds, running_logits_equal_the_whole_row, no_target_is_nan, block_norms_by_hand,
-               finds_the_first_nonfinite_row, threads_do_not_change_a_bit);
+    return RUN(exp_is_within_two_ulp, exp_ends_at_zero, layernorm_equals_the_formula, rmsnorm_equals_the_formula,
+               activations_equal_their_formulas, activations_of_any_length_and_at_the_ends, nan_stays_nan,
+               pairs_turn_by_their_angles, relu_bits_equals_a_loop, bf16_rounds_as_the_scalar_does, add_adds,
+               running_logits_equal_the_whole_row, no_target_is_nan, block_norms_by_hand, finds_the_first_nonfinite_row,
+               threads_do_not_change_a_bit);
 }
