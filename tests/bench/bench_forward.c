@@ -4,7 +4,7 @@
  *   bench_forward MODEL-DIR [ROUNDS]
  *
  * Each round measures, one after the other, over the same batch of windows of 512 random tokens:
- *   gemm   the linear maps of all blocks alone (q, k, v, o, fc1, fc2), each with packed weights of its own
+ *   gemm   the linear maps of all blocks alone (q k v, o, into and out of the FFN), each with packed weights of its own
  *   bare   the forward pass to the last residual stream, nothing else tapped
  *   active the same, with ffn.active of every layer tapped
  *   bf16   the bare pass and the linear maps in bf16
@@ -18,12 +18,13 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/par.h"
 #include "base/prog.h"
 #include "base/rng.h"
 #include "model/forward.h"
 #include "tensor/gemm.h"
 
-enum { WINDOW = 512, MAX_ROUNDS = 101, SHAPES = 3 };
+enum { WINDOW = 512, MAX_ROUNDS = 101, SHAPES = 4 };
 
 struct pass {
     struct nf_forward *forward;
@@ -103,18 +104,19 @@ struct maps {
 static void open_maps(struct maps *m, const struct nf_config *cfg, enum nf_dtype dtype, size_t rows, struct nf_err *err)
 {
     struct nf_rng r = { 2 };
-    size_t widest = cfg->F > cfg->D ? cfg->F : cfg->D;
-    float *w = nf_alloc(cfg->F * cfg->D, sizeof *w, err);
+    size_t D = cfg->D, F = cfg->F, Q = cfg->H * cfg->K, X = Q + 2 * cfg->G * cfg->K, widest = nf_max(nf_max(F, X), nf_max(D, Q)),
+           most = D * nf_max(F, X);
+    float *w = nf_alloc(most, sizeof *w, err);
 
-    *m = (struct maps){ .K = { cfg->D, cfg->D, cfg->F }, .N = { cfg->D, cfg->F, cfg->D }, .times = { 4, 1, 1 }, .L = cfg->L };
+    *m = (struct maps){ .K = { D, Q, D, F }, .N = { X, D, F, D }, .times = { 1, 1, cfg->gated ? 2 : 1, 1 }, .L = cfg->L };
     m->x = nf_alloc(rows * widest, sizeof(float), err);
     m->y = nf_alloc(rows * widest, sizeof(float), err);
     if (!w || !m->x || !m->y)
         nf_die_err(err);
-    for (size_t i = 0; i < cfg->F * cfg->D; i++)
+    for (size_t i = 0; i < most; i++)
         w[i] = (float)nf_rng_unit(&r) - 0.5f;
     for (size_t i = 0; i < rows * widest; i++) {
-        float x = w[i % (cfg->F * cfg->D)];
+        float x = w[i % most];
 
         if (dtype == NF_BF16)
             ((uint16_t *)m->x)[i] = nf_f32_to_bf16(x);
@@ -236,6 +238,7 @@ int main(int argc, char **argv)
     struct nf_weights w;
     size_t rounds = argc > 2 ? (size_t)atoi(argv[2]) : 5, tokens[2];
     struct moment s[2][3];
+    struct nf_forward_plan plan;
     double flops;
 
     nf_prog_start("bench_forward", argv);
@@ -243,7 +246,9 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "usage: bench_forward MODEL-DIR [ROUNDS]");
     if (nf_config_read(argv[1], &cfg, &err) < 0 || nf_weights_open(argv[1], &cfg, &w, &err) < 0)
         nf_die_err(&err);
-    flops = 2.0 * (double)cfg.L * (4.0 * (double)cfg.D * (double)cfg.D + 2.0 * (double)cfg.D * (double)cfg.F);
+    if (nf_forward_plan(&cfg, &(struct nf_forward_opts){ .dtype = NF_F32 }, WINDOW, &plan, &err) < 0)
+        nf_die_err(&err);
+    flops = plan.flops_maps + plan.flops_ffn;
     for (int k = 0; k < 2; k++) {
         measure(&cfg, &w, type[k], rounds, s[k], &tokens[k], &err);
         print(type_name[k], s[k], (double)tokens[k], flops);

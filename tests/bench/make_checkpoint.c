@@ -1,10 +1,11 @@
 /*
- * make_checkpoint.c - an OPT checkpoint of the wanted size with random weights, for measuring speed.
+ * make_checkpoint.c - a checkpoint of the wanted family and size with random weights, for measuring speed.
  *
- *   make_checkpoint DIR LAYERS WIDTH FFN HEADS VOCABULARY POSITIONS
+ *   make_checkpoint opt|gpt2|llama DIR LAYERS WIDTH FFN HEADS VOCABULARY POSITIONS
  *
- * Writes DIR/config.json and DIR/model.safetensors (F32).  Normal(0, 0.02) as OPT's init_std; LayerNorm gains 1, biases 0.  Seeded: the same
- * bytes every time.  About half of the FFN units of such a model fire on every token, the worst case for what counts firings.
+ * Writes DIR/config.json and DIR/model.safetensors (F32).  Normal(0, 0.02) as OPT's init_std; gains of norms 1, biases of norms 0.  Seeded: the
+ * same bytes every time.  About half of the FFN units of such a model fire on every token, the worst case for what counts firings.
+ * llama: a quarter as many heads of keys and values, at least one.
  */
 #include <math.h>
 #include <stdio.h>
@@ -35,24 +36,25 @@ static void add(const char *name, size_t rows, size_t cols, double constant)
     spec[n_specs++].constant = constant;
 }
 
-static void add_linear(const char *prefix, const char *name, size_t out, size_t in)
+static void add_named(const char *prefix, const char *name, const char *end, size_t rows, size_t cols, double constant)
 {
     char s[96];
 
-    snprintf(s, sizeof s, "%s%s.weight", prefix, name);
-    add(s, out, in, NAN);
-    snprintf(s, sizeof s, "%s%s.bias", prefix, name);
-    add(s, out, 0, NAN);
+    snprintf(s, sizeof s, "%s%s.%s", prefix, name, end);
+    add(s, rows, cols, constant);
+}
+
+/* y = W x + b, W stored [rows, cols]. */
+static void add_linear(const char *prefix, const char *name, size_t rows, size_t cols, size_t out)
+{
+    add_named(prefix, name, "weight", rows, cols, NAN);
+    add_named(prefix, name, "bias", out, 0, NAN);
 }
 
 static void add_norm(const char *prefix, const char *name, size_t width)
 {
-    char s[96];
-
-    snprintf(s, sizeof s, "%s%s.weight", prefix, name);
-    add(s, width, 0, 1);
-    snprintf(s, sizeof s, "%s%s.bias", prefix, name);
-    add(s, width, 0, 0);
+    add_named(prefix, name, "weight", width, 0, 1);
+    add_named(prefix, name, "bias", width, 0, 0);
 }
 
 static size_t elements(const struct spec *s)
@@ -114,45 +116,105 @@ static FILE *create(const char *dir, const char *name)
     return f;
 }
 
+struct sizes {
+    size_t L, D, F, H, V, P;
+};
+
+static void opt(const struct sizes *n, FILE *config)
+{
+    static const char *const attention[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj" };
+    char prefix[48];
+
+    fprintf(config,
+            "{\"model_type\": \"opt\", \"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"ffn_dim\": %zu, "
+            "\"num_attention_heads\": %zu,\n"
+            " \"vocab_size\": %zu, \"max_position_embeddings\": %zu}\n",
+            n->L, n->D, n->F, n->H, n->V, n->P);
+    add("model.decoder.embed_tokens.weight", n->V, n->D, NAN);
+    add("model.decoder.embed_positions.weight", n->P + 2, n->D, NAN);
+    add_norm("model.decoder.", "final_layer_norm", n->D);
+    for (size_t l = 0; l < n->L; l++) {
+        snprintf(prefix, sizeof prefix, "model.decoder.layers.%zu.", l);
+        for (int i = 0; i < 4; i++)
+            add_linear(prefix, attention[i], n->D, n->D, n->D);
+        add_norm(prefix, "self_attn_layer_norm", n->D);
+        add_linear(prefix, "fc1", n->F, n->D, n->F);
+        add_linear(prefix, "fc2", n->D, n->F, n->D);
+        add_norm(prefix, "final_layer_norm", n->D);
+    }
+}
+
+static void gpt2(const struct sizes *n, FILE *config)
+{
+    char prefix[48];
+
+    fprintf(
+        config,
+        "{\"model_type\": \"gpt2\", \"n_layer\": %zu, \"n_embd\": %zu, \"n_inner\": %zu, \"n_head\": %zu, \"vocab_size\": %zu,\n"
+        " \"n_positions\": %zu, \"bos_token_id\": 2}\n",
+        n->L, n->D, n->F, n->H, n->V, n->P);
+    add("wte.weight", n->V, n->D, NAN);
+    add("wpe.weight", n->P, n->D, NAN);
+    add_norm("", "ln_f", n->D);
+    for (size_t l = 0; l < n->L; l++) {
+        snprintf(prefix, sizeof prefix, "h.%zu.", l);
+        add_norm(prefix, "ln_1", n->D);
+        add_linear(prefix, "attn.c_attn", n->D, 3 * n->D, 3 * n->D);
+        add_linear(prefix, "attn.c_proj", n->D, n->D, n->D);
+        add_norm(prefix, "ln_2", n->D);
+        add_linear(prefix, "mlp.c_fc", n->D, n->F, n->F);
+        add_linear(prefix, "mlp.c_proj", n->F, n->D, n->D);
+    }
+}
+
+static void llama(const struct sizes *n, FILE *config)
+{
+    size_t kv = n->H >= 4 ? n->H / 4 : 1, G = n->D / n->H * kv;
+    char prefix[48];
+
+    fprintf(config,
+            "{\"model_type\": \"llama\", \"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"intermediate_size\": %zu,\n"
+            " \"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"vocab_size\": %zu, \"max_position_embeddings\": %zu,\n"
+            " \"tie_word_embeddings\": true, \"bos_token_id\": 2}\n",
+            n->L, n->D, n->F, n->H, kv, n->V, n->P);
+    add("model.embed_tokens.weight", n->V, n->D, NAN);
+    add("model.norm.weight", n->D, 0, 1);
+    for (size_t l = 0; l < n->L; l++) {
+        snprintf(prefix, sizeof prefix, "model.layers.%zu.", l);
+        add_named(prefix, "input_layernorm", "weight", n->D, 0, 1);
+        add_named(prefix, "self_attn.q_proj", "weight", n->D, n->D, NAN);
+        add_named(prefix, "self_attn.k_proj", "weight", G, n->D, NAN);
+        add_named(prefix, "self_attn.v_proj", "weight", G, n->D, NAN);
+        add_named(prefix, "self_attn.o_proj", "weight", n->D, n->D, NAN);
+        add_named(prefix, "post_attention_layernorm", "weight", n->D, 0, 1);
+        add_named(prefix, "mlp.gate_proj", "weight", n->F, n->D, NAN);
+        add_named(prefix, "mlp.up_proj", "weight", n->F, n->D, NAN);
+        add_named(prefix, "mlp.down_proj", "weight", n->D, n->F, NAN);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    size_t size[6];
+    static const struct {
+        const char *name;
+        void (*make)(const struct sizes *n, FILE *config);
+    } families[] = { { "opt", opt }, { "gpt2", gpt2 }, { "llama", llama } };
+    struct sizes n;
+    size_t *size[] = { &n.L, &n.D, &n.F, &n.H, &n.V, &n.P }, k = 0;
     FILE *f;
 
     nf_prog_start("make_checkpoint", argv);
-    if (argc != 8)
-        nf_die(NF_EXIT_USAGE, "usage: make_checkpoint DIR LAYERS WIDTH FFN HEADS VOCABULARY POSITIONS");
+    while (argc == 9 && k < 3 && strcmp(families[k].name, argv[1]) != 0)
+        k++;
+    if (argc != 9 || k == 3)
+        nf_die(NF_EXIT_USAGE, "usage: make_checkpoint opt|gpt2|llama DIR LAYERS WIDTH FFN HEADS VOCABULARY POSITIONS");
     for (int i = 0; i < 6; i++)
-        size[i] = (size_t)strtoull(argv[i + 2], NULL, 10);
-
-    f = create(argv[1], "config.json");
-    fprintf(f,
-            "{\"architectures\": [\"OPTForCausalLM\"], \"model_type\": \"opt\", \"activation_function\": \"relu\", "
-            "\"bos_token_id\": 2,\n"
-            " \"eos_token_id\": 2, \"pad_token_id\": 1, \"do_layer_norm_before\": true, \"_remove_final_layer_norm\": false,\n"
-            " \"enable_bias\": true, \"layer_norm_elementwise_affine\": true, \"tie_word_embeddings\": true,\n"
-            " \"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"word_embed_proj_dim\": %zu, \"ffn_dim\": %zu,\n"
-            " \"num_attention_heads\": %zu, \"vocab_size\": %zu, \"max_position_embeddings\": %zu}\n",
-            size[0], size[1], size[1], size[2], size[3], size[4], size[5]);
+        *size[i] = (size_t)strtoull(argv[i + 3], NULL, 10);
+    f = create(argv[2], "config.json");
+    families[k].make(&n, f);
     if (fclose(f) != 0)
         nf_die(NF_EXIT_SYS, "config.json cannot be written");
-
-    add("model.decoder.embed_tokens.weight", size[4], size[1], NAN);
-    add("model.decoder.embed_positions.weight", size[5] + 2, size[1], NAN);
-    add_norm("model.decoder.", "final_layer_norm", size[1]);
-    for (size_t l = 0; l < size[0]; l++) {
-        static const char *const attention[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj" };
-        char prefix[48];
-
-        snprintf(prefix, sizeof prefix, "model.decoder.layers.%zu.", l);
-        for (int i = 0; i < 4; i++)
-            add_linear(prefix, attention[i], size[1], size[1]);
-        add_norm(prefix, "self_attn_layer_norm", size[1]);
-        add_linear(prefix, "fc1", size[2], size[1]);
-        add_linear(prefix, "fc2", size[1], size[2]);
-        add_norm(prefix, "final_layer_norm", size[1]);
-    }
-    f = create(argv[1], "model.safetensors");
+    f = create(argv[2], "model.safetensors");
     write_tensors(f);
     if (ferror(f) | (fclose(f) != 0))
         nf_die(NF_EXIT_SYS, "model.safetensors cannot be written");

@@ -3,7 +3,7 @@
 # make_nano DIR: DIR/model, and DIR/{tokens,activations,stats,neurons}.nf made by the filters themselves.
 make_nano() {
     mkdir -p "$1/model"
-    "$NF_TESTS/bench/make_checkpoint" "$1/model" 1 4 8 1 260 8 >/dev/null
+    "$NF_TESTS/bench/make_checkpoint" opt "$1/model" 1 4 8 1 260 8 >/dev/null
     # Byte-level BPE (GPT-2's names of the bytes) with one merge and OPT's special tokens.
     jq -nc '[range(256)] | reduce .[] as $b ({v: {"<s>": 0, "<pad>": 1, "</s>": 2}, n: 0};
               if ($b >= 33 and $b <= 126) or ($b >= 161 and $b <= 172) or $b >= 174
