@@ -249,22 +249,40 @@ int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_
     return NF_OK;
 }
 
-enum { PACK_ROWS = 16 }; /* of a map that a thread widens at a time */
+enum { PACK_ROWS = 16 };   /* rows, or stored rows, of a map that a thread widens at a time */
+
+/* Rows of a map, one after the other, into [out, in]. */
+static void widen_rows(const struct nf_linear *m, float *to)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < m->out; r += PACK_ROWS)
+        nf_linear_rows(m, r, nf_min(PACK_ROWS, m->out - r), to + r * m->in);
+}
+
+/* Columns of a map that is stored transposed, into [in, width], the map's part from `to` on. */
+static void widen_columns(const struct nf_linear *m, size_t width, float *to)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < m->in; c++)
+        nf_linear_columns(m, c, 1, to + c * width);
+}
 
 int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
                     struct nf_err *err)
 {
-    float *to = f->slab;
+    bool transposed = map[0]->transposed;
+    size_t width = 0, out = 0;
     int rc;
 
-    for (size_t i = 0; i < n; to += map[i]->out * map[i]->in, i++) {
-        const struct nf_linear *m = map[i];
-
-#pragma omp parallel for schedule(static)
-        for (size_t r = 0; r < m->out; r += PACK_ROWS)
-            nf_linear_rows(m, r, nf_min(PACK_ROWS, m->out - r), to + r * m->in);
+    for (size_t i = 0; i < n; i++)
+        width += map[i]->out;
+    for (size_t i = 0; i < n; out += map[i++]->out) {
+        if (transposed)
+            widen_columns(map[i], width, f->slab + out);
+        else
+            widen_rows(map[i], f->slab + out * map[i]->in);
     }
-    rc = nf_gemm_pack(g, f->slab, packed, err);
+    rc = (transposed ? nf_gemm_pack_transposed : nf_gemm_pack)(g, f->slab, packed, err);
     for (size_t i = 0; i < n; i++)
         nf_weights_drop(f->w, &map[i]->w);
     return rc;

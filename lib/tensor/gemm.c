@@ -323,7 +323,8 @@ size_t nf_gemm_packed_size(const struct nf_gemm *g)
     return g->packed_size;
 }
 
-int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err)
+/* `layout` of w as [K,N]: dnnl_ab as it is, dnnl_ba seen through [N,K]. */
+static int pack(const struct nf_gemm *g, const float *w, dnnl_format_tag_t layout, void *packed, struct nf_err *err)
 {
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_primitive_desc_t pd = NULL;
@@ -332,7 +333,7 @@ int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct n
     dnnl_status_t s;
 
     memset(&plain, 0, sizeof plain);
-    s = md_new(&plain, (dnnl_dim_t)g->shape.K, (dnnl_dim_t)g->shape.N, dnnl_f32, dnnl_ba);   /* [K,N] seen through [N,K] */
+    s = md_new(&plain, (dnnl_dim_t)g->shape.K, (dnnl_dim_t)g->shape.N, dnnl_f32, layout);
     if (s == dnnl_success)
         s = dnnl_reorder_primitive_desc_create(&pd, md_of(&plain), g->engine, (md_ref)g->packed_md, g->engine, NULL);
     if (s == dnnl_success)
@@ -354,6 +355,16 @@ int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct n
     dnnl_primitive_desc_destroy(pd);
     md_free(&plain);
     return s == dnnl_success ? NF_OK : failed("packing weights", s, &g->shape, err);
+}
+
+int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err)
+{
+    return pack(g, w, dnnl_ba, packed, err);
+}
+
+int nf_gemm_pack_transposed(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err)
+{
+    return pack(g, w, dnnl_ab, packed, err);
 }
 
 /* The prepared call for `rows` <= PIECE, a multiple of STEP or below it. */

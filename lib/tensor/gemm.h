@@ -37,6 +37,9 @@ size_t nf_gemm_packed_size(const struct nf_gemm *g);   /* bytes of packed weight
  */
 int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err);
 
+/* nf_gemm_pack_transposed - the same from the transpose of w, [K,N]. */
+int nf_gemm_pack_transposed(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err);
+
 /*
  * nf_gemm_run - y [rows,N] from x [rows,K], both aligned to their element; bias [N] float, NULL: zero.  rows == 0 does nothing.
  * NF_ESYS: memory, or the library failed.  One caller at a time for one nf_gemm.

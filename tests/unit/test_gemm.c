@@ -125,6 +125,24 @@ static void equals_plain_loops(void)
     check_against_loops((struct nf_gemm_shape){ 64, 256, NF_F32, NF_F32, false }, 600, true);
 }
 
+static void packed_from_the_transpose_is_the_same(void)
+{
+    const struct nf_gemm_shape shape = { 70, 33, NF_F32, NF_F32, false };
+    struct nf_gemm *g = nf_gemm_open(&shape, NULL);
+    float w[70 * 33], t[70 * 33];
+    char *a = nf_alloc(nf_gemm_packed_size(g), 1, NULL), *b = nf_alloc(nf_gemm_packed_size(g), 1, NULL);
+
+    ref_random(8, 70 * 33, w);
+    for (size_t n = 0; n < 33; n++)
+        for (size_t k = 0; k < 70; k++)
+            t[k * 33 + n] = w[n * 70 + k];
+    CHECK(nf_gemm_pack(g, w, a, NULL) == NF_OK && nf_gemm_pack_transposed(g, t, b, NULL) == NF_OK);
+    CHECK(memcmp(a, b, nf_gemm_packed_size(g)) == 0);
+    free(a);
+    free(b);
+    nf_gemm_close(g);
+}
+
 static void bf16_equals_plain_loops(void)
 {
     const size_t size[] = { 1, 2, 16, 33 };
@@ -182,5 +200,6 @@ static void a_row_has_the_same_bits_in_any_company(void)
 
 int main(void)
 {
-    return RUN(equals_plain_loops, bf16_equals_plain_loops, a_row_has_the_same_bits_in_any_company);
+    return RUN(equals_plain_loops, packed_from_the_transpose_is_the_same, bf16_equals_plain_loops,
+               a_row_has_the_same_bits_in_any_company);
 }
