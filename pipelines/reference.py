@@ -273,6 +273,11 @@ def read_tokens(f):
     return head, first, windows, hashlib.sha256(raw).hexdigest()
 
 
+def compressor(level):
+    """What FORMAT.md asks of the frame."""
+    return zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=False)
+
+
 def pack(record):
     return msgpack.packb(record, default=msgpack_numpy.encode)
 
@@ -341,8 +346,8 @@ def sites_header(sites, model):
              "width": wide.get(s, model["D"]), "unit": UNITS[s]} for s in sites]
 
 
-def write(out, level, head, tokens, model, sites, batch_tokens, near_zero, noise_model=None):
-    """Run the windows and write the whole stream; head is complete but for what is found on the way."""
+def write(out, head, tokens, model, sites, batch_tokens, near_zero, noise_model=None):
+    """Run the windows and write the whole stream, raw; head is complete but for what is found on the way."""
     _, first, windows, _ = tokens
     tap, noise, records, count, n = Tap(model, sites), Noise(), 0, 0, -1
     noise_tap = Tap(noise_model, sites) if noise_model else None
@@ -364,12 +369,10 @@ def write(out, level, head, tokens, model, sites, batch_tokens, near_zero, noise
         end = {"r": "end", "records": len(first) + records,
                "totals": {"tokens": count, "windows": len(windows), "batches": n + 1, "rows": count}}
         body.seek(0)
-        compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=False)
-        with compressor.stream_writer(out, closefd=False) as z:
-            for record in [head, *first]:
-                z.write(pack(record))
-            shutil.copyfileobj(body, z)
-            z.write(pack(end))
+        for record in [head, *first]:
+            out.write(pack(record))
+        shutil.copyfileobj(body, out)
+        out.write(pack(end))
 
 
 def header(tokens, model, name, revision, dtype, sites, near_zero, options):
@@ -411,7 +414,8 @@ def main():
     sites = choose(o.sites, family_of(model.config))
     noise = load(o.model, torch.float32, o.revision) if o.noise and dtype == torch.float64 else None
     head = header(tokens, model, o.model, o.revision, dtype, sites, o.near_zero, {k.replace("_", "-"): v for k, v in vars(o).items()})
-    write(sys.stdout.buffer, 1, head, tokens, model, sites, o.batch_tokens, o.near_zero, noise)
+    with compressor(1).stream_writer(sys.stdout.buffer, closefd=False) as out:
+        write(out, head, tokens, model, sites, o.batch_tokens, o.near_zero, noise)
 
 
 if __name__ == "__main__":
