@@ -9,7 +9,7 @@ checkpoint, and the largest differences between transformers in float32 and in f
 precision may be off by.  Without names all are made, and README.txt is written.
 
 Made sure of, or the seed is not taken: no pre-activation lies within MARGIN of zero, so ffn.active has to agree bit for bit; no two logits of a
-position are as close as rounding.  Asserted of every checkpoint: resid.post = resid.pre + attn.out + ffn.out and resid.mid = resid.pre + attn.out
+position are as close as rounding.  The legacy pytorch_model.bin holds addresses: its bytes are others in each run, its weights are not.  Asserted of every checkpoint: resid.post = resid.pre + attn.out + ffn.out and resid.mid = resid.pre + attn.out
 (norms before the maps), the tail of the model makes the logits from resid.post, the FFN's activation makes ffn.act from ffn.pre and ffn.up, and
 each configuration of `matters`, when put in place of the checkpoint's own, moves the logits by at least VISIBLE.
 """
@@ -385,8 +385,8 @@ def write_tokens(path, f, tokens):
     write_compressed(path, b"".join(reference.pack(o) for o in [head, *records, end]))
 
 
-def write_reference(folder, f, model, single, tokens):
-    """reference.nf; for OPT a stream a site, with the header of the first version."""
+def write_reference(folder, f, model, single, bf16, tokens):
+    """reference.nf, its header with what transformers is off by in bfloat16; for OPT a stream a site, with the header of the first version."""
     sites = reference.sites_of(reference.family_of(model.config))
     config = reference.model_header(model, folder, None, torch.float64)
     for chosen, file in [([s], s + ".nf") for s in sites] if is_opt(f) else [(sites, "reference.nf")]:
@@ -396,6 +396,7 @@ def write_reference(folder, f, model, single, tokens):
         else:
             read = reference.read_tokens(open(os.path.join(folder, "tokens.nf"), "rb"))
             head, noise = reference.header(read, model, folder, None, torch.float64, chosen, MARGIN, {"model": f.name, "near-zero": MARGIN}), single
+            head["reference"]["bfloat16"] = {"logits": bf16}
         out = io.BytesIO()
         reference.write(out, head, tokens, model, chosen, 512, MARGIN, noise)
         write_compressed(os.path.join(folder, file), out.getvalue())
@@ -431,8 +432,8 @@ def make(f):
         noise.add(x, y)
     tokens = tokens_of(f, windows)
     write_tokens(os.path.join(folder, "tokens.nf"), f, tokens)
-    write_reference(folder, f, model, single, tokens)
-    bf16 = np.abs(logits_of(folder, torch.bfloat16, windows) - logits).max()
+    bf16 = float(np.abs(logits_of(folder, torch.bfloat16, windows) - logits).max())
+    write_reference(folder, f, model, single, bf16, tokens)
     print(f"{f.name}: seed {seed}, bf16 {bf16:.2g} of {np.abs(logits).max():.3g}")
     return noise, bf16
 
