@@ -5,9 +5,11 @@
  *   out  neurons   one record a neuron: classes and why; one a layer; suppression of triggers; positional teams
  *   doc  src/classify-neurons.md: the rules and where each threshold comes from
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hub.h"
 #include "base/opt.h"
 #include "base/prog.h"
 #include "model/weights.h"
@@ -86,6 +88,7 @@ static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in,
         return NULL;
     thresholds = nf_opt_json(cmd);
     json_object_del(thresholds, "model");
+    json_object_del(thresholds, "revision");
     json_object_set_new(header, "thresholds", thresholds);
     out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
@@ -118,9 +121,11 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct nf_classify c = nf_classify_defaults();
-    const char *dir = NULL, *scope = "half";
+    const char *name = NULL, *revision = NULL, *scope = "half";
+    char *dir = NULL;
     const struct nf_opt opts[] = {
-        { 'm', "model", NF_OPT_STR, &dir, 0, 0, "DIR", "checkpoint that fired; without it suppression is left out", false },
+        NF_OPT_MODEL(name, revision,
+                     "checkpoint that fired, a directory or its name in the Hub cache; without it suppression is left out"),
         { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "layers of the n-gram rules: bottom half, or all", false },
         { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain",
           false },
@@ -180,6 +185,8 @@ int main(int argc, char **argv)
     if (nf_classify_check(&c, &err) < 0)
         nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
+    if (name && !(dir = nf_model_dir(name, revision, &err)))
+        nf_die_err(&err);
 
     in = nf_reader_open(STDIN_FILENO, "standard input", "stats", &err);
     if (in && (!dir || open_model(&model, dir, nf_reader_header(in), &err) == NF_OK))
@@ -203,5 +210,6 @@ int main(int argc, char **argv)
     nf_study_close(study);
     nf_weights_close(&model.weights);
     nf_reader_close(in);
+    free(dir);
     return NF_EXIT_OK;
 }

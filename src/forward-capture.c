@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hub.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
@@ -32,7 +33,8 @@
 enum { CONTEXT_MAX = 1 << 24 };
 
 struct options {
-    const char *model, *dtype, *out_dtype;
+    const char *model, *revision, *dtype, *out_dtype;
+    char *dir;               /* where the model is */
     struct nf_list sites;
     struct nf_range layers, positions;
     double near_zero;
@@ -81,7 +83,7 @@ static void check_tokenizer(const struct options *o, const struct nf_reader *in,
     bool there = false;
 
     for (size_t i = 0; i < 2; i++) {
-        char *path = nf_path_join(o->model, files[i], err);
+        char *path = nf_path_join(o->dir, files[i], err);
 
         there = there || (path && nf_file_exists(path));
         free(path);
@@ -93,7 +95,7 @@ static void check_tokenizer(const struct options *o, const struct nf_reader *in,
             nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o->model);
         return;
     }
-    t = nf_tokenizer_open(o->model, err);
+    t = nf_tokenizer_open(o->dir, err);
     if (!t)
         nf_die_err(err);
     if (strcmp(t->digest, digest) != 0)
@@ -108,14 +110,14 @@ static void read_model(const struct options *o, struct plan *p, const struct nf_
     size_t V = header_size(in, json_object_get(header, "tokenizer"), "vocab", CONTEXT_MAX);
 
     p->context = header_size(in, header, "context", CONTEXT_MAX);
-    if (nf_config_read(o->model, &p->cfg, err) < 0 || nf_sites_open(&o->sites, &o->layers, &p->cfg, &p->sites, err) < 0)
+    if (nf_config_read(o->dir, &p->cfg, err) < 0 || nf_sites_open(&o->sites, &o->layers, &p->cfg, &p->sites, err) < 0)
         nf_die_err(err);
     p->V = nf_min(V, p->cfg.V);
     if (p->context > p->cfg.max_positions)
         nf_die(NF_EXIT_INPUT, "%s: windows of up to %zu tokens, %s has %zu positions", nf_reader_what(in), p->context, o->model,
                p->cfg.max_positions);
     check_tokenizer(o, in, err);
-    if (nf_weights_open(o->model, &p->cfg, &p->weights, err) < 0)
+    if (nf_weights_open(o->dir, &p->cfg, &p->weights, err) < 0)
         nf_die_err(err);
 }
 
@@ -141,13 +143,19 @@ static json_t *model_json(const struct plan *p)
 {
     static const char *const positions[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };
     const struct nf_config *c = &p->cfg;
+    json_t *m;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name,
-                     "family", nf_family_name(c->family), "architecture", c->architecture, "config_sha256", c->config_sha256,
-                     "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G",
-                     (json_int_t)c->G, "K", (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
-                     nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "positions", positions[c->positions], "norm",
-                     c->pre_norm ? "pre" : "post", "dtype", nf_dtype_name(p->forward.dtype));
+    m = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name,
+                  "family", nf_family_name(c->family), "architecture", c->architecture, "config_sha256", c->config_sha256,
+                  "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G",
+                  (json_int_t)c->G, "K", (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
+                  nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "positions", positions[c->positions], "norm",
+                  c->pre_norm ? "pre" : "post", "dtype", nf_dtype_name(p->forward.dtype));
+    if (*c->revision && json_object_set_new(m, "revision", json_string(c->revision)) < 0) {
+        json_decref(m);
+        return NULL;
+    }
+    return m;
 }
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
@@ -386,7 +394,7 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = "f32", .out_dtype = "f32", .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
-        { 'm', "model", NF_OPT_STR, &o.model, 0, 0, "DIR", "directory of the model: config.json, safetensors", false },
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
         { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...", "what to capture, by our names or TransformerLens's [ffn.active]",
           false },
         { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "of these layers only", false },
@@ -415,7 +423,10 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv) < argc)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m DIR is wanted: the model to run");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+    o.dir = nf_model_dir(o.model, o.revision, &err);
+    if (!o.dir)
+        nf_die_err(&err);
     if (!o.dry_run)
         nf_prog_no_terminal(STDOUT_FILENO);
     in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
@@ -432,5 +443,6 @@ int main(int argc, char **argv)
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
     nf_weights_close(&p.weights);
+    free(o.dir);
     return NF_EXIT_OK;
 }

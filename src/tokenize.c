@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/hub.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
@@ -28,7 +29,7 @@
 enum { HOLD_BYTES = 256 << 10 };
 
 struct options {
-    const char *model, *split, *field, *domain_field, *domain, *bos, *special, *shard;
+    const char *model, *revision, *split, *field, *domain_field, *domain, *bos, *special, *shard;
     uint64_t max_bad, context, limit, seed;
     double sample;
     bool full_only;
@@ -69,7 +70,7 @@ static void parse_shard(struct options *o)
 static void check_options(struct options *o)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m DIR is wanted: the model whose tokenizer to use");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
     if (o->field && strcmp(o->split, "file") != 0)
         nf_die(NF_EXIT_USAGE, "--jsonl with --split %s: each JSON line is one document", o->split);
     if (!o->field && (o->domain_field || o->max_bad))
@@ -307,7 +308,7 @@ int main(int argc, char **argv)
 {
     struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
     const struct nf_opt opts[] = {
-        { 'm', "model", NF_OPT_STR, &o.model, 0, 0, "DIR", "directory of the model whose tokenizer to use", false },
+        NF_OPT_MODEL(o.model, o.revision, "the model whose tokenizer to use: a directory, or its name in the Hub cache"),
         { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "what one document is", false },
         { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "each line is a JSON object, its member FIELD one document", false },
         { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "each JSON line's domain is its member FIELD", false },
@@ -332,6 +333,7 @@ int main(int argc, char **argv)
     const struct nf_corpus_sink sink = { &r, begin, text, end };
     char *standard[] = { (char *)"-" }, **paths = standard;
     size_t n_paths = 1;
+    char *dir;
     int first;
 
     nf_prog_start(cmd.name, argv);
@@ -344,7 +346,8 @@ int main(int argc, char **argv)
     nf_prog_no_terminal(STDOUT_FILENO);
     corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
 
-    r.t = nf_tokenizer_open(o.model, &err);
+    dir = nf_model_dir(o.model, o.revision, &err);
+    r.t = dir ? nf_tokenizer_open(dir, &err) : NULL;
     if (!r.t)
         nf_die_err(&err);
     plan(&r, &err);
@@ -363,5 +366,6 @@ int main(int argc, char **argv)
     nf_tokenizer_close(r.t);
     free(r.name);
     free(r.domain);
+    free(dir);
     return NF_EXIT_OK;
 }

@@ -859,14 +859,43 @@ static int read_all(struct load *l)
     return NF_OK;
 }
 
-/* The last part of the real path: the same for "model", "model/" and ".". */
+/* The last part of path[0..n), and its length. */
+static const char *last_part(const char *path, size_t *n)
+{
+    size_t at = *n;
+
+    while (at > 0 && path[at - 1] != '/')
+        at--;
+    *n -= at;
+    return path + at;
+}
+
+/*
+ * The last part of the real path: the same for "model", "model/" and ".".  In the Hub cache, ../models--ORG--NAME/snapshots/COMMIT, that is
+ * the revision, and NAME the name.
+ */
 static void name_of(const char *dir, struct nf_config *cfg)
 {
     char *real = realpath(dir, NULL);
-    const char *path = real ? real : dir, *slash = strrchr(path, '/');
+    const char *path = real ? real : dir, *name, *parent, *repo, *org;
+    size_t n = strlen(path), m, k;
 
-    path = slash && slash[1] ? slash + 1 : path;
-    nf_utf8_show(path, strlen(path), cfg->name, sizeof cfg->name);
+    name = last_part(path, &n);
+    m = name > path ? (size_t)(name - path) - 1 : 0;
+    parent = last_part(path, &m);
+    k = parent > path ? (size_t)(parent - path) - 1 : 0;
+    repo = last_part(path, &k);
+    if (m == 9 && strncmp(parent, "snapshots", 9) == 0 && k > 8 && strncmp(repo, "models--", 8) == 0) {
+        snprintf(cfg->revision, sizeof cfg->revision, "%.*s", (int)n, name);
+        name = repo + 8;
+        n = k - 8;
+        org = memmem(name, n, "--", 2);
+        if (org) {
+            n -= (size_t)(org + 2 - name);
+            name = org + 2;
+        }
+    }
+    nf_utf8_show(name, n, cfg->name, sizeof cfg->name);
     free(real);
 }
 
@@ -883,6 +912,7 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
         return err ? (int)err->code : NF_EFORMAT;
     l.root = root;
     memcpy(l.draft.cfg.name, cfg->name, sizeof cfg->name);
+    memcpy(l.draft.cfg.revision, cfg->revision, sizeof cfg->revision);
     rc = json_is_object(root) ? read_all(&l) : nf_fail(err, NF_EFORMAT, "%s: not a JSON object", path);
     json_decref(root);
     *cfg = l.draft.cfg;

@@ -44,7 +44,8 @@ enum { NF_LAYERS_MAX = 1 << 12 };
 struct nf_config {
     enum nf_family family;
     char architecture[64];     /* "OPTForCausalLM" */
-    char name[128];            /* last part of the path, for people */
+    char name[128];            /* last part of the path, or of the model's name on the Hub, for people */
+    char revision[65];         /* commit of a snapshot in the Hub cache; "" */
     size_t L, D, F, V;
     size_t H, G, K;            /* query heads; key and value heads, H / G query heads share one; width of a head.  H * K may differ from D */
     size_t E;                  /* embedding width; != D: project_in and project_out (OPT-350m) */

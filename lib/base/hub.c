@@ -1,0 +1,239 @@
+/* hub.c - a model's name to its directory in the cache of huggingface_hub. */
+#include "base/hub.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+enum { COMMIT = 40, LISTED = 6 };
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A part of a name or revision: letters, digits and -_. only, not "." or "..". */
+static bool is_part(const char *s, size_t n)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    return n > 0 && strspn(s, allowed) >= n && !(n == 1 && s[0] == '.') && !(n == 2 && s[0] == '.' && s[1] == '.');
+}
+
+/* Parts with slashes between them, at most `most`. */
+static bool is_path(const char *s, size_t most)
+{
+    for (size_t n = 0; n < most; n++) {
+        size_t len = strcspn(s, "/");
+
+        if (!is_part(s, len))
+            return false;
+        if (!s[len])
+            return true;
+        s += len + 1;
+    }
+    return false;
+}
+
+static char *out_of_memory(struct nf_err *err)
+{
+    nf_fail(err, NF_ESYS, "out of memory");
+    return NULL;
+}
+
+/* The variable's value and `rest`, "~/" at its start replaced by the home; NULL: it is not set. */
+static char *from_variable(const char *name, const char *rest)
+{
+    const char *value = getenv(name), *home = getenv("HOME");
+    bool tilde = value && value[0] == '~' && value[1] == '/' && home;
+    char *path = NULL;
+
+    if (value && *value && asprintf(&path, "%s%s%s", tilde ? home : "", tilde ? value + 1 : value, rest) < 0)
+        return NULL;
+    return path;
+}
+
+static char *cache_root(struct nf_err *err)
+{
+    static const char *const places[][2] = { { "HF_HUB_CACHE", "" },
+                                             { "HUGGINGFACE_HUB_CACHE", "" },
+                                             { "HF_HOME", "/hub" },
+                                             { "XDG_CACHE_HOME", "/huggingface/hub" },
+                                             { "HOME", "/.cache/huggingface/hub" } };
+    char *path = NULL;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places && !path; i++)
+        path = from_variable(places[i][0], places[i][1]);
+    if (!path)
+        nf_fail(err, NF_EUSAGE, "no Hub cache: none of HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME and HOME is set");
+    return path;
+}
+
+/* root/models--org--name */
+static char *repository(const char *root, const char *model, struct nf_err *err)
+{
+    const char *slash = strchr(model, '/');
+    int n = slash ? (int)(slash - model) : (int)strlen(model);
+    char *path;
+
+    if (asprintf(&path, "%s/models--%.*s%s%s", root, n, model, slash ? "--" : "", slash ? slash + 1 : "") < 0)
+        return out_of_memory(err);
+    return path;
+}
+
+static int by_text(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int not_hidden(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+/* The first names in the directory, for a message. */
+static void list_names(const char *dir, char *text, size_t size)
+{
+    struct dirent **entry = NULL;
+    int n = scandir(dir, &entry, not_hidden, by_text);
+    size_t at = (size_t)snprintf(text, size, n > 0 ? "" : "none");
+
+    for (int i = 0; i < n; i++) {
+        if (i < LISTED && at < size)
+            at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", entry[i]->d_name);
+        free(entry[i]);
+    }
+    if (n > LISTED && at < size)
+        snprintf(text + at, size - at, " and %d more", n - LISTED);
+    free(entry);
+}
+
+static bool is_commit(const char *s)
+{
+    return strlen(s) == COMMIT && strspn(s, "0123456789abcdef") == COMMIT;
+}
+
+/* What refs/REVISION says; NF_EOF: there is no such ref. */
+static int read_ref(const char *repo, const char *revision, char commit[COMMIT + 1], struct nf_err *err)
+{
+    struct nf_map map = { NULL, 0 };
+    size_t n;
+    char *path;
+    int rc;
+
+    if (strncmp(revision, "refs/", 5) == 0)
+        revision += 5;
+    if (asprintf(&path, "%s/refs/%s", repo, revision) < 0)
+        return nf_fail(err, NF_ESYS, "out of memory");
+    rc = !nf_file_exists(path) || is_dir(path) ? NF_EOF : nf_map_open(path, &map, err);
+    if (rc == NF_OK) {
+        for (n = map.size; n > 0 && strchr(" \r\n", map.data[n - 1]); n--)
+            ;
+        snprintf(commit, COMMIT + 1, "%.*s", n <= COMMIT ? (int)n : 0, (const char *)map.data);
+        if (!is_commit(commit))
+            rc = nf_fail(err, NF_EFORMAT, "%s: the name of a commit is wanted", path);
+    }
+    nf_map_close(&map);
+    free(path);
+    return rc;
+}
+
+static int find_commit(const char *model, const char *repo, const char *revision, char commit[COMMIT + 1], struct nf_err *err)
+{
+    char refs[PATH_MAX], names[200];
+    int rc = read_ref(repo, revision, commit, err);
+
+    if (rc != NF_EOF)
+        return rc;
+    if (is_commit(revision)) {
+        strcpy(commit, revision);
+        return NF_OK;
+    }
+    snprintf(refs, sizeof refs, "%s/refs", repo);
+    list_names(refs, names, sizeof names);
+    return nf_fail(err, NF_EUSAGE, "%s: revision %s is not in the Hub cache (nothing is downloaded); there: %s", model, revision,
+                   names);
+}
+
+/* A link of the snapshot that leads nowhere: a download that was not finished, or a blob that was deleted. */
+static int check_links(const char *dir, struct nf_err *err)
+{
+    struct dirent **entry = NULL;
+    int n = scandir(dir, &entry, not_hidden, by_text), rc = NF_OK;
+
+    if (n < 0)
+        return nf_fail_errno(err, "%s", dir);
+    for (int i = 0; i < n; i++) {
+        char *path = rc == NF_OK ? nf_path_join(dir, entry[i]->d_name, err) : NULL;
+
+        if (path && !nf_file_exists(path))
+            rc = nf_fail(err, NF_EFORMAT, "%s: a link to a file that is not there", path);
+        free(path);
+        free(entry[i]);
+    }
+    free(entry);
+    return rc;
+}
+
+static char *snapshot(const char *model, const char *repo, const char *revision, struct nf_err *err)
+{
+    char commit[COMMIT + 1], *path;
+
+    if (find_commit(model, repo, revision, commit, err) < 0)
+        return NULL;
+    if (asprintf(&path, "%s/snapshots/%s", repo, commit) < 0)
+        return out_of_memory(err);
+    if (!is_dir(path))
+        nf_fail(err, is_commit(revision) ? NF_EUSAGE : NF_EFORMAT, "%s: commit %s is not in the Hub cache: no directory %s", model,
+                commit, path);
+    else if (check_links(path, err) == NF_OK)
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *from_cache(const char *model, const char *revision, struct nf_err *err)
+{
+    char *root = cache_root(err), *repo = root ? repository(root, model, err) : NULL, *dir = NULL;
+
+    if (repo && !is_dir(repo))
+        nf_fail(err, NF_EUSAGE, "%s: no such directory, and not in the Hub cache %s (nothing is downloaded)", model, root);
+    else if (repo)
+        dir = snapshot(model, repo, revision, err);
+    free(root);
+    free(repo);
+    return dir;
+}
+
+char *nf_model_dir(const char *model, const char *revision, struct nf_err *err)
+{
+    char *dir;
+
+    if (is_dir(model)) {
+        if (revision) {
+            nf_fail(err, NF_EUSAGE, "--revision %s: %s is a directory; only a model in the Hub cache has revisions", revision,
+                    model);
+            return NULL;
+        }
+        dir = strdup(model);
+        return dir ? dir : out_of_memory(err);
+    }
+    if (!is_path(model, 2)) {
+        nf_fail(err, NF_EUSAGE, "%s: no such directory, and not the name of a model on the Hub", model);
+        return NULL;
+    }
+    if (revision && !is_path(revision, 8)) {
+        nf_fail(err, NF_EUSAGE, "--revision %s: not the name of a branch, a tag or a commit", revision);
+        return NULL;
+    }
+    return from_cache(model, revision ? revision : "main", err);
+}
