@@ -96,7 +96,7 @@ def sites_of(family):
 def load(name, dtype, revision=None):
     """The model, all of whose weights came from the checkpoint."""
     model, info = transformers.AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=dtype, attn_implementation="eager",
-                                                                    output_loading_info=True)
+                                                                    ignore_mismatched_sizes=True, output_loading_info=True)
     config, head = model.config, model.get_output_embeddings()
     missing, unexpected = set(info["missing_keys"]), set(info["unexpected_keys"])
     if config.tie_word_embeddings:
@@ -257,8 +257,8 @@ def read_tokens(f):
     if raw[:4] == zstandard.FRAME_HEADER:
         raw = zstandard.ZstdDecompressor().decompressobj().decompress(raw)
     objects = msgpack.Unpacker(io.BytesIO(raw), object_hook=msgpack_numpy.decode, raw=False, strict_map_key=False, max_buffer_size=0)
-    head, first, windows, doc, last = next(objects), [], [], None, None
-    if head.get("format") != "neurofilters" or head.get("kind") != "tokens":
+    head, first, windows, doc, last = next(objects, None), [], [], None, None
+    if not isinstance(head, dict) or head.get("format") != "neurofilters" or head.get("kind") != "tokens":
         sys.exit("the input is no stream of kind tokens")
     for last in objects:
         if last["r"] in ("vocab", "special"):
@@ -412,6 +412,8 @@ def main():
         tokens = read_tokens(f)
     model = load(o.model, dtype, o.revision)
     sites = choose(o.sites, family_of(model.config))
+    if tokens[0]["context"] > model.config.max_position_embeddings:
+        sys.exit(f"windows of up to {tokens[0]['context']} tokens, {o.model} has {model.config.max_position_embeddings} positions")
     noise = load(o.model, torch.float32, o.revision) if o.noise and dtype == torch.float64 else None
     head = header(tokens, model, o.model, o.revision, dtype, sites, o.near_zero, {k.replace("_", "-"): v for k, v in vars(o).items()})
     with compressor(1).stream_writer(sys.stdout.buffer, closefd=False) as out:

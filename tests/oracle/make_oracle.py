@@ -9,7 +9,9 @@ checkpoint, and the largest differences between transformers in float32 and in f
 precision may be off by.  Without names all are made, and README.txt is written.
 
 Made sure of, or the seed is not taken: no pre-activation lies within MARGIN of zero, so ffn.active has to agree bit for bit; no two logits of a
-position are as close as rounding.  The legacy pytorch_model.bin holds addresses: its bytes are others in each run, its weights are not.  Asserted of every checkpoint: resid.post = resid.pre + attn.out + ffn.out and resid.mid = resid.pre + attn.out
+position are as close as rounding.  (The legacy pytorch_model.bin holds addresses: its bytes are others in each run, its weights are not.)
+
+Asserted of every checkpoint: resid.post = resid.pre + attn.out + ffn.out and resid.mid = resid.pre + attn.out
 (norms before the maps), the tail of the model makes the logits from resid.post, the FFN's activation makes ffn.act from ffn.pre and ffn.up, and
 each configuration of `matters`, when put in place of the checkpoint's own, moves the logits by at least VISIBLE.
 """
@@ -119,49 +121,53 @@ FIXTURES = [
                    "window_size": 5},
             stale=(("attn.attention.bias", MASK.astype(bool)), ("attn.attention.masked_bias", np.array(-1e9, "<f4"))),
             matters=({"window_size": 6}, {"attention_types": [[["local", "global"], 1]], "attention_layers": ["local", "global"]})),
-    Fixture("gpt-neo-first", "local (window 3) before global, intermediate_size 29",
-            NEO | {"attention_types": [[["local"], 1], [["global"], 1]], "intermediate_size": 29, "window_size": 3}, "BF16", form=5,
-            matters=({"window_size": 4},)),
+    Fixture("gpt-neo-first", "local (window 3) before global, intermediate_size 29, layer_norm_epsilon 0.05",
+            NEO | {"attention_types": [[["local"], 1], [["global"], 1]], "intermediate_size": 29, "layer_norm_epsilon": 0.05, "window_size": 3},
+            "BF16", form=5, matters=({"window_size": 4}, {"layer_norm_epsilon": 1e-5})),
     Fixture("gpt-neox-parallel", "as Pythia: parallel, rotary_pct 0.25; stale attention.bias (BOOL), masked_bias, rotary_emb.inv_freq",
             NEOX | {"torch_dtype": "float16"}, "F16",
             stale=(("attention.bias", MASK.astype(bool)), ("attention.masked_bias", np.array(-1e9, "<f4")),
                    ("attention.rotary_emb.inv_freq", np.array([1], "<f4"))),
             matters=({"use_parallel_residual": False}, {"rotary_pct": 0.5}, {"hidden_act": "gelu_new"})),
-    Fixture("gpt-neox-sequential", "sequential, rotary_pct 0.5, rotary_emb_base 500, attention_bias false, tied",
-            NEOX | {"attention_bias": False, "rotary_emb_base": 500, "rotary_pct": 0.5, "tie_word_embeddings": True,
+    Fixture("gpt-neox-sequential", "sequential, rotary_pct 0.5, rotary_emb_base 500, attention_bias false, tied, layer_norm_eps 0.05",
+            NEOX | {"attention_bias": False, "layer_norm_eps": 0.05, "rotary_emb_base": 500, "rotary_pct": 0.5, "tie_word_embeddings": True,
                     "use_parallel_residual": False}, form=5,
-            matters=({"use_parallel_residual": True}, {"rope_parameters": {"partial_rotary_factor": 0.25, "rope_theta": 500, "rope_type": "default"}},
+            matters=({"use_parallel_residual": True}, {"layer_norm_eps": 1e-5},
+                     {"rope_parameters": {"partial_rotary_factor": 0.25, "rope_theta": 500, "rope_type": "default"}},
                      {"rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 10000, "rope_type": "default"}})),
     Fixture("phi-half", "as Phi-2: partial_rotary_factor 0.5, bias of lm_head", PHI | {"torch_dtype": "float16"}, "F16", files="shards",
             matters=({"partial_rotary_factor": 1.0},)),
-    Fixture("phi-gqa", "partial_rotary_factor 0.4, num_key_value_heads 1 of 2, qk_layernorm, layer_norm_eps 0.05",
-            PHI | {"hidden_size": 20, "layer_norm_eps": 0.05, "num_key_value_heads": 1, "partial_rotary_factor": 0.4, "qk_layernorm": True}, form=5,
-            matters=({"layer_norm_eps": 1e-5},)),
+    Fixture("phi-gqa", "partial_rotary_factor 0.4, num_key_value_heads 1 of 2, qk_layernorm, layer_norm_eps 0.05, rope_theta 500",
+            PHI | {"hidden_size": 20, "layer_norm_eps": 0.05, "num_key_value_heads": 1, "partial_rotary_factor": 0.4, "qk_layernorm": True,
+                   "rope_theta": 500.0}, form=5,
+            matters=({"rope_parameters": {"partial_rotary_factor": 0.4, "rope_theta": 10000.0, "rope_type": "default"}}, {"layer_norm_eps": 1e-5})),
     Fixture("llama-plain", "as Llama 2: as many keys as queries, untied, rms_norm_eps 0.05", LLAMA | {"rms_norm_eps": 0.05, "torch_dtype": "float16"},
             "F16", files="bins", matters=({"rms_norm_eps": 1e-5}, {"rope_theta": 500000.0})),
     Fixture("llama-linear", "rope_scaling linear, 2 queries a key, tied",
             LLAMA | {"num_key_value_heads": 2, "rope_scaling": {"factor": 2.5, "type": "linear"}, "tie_word_embeddings": True}, "BF16",
             matters=({"rope_scaling": None},)),
     Fixture("llama-rope3", "as Llama 3: rope_scaling llama3 (a frequency in each of its three bands), rope_theta 500000, 4 queries a key, head_dim 12",
-            LLAMA | {"head_dim": 12, "num_key_value_heads": 1, "rope_scaling": LLAMA3, "rope_theta": 500000.0, "torch_dtype": "bfloat16"}, "BF16",
+            LLAMA | {"head_dim": 12, "max_position_embeddings": 128, "num_key_value_heads": 1, "rope_scaling": LLAMA3, "rope_theta": 500000.0,
+                     "torch_dtype": "bfloat16"}, "BF16",
             matters=({"rope_scaling": None}, {"rope_scaling": LLAMA3 | {"high_freq_factor": 20.0}},
                      {"rope_scaling": LLAMA3 | {"low_freq_factor": 0.5}}, {"rope_theta": 10000.0})),
     Fixture("llama-bias", "attention_bias, mlp_bias, head_dim 6 (H K = 24, D = 16), rope_scaling llama3, tied",
-            LLAMA | {"attention_bias": True, "head_dim": 6, "mlp_bias": True, "num_key_value_heads": 2, "rope_scaling": LLAMA3,
-                     "tie_word_embeddings": True}, form=5),
+            LLAMA | {"attention_bias": True, "head_dim": 6, "max_position_embeddings": 128, "mlp_bias": True, "num_key_value_heads": 2,
+                     "rope_scaling": LLAMA3, "tie_word_embeddings": True}, form=5),
     Fixture("mistral-window", "sliding_window 5, 2 queries a key", MISTRAL, matters=({"sliding_window": 6}, {"sliding_window": None})),
-    Fixture("mistral-full", "sliding_window null, head_dim 6",
-            MISTRAL | {"head_dim": 6, "rms_norm_eps": 0.05, "sliding_window": None}, "BF16", form=5, matters=({"rms_norm_eps": 1e-5},)),
+    Fixture("mistral-full", "sliding_window null, head_dim 6, rope_theta 1000000, rms_norm_eps 0.05",
+            MISTRAL | {"head_dim": 6, "rms_norm_eps": 0.05, "rope_theta": 1000000.0, "sliding_window": None}, "BF16", form=5,
+            matters=({"rms_norm_eps": 1e-5}, {"rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}})),
     Fixture("qwen2-tied", "as Qwen 2.5 0.5B: biases of q, k, v; tied, use_sliding_window false", QWEN2 | {"torch_dtype": "bfloat16"}, "BF16",
             matters=({"use_sliding_window": True}, {"rope_theta": 10000.0})),
-    Fixture("qwen2-window", "use_sliding_window, max_window_layers 1 (the second layer), untied",
+    Fixture("qwen2-window", "use_sliding_window, max_window_layers 1 (the second layer), untied, rms_norm_eps 0.05",
             QWEN2 | {"rms_norm_eps": 0.05, "tie_word_embeddings": False, "use_sliding_window": True}, form=5,
             matters=({"layer_types": ["full_attention", "full_attention"]}, {"sliding_window": 6}, {"rms_norm_eps": 1e-6})),
-    Fixture("qwen3-tied", "norms of queries and keys, head_dim 6, tied",
-            QWEN3 | {"rms_norm_eps": 0.05, "torch_dtype": "bfloat16"}, "BF16", matters=({"rms_norm_eps": 1e-6},)),
+    Fixture("qwen3-tied", "norms of queries and keys, head_dim 6, tied, rms_norm_eps 0.05",
+            QWEN3 | {"rms_norm_eps": 0.05}, "BF16", form=5, matters=({"rms_norm_eps": 1e-6},)),
     Fixture("qwen3-window", "attention_bias, use_sliding_window, max_window_layers 1, untied",
-            QWEN3 | {"attention_bias": True, "tie_word_embeddings": False, "use_sliding_window": True}, files="shards", form=5,
-            matters=({"layer_types": ["full_attention", "full_attention"]},)),
+            QWEN3 | {"attention_bias": True, "tie_word_embeddings": False, "torch_dtype": "float32", "use_sliding_window": True},
+            files="shards", matters=({"use_sliding_window": False}, {"layer_types": ["full_attention", "full_attention"]})),
 ]
 
 
@@ -381,7 +387,8 @@ def write_tokens(path, f, tokens):
     head, first, windows, _ = tokens
     records = [*first, windows[0][0], *(w for _, w in windows)]
     end = {"r": "end", "records": len(records),
-           "totals": {"tokens": sum(f.windows), "bos": len(f.windows), "windows": len(f.windows), "full": f.windows.count(f.context), "docs": 1, "bytes": 0}}
+           "totals": {"tokens": sum(f.windows), "bos": len(f.windows), "windows": len(f.windows), "full": f.windows.count(f.context), "docs": 1,
+                      "bytes": 0}}
     write_compressed(path, b"".join(reference.pack(o) for o in [head, *records, end]))
 
 
