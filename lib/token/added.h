@@ -17,7 +17,7 @@ struct nf_added_token {
     size_t n;            /* > 0 */
     uint32_t id;
     bool special;        /* stands for no text of its own */
-    bool normalized;     /* looked for after normalisation */
+    bool normalized; /* looked for after normalisation, in its own normalised form */
 };
 
 /* A set of tokens to look for. */
@@ -30,7 +30,7 @@ struct nf_added {
 
 /* nf_added_add - copies the text.  A text that is there already keeps its id and takes the flags of the later one. */
 int nf_added_add(struct nf_added *a, const struct nf_added_token *t, struct nf_err *err);
-void nf_added_index(struct nf_added *a);     /* after the last add */
+void nf_added_index(struct nf_added *a); /* after the last add */
 void nf_added_clear(struct nf_added *a);
 
 /*

@@ -47,6 +47,6 @@ int nf_encode(struct nf_encoder *e, const void *text, size_t n, bool last, struc
 /* nf_encoder_specials - how many special tokens were found in texts so far. */
 uint64_t nf_encoder_specials(const struct nf_encoder *e);
 
-void nf_encoder_close(struct nf_encoder *e);   /* accepts NULL */
+void nf_encoder_close(struct nf_encoder *e); /* accepts NULL */
 
 #endif
