@@ -311,14 +311,13 @@ static int join_chars(struct nf_load *l, const char **entries)
 
     for (size_t i = 0; i < l->t->bpe.n && rc == NF_OK; i++) {
         const struct nf_merge *m = &l->t->bpe.merges[i];
-        const uint32_t sides[] = { m->left, m->right };
+        const char *const texts[] = { entries[m->left], entries[m->right], entries[m->id] };
 
-        for (size_t k = 0; k < 2; k++) {
-            if (l->byte_fallback && fallback_byte(entries[sides[k]]) >= 0)
-                return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of a byte, %s, is not implemented", l->dir, i, entries[sides[k]]);
-            if (!l->byte_fallback && sides[k] == c->unk)
-                return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of the unk token is not implemented", l->dir, i);
-        }
+        for (size_t k = 0; k < 3 && l->byte_fallback; k++)
+            if (fallback_byte(texts[k]) >= 0)
+                return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of or into a byte, %s, is not implemented", l->dir, i, texts[k]);
+        if (!l->byte_fallback && (m->left == c->unk || m->right == c->unk))
+            return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of the unk token is not implemented", l->dir, i);
         rc = nf_chars_join(c, last_char(entries[m->left]), first_char(entries[m->right]), l->err);
     }
     return rc;
