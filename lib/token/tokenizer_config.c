@@ -149,6 +149,17 @@ static int read_special(struct nf_load *l, const struct beside *b, const char *k
     return rc;
 }
 
+/* A token with its id.  How one of tokenizer.json is looked for stands there. */
+static int add_mapped(struct nf_load *l, const char *file, const json_t *token, int64_t id)
+{
+    struct nf_added_token *known = in_json(l, token);
+
+    if (!known || known->id != id)
+        return nf_load_added(l, file, token, id);
+    known->special |= json_is_true(json_object_get(token, "special"));
+    return NF_OK;
+}
+
 /* added_tokens.json maps texts to ids; added_tokens_decoder maps ids, as texts, to tokens. */
 static int read_added_maps(struct nf_load *l, const struct beside *b)
 {
@@ -161,7 +172,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
         if (rc == NF_OK && !token)
             rc = nf_fail(l->err, NF_ESYS, "out of memory");
         if (rc == NF_OK)
-            rc = json_is_integer(v) ? nf_load_added(l, "added_tokens.json", token, json_integer_value(v))
+            rc = json_is_integer(v) ? add_mapped(l, "added_tokens.json", token, json_integer_value(v))
                                     : nf_fail(l->err, NF_EFORMAT, "%s/added_tokens.json: \"%s\" has no id", l->dir, key);
         json_decref(token);
     }
@@ -171,11 +182,25 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
 
         if (rc == NF_OK && (*end || end == key || id < 0))
             rc = nf_fail(l->err, NF_EFORMAT, "%s/tokenizer_config.json: added_tokens_decoder: \"%s\" is not an id", l->dir, key);
-        if (rc == NF_OK && in_json(l, v) && in_json(l, v)->id == id)
-            in_json(l, v)->special |= json_is_true(json_object_get(v, "special"));
-        else if (rc == NF_OK)
-            rc = nf_load_added(l, "tokenizer_config.json", v, id);
+        if (rc == NF_OK)
+            rc = add_mapped(l, "tokenizer_config.json", v, id);
     }
+    return rc;
+}
+
+/* A list of special tokens, or a map of names to them. */
+static int read_more(struct nf_load *l, const struct beside *b, const char *key)
+{
+    const char *file, *name;
+    const json_t *more = named(b, key, &file);
+    json_t *v;
+    int rc = NF_OK;
+
+    for (size_t i = 0; rc == NF_OK && i < json_array_size(more); i++)
+        rc = add_special(l, file, json_array_get(more, i), -1);
+    json_object_foreach ((json_t *)more, name, v)
+        if (rc == NF_OK)
+            rc = add_special(l, file, v, -1);
     return rc;
 }
 
@@ -183,15 +208,13 @@ static int read_specials(struct nf_load *l, const struct beside *b)
 {
     static const char *const keys[] = { "bos_token", "eos_token", "unk_token",  "sep_token",
                                         "pad_token", "cls_token", "mask_token", NULL };
-    const char *file;
-    const json_t *more = named(b, "additional_special_tokens", &file);
     int rc = read_added_maps(l, b);
 
     for (const char *const *k = keys; *k && rc == NF_OK; k++)
         rc = read_special(l, b, *k);
-    for (size_t i = 0; rc == NF_OK && i < json_array_size(more); i++)
-        rc = add_special(l, file, json_array_get(more, i), -1);
-    return rc;
+    if (rc == NF_OK)
+        rc = read_more(l, b, "additional_special_tokens");
+    return rc == NF_OK ? read_more(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
 }
 
 /*

@@ -348,9 +348,13 @@ static void tokenizer_json_says_how_tokens_are_found(void)
     put("tokenizer.json",
         json("", CHARS_VOCAB, CHARS_MERGES, ", \"added_tokens\": [{\"id\": 99, \"content\": \"<m>\"}], \"normalizer\": " REPLACE));
     put("tokenizer_config.json", "{\"bos_token\": {\"content\": \"<m>\", \"normalized\": true, \"lstrip\": true}, "
-                                 "\"added_tokens_decoder\": {\"99\": {\"content\": \"<m>\", \"normalized\": true}}}");
+                                 "\"added_tokens_decoder\": {\"99\": {\"content\": \"<m>\", \"normalized\": true}}, "
+                                 "\"extra_special_tokens\": {\"more_token\": \"<more>\"}}");
+    put("added_tokens.json", "{\"<m>\": 99}");   /* as beside Qwen's */
     t = accepted();
-    CHECK(t->added.n == 1 && !t->added.tokens[0].normalized && t->added.tokens[0].special && t->bos_id == 99 && !t->bos_auto);
+    /* the longer one comes first */
+    CHECK(t->added.n == 2 && t->added.tokens[1].id == 99 && !t->added.tokens[1].normalized && t->added.tokens[1].special);
+    CHECK(t->added.tokens[0].id == 100 && t->added.tokens[0].special && t->bos_id == 99 && !t->bos_auto);
     nf_tokenizer_close(t);
 }
 
