@@ -234,8 +234,8 @@ static void plan(struct run *r, struct nf_err *err)
 static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
-    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", "byte-level-bpe", "vocab",
-                                  (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
+    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", nf_tokenizer_type(r->t),
+                                  "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
                                   r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special", r->o->special, "unicode",
                                   nf_pretok_unicode());
 

@@ -51,6 +51,15 @@ void nf_added_index(struct nf_added *a)
             i++;
         a->first[b] = i;
     }
+    memset(a->second, 0, sizeof a->second);
+    for (i = 0; i < a->n; i++) {
+        const unsigned char *p = (const unsigned char *)a->tokens[i].text;
+
+        if (a->tokens[i].n == 1)
+            memset(a->second[p[0]], 0xff, sizeof a->second[0]);
+        else
+            a->second[p[0]][p[1] / 8] |= (unsigned char)(1 << p[1] % 8);
+    }
 }
 
 void nf_added_clear(struct nf_added *a)
@@ -82,7 +91,8 @@ const struct nf_added_token *nf_added_find(const struct nf_added *a, const unsig
     if (!last)   /* from here on the longest token might not be whole */
         stop = n > a->longest - 1 ? n - (a->longest - 1) : 0;
     for (; i < stop; i++) {
-        if (a->first[text[i]] == a->first[text[i] + 1])
+        if (a->first[text[i]] == a->first[text[i] + 1] ||
+            (i + 1 < n && !(a->second[text[i]][text[i + 1] / 8] >> text[i + 1] % 8 & 1)))
             continue;
         t = match(a, text + i, n - i);
         if (t) {

@@ -13,11 +13,11 @@
 #include "base/err.h"
 
 struct nf_added_token {
-    char *text;          /* owned */
-    size_t n;            /* > 0 */
+    char *text;        /* owned */
+    size_t n;          /* > 0 */
     uint32_t id;
-    bool special;        /* stands for no text of its own */
-    bool normalized;     /* looked for after normalisation */
+    bool special;      /* stands for no text of its own */
+    bool normalized;   /* looked for after normalisation, in its own normalised form */
 };
 
 /* A set of tokens to look for. */
@@ -26,11 +26,12 @@ struct nf_added {
     size_t n, cap;
     size_t longest;              /* bytes */
     size_t first[257];           /* tokens that begin with byte b: first[b] .. first[b+1]; made by nf_added_index() */
+    unsigned char second[256][32];   /* bit b of row a: some token begins with the bytes a, b, or is a alone; likewise */
 };
 
 /* nf_added_add - copies the text.  A text that is there already keeps its id and takes the flags of the later one. */
 int nf_added_add(struct nf_added *a, const struct nf_added_token *t, struct nf_err *err);
-void nf_added_index(struct nf_added *a);     /* after the last add */
+void nf_added_index(struct nf_added *a);   /* after the last add */
 void nf_added_clear(struct nf_added *a);
 
 /*

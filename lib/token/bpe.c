@@ -69,13 +69,11 @@ void nf_bpe_clear(struct nf_bpe *b)
 }
 
 /* rank[i] and made[i] belong to the pair ids[i], ids[i+1]. */
-static size_t merge_short(const struct nf_bpe *b, const unsigned char *p, size_t n, uint32_t *ids)
+static size_t merge_short(const struct nf_bpe *b, size_t n, uint32_t *ids)
 {
     uint32_t rank[NF_BPE_SHORT], made[NF_BPE_SHORT];
     const struct nf_bpe_slot *s;
 
-    for (size_t i = 0; i < n; i++)
-        ids[i] = b->byte[p[i]];
     for (size_t i = 0; i + 1 < n; i++) {
         s = find(b, ids[i], ids[i + 1]);
         rank[i] = s->rank;
@@ -160,13 +158,12 @@ static void consider(const struct nf_bpe *b, struct heap *h, const struct symbol
         push(h, (struct candidate){ slot->rank, at });
 }
 
-static size_t merge_long(const struct nf_bpe *b, const unsigned char *p, uint32_t n, struct symbol *s, struct heap *h,
-                         uint32_t *ids)
+static size_t merge_long(const struct nf_bpe *b, uint32_t n, struct symbol *s, struct heap *h, uint32_t *ids)
 {
     size_t count = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        s[i] = (struct symbol){ b->byte[p[i]], i ? i - 1 : NONE, i + 1 < n ? i + 1 : NONE, 1 };
+        s[i] = (struct symbol){ ids[i], i ? i - 1 : NONE, i + 1 < n ? i + 1 : NONE, 1 };
     for (uint32_t i = 0; i < n; i++)
         consider(b, h, s, i);
     while (h->n) {
@@ -192,17 +189,13 @@ static size_t merge_long(const struct nf_bpe *b, const unsigned char *p, uint32_
     return count;
 }
 
-int nf_bpe_encode(const struct nf_bpe *b, const unsigned char *p, size_t n, struct nf_bpe_work *w, uint32_t *ids, size_t *count,
-                  struct nf_err *err)
+int nf_bpe_merge(const struct nf_bpe *b, size_t n, struct nf_bpe_work *w, uint32_t *ids, size_t *count, struct nf_err *err)
 {
     struct heap h = { NULL, 0 };
     size_t want;
 
-    for (size_t i = 0; i < n; i++)
-        if (b->byte[p[i]] == NF_BPE_NO_BYTE)
-            return nf_fail(err, NF_EFORMAT, "byte 0x%02x has no token in this vocabulary", p[i]);
     if (n <= NF_BPE_SHORT) {
-        *count = merge_short(b, p, n, ids);
+        *count = merge_short(b, n, ids);
         return NF_OK;
     }
     /* Every pair is pushed once at the start, and each of the at most n-1 merges pushes two more. */
@@ -210,8 +203,19 @@ int nf_bpe_encode(const struct nf_bpe *b, const unsigned char *p, size_t n, stru
     if (nf_grow(&w->mem, &w->cap, want, 1, err) < 0)
         return NF_ESYS;
     h.c = (struct candidate *)((struct symbol *)w->mem + n);
-    *count = merge_long(b, p, (uint32_t)n, w->mem, &h, ids);
+    *count = merge_long(b, (uint32_t)n, w->mem, &h, ids);
     return NF_OK;
+}
+
+int nf_bpe_encode(const struct nf_bpe *b, const unsigned char *p, size_t n, struct nf_bpe_work *w, uint32_t *ids, size_t *count,
+                  struct nf_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (b->byte[p[i]] == NF_BPE_NO_BYTE)
+            return nf_fail(err, NF_EFORMAT, "byte 0x%02x has no token in this vocabulary", p[i]);
+        ids[i] = b->byte[p[i]];
+    }
+    return nf_bpe_merge(b, n, w, ids, count, err);
 }
 
 void nf_bpe_work_clear(struct nf_bpe_work *w)

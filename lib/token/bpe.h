@@ -1,8 +1,8 @@
 /*
  * bpe.h - byte-pair merging of one piece of text.
  *
- * The algorithm of Sennrich, Haddow, Birch 2016 (arXiv:1508.07909, section 3.2) on bytes, as GPT-2 uses it: start from single bytes;
- * while some adjacent pair is in the table, merge the pair of lowest rank, the leftmost of equals.
+ * The algorithm of Sennrich, Haddow, Birch 2016 (arXiv:1508.07909, section 3.2): start from single bytes, as GPT-2 does, or from
+ * characters (chars.h); while some adjacent pair is in the table, merge the pair of lowest rank, the leftmost of equals.
  */
 #ifndef NF_TOKEN_BPE_H
 #define NF_TOKEN_BPE_H
@@ -54,6 +54,9 @@ struct nf_bpe_work {
 enum { NF_BPE_PIECE_MAX = 4 << 20 };
 int nf_bpe_encode(const struct nf_bpe *b, const unsigned char *p, size_t n, struct nf_bpe_work *w, uint32_t *ids, size_t *count,
                   struct nf_err *err);
+
+/* nf_bpe_merge - the same from ids that stand for the piece already: merges ids[0..n) in place.  NF_ESYS. */
+int nf_bpe_merge(const struct nf_bpe *b, size_t n, struct nf_bpe_work *w, uint32_t *ids, size_t *count, struct nf_err *err);
 
 void nf_bpe_work_clear(struct nf_bpe_work *w);
 

@@ -4,6 +4,9 @@
  *   raw   bytes as they came; added tokens that are looked for before normalisation
  *   text  normalised bytes (the same bytes without a normaliser); the other added tokens, then pieces
  *
+ * What lies between two added tokens of a stage, or an end of the text, is a segment there: a blank in front of a text is one in front of
+ * each segment.  Where the normaliser puts U+2581 for U+0020, text holds U+0020 for both: nothing behind it tells them apart.
+ *
  * Each stage holds back what bytes yet to come could change.
  */
 #include "token/encoder.h"
@@ -32,13 +35,17 @@ struct nf_encoder {
     const struct nf_tokenizer *t;
     struct nf_added raw_tokens, text_tokens;
     struct nf_bytes raw, text;
-    struct nf_bytes shadow;           /* text with bytes that are no UTF-8 replaced */
-    size_t retry;                     /* no use to look for pieces before text holds this many bytes */
+    struct nf_bytes shadow;   /* text with bytes that are no UTF-8 replaced */
+    size_t retry;             /* no use to look for pieces before text holds this many bytes */
     struct nf_pretok_match *match;
     struct nf_bpe_work work;
     struct cached *cache;
+    bool raw_begins;          /* nothing of the segment in raw has reached text */
+    bool text_begins;         /* nothing of the segment in text has been cut into pieces */
+    bool first;               /* no added token has been found in this text */
+    bool after_unk;           /* chars: the last piece was an unk token, in the same piece of the tokenizer's own */
     uint64_t specials;
-    struct nf_ids *out;               /* of the call in progress */
+    struct nf_ids *out;       /* of the call in progress */
 };
 
 void nf_ids_clear(struct nf_ids *a)
@@ -47,20 +54,69 @@ void nf_ids_clear(struct nf_ids *a)
     *a = (struct nf_ids){ 0 };
 }
 
+/* p[0..n) with every U+2581 as U+0020.  A character must not be cut at n. */
+static int add_replaced(struct nf_bytes *out, const unsigned char *p, size_t n, struct nf_err *err)
+{
+    static const char blank[] = "\xe2\x96\x81";
+    const unsigned char *end = p + n, *next;
+    int rc = NF_OK;
+
+    for (; p < end && rc == NF_OK; p = next + 3) {
+        next = memmem(p, (size_t)(end - p), blank, 3);
+        if (!next)
+            return nf_bytes_add(out, p, (size_t)(end - p), err);
+        rc = nf_bytes_add(out, p, (size_t)(next - p), err);
+        if (rc == NF_OK)
+            rc = nf_bytes_add(out, " ", 1, err);
+    }
+    return rc;
+}
+
+/* The form in which the token is looked for in normalised text: a segment of its own, normalised. */
+static int normalized_text(const struct nf_tokenizer *t, const struct nf_added_token *a, struct nf_bytes *out, struct nf_err *err)
+{
+    struct nf_bytes blanks = { 0 };
+    size_t used;
+    int rc = t->prepend ? nf_bytes_add(&blanks, " ", 1, err) : NF_OK;
+
+    if (rc == NF_OK && t->replace)
+        rc = add_replaced(&blanks, (const unsigned char *)a->text, a->n, err);
+    else if (rc == NF_OK)
+        rc = nf_bytes_add(&blanks, a->text, a->n, err);
+    if (rc == NF_OK)
+        rc = t->nfc ? nf_nfc(blanks.p, blanks.n, true, out, &used, err) : nf_bytes_add(out, blanks.p, blanks.n, err);
+    nf_bytes_clear(&blanks);
+    return rc;
+}
+
 static int choose_tokens(struct nf_encoder *e, bool parse_special, struct nf_err *err)
 {
-    for (size_t i = 0; i < e->t->added.n; i++) {
-        const struct nf_added_token *a = &e->t->added.tokens[i];
-        bool after = a->normalized && e->t->nfc;
+    struct nf_bytes text = { 0 };
+    int rc = NF_OK;
 
-        if (a->special && !parse_special)
+    for (size_t i = 0; i < e->t->added.n && rc == NF_OK; i++) {
+        struct nf_added_token a = e->t->added.tokens[i];
+
+        if (a.special && !parse_special)
             continue;
-        if (nf_added_add(after ? &e->text_tokens : &e->raw_tokens, a, err) < 0)
-            return NF_ESYS;
+        text.n = 0;
+        if (a.normalized && (rc = normalized_text(e->t, &a, &text, err)) == NF_OK) {
+            a.text = (char *)text.p;
+            a.n = text.n;
+        }
+        if (rc == NF_OK)
+            rc = nf_added_add(a.normalized ? &e->text_tokens : &e->raw_tokens, &a, err);
     }
+    nf_bytes_clear(&text);
     nf_added_index(&e->raw_tokens);
     nf_added_index(&e->text_tokens);
-    return NF_OK;
+    return rc;
+}
+
+static void begin_text(struct nf_encoder *e)
+{
+    e->raw_begins = e->text_begins = e->first = true;
+    e->after_unk = false;
 }
 
 struct nf_encoder *nf_encoder_open(const struct nf_tokenizer *t, bool parse_special, struct nf_err *err)
@@ -70,9 +126,10 @@ struct nf_encoder *nf_encoder_open(const struct nf_tokenizer *t, bool parse_spec
     if (!e)
         return NULL;
     e->t = t;
-    e->match = nf_pretok_match_open(t->pretok, err);
+    e->match = t->pretok ? nf_pretok_match_open(t->pretok, err) : NULL;
     e->cache = nf_alloc(CACHE_SLOTS, sizeof *e->cache, err);
-    if (!e->match || !e->cache || choose_tokens(e, parse_special, err) < 0) {
+    begin_text(e);
+    if ((t->pretok && !e->match) || !e->cache || choose_tokens(e, parse_special, err) < 0) {
         nf_encoder_close(e);
         return NULL;
     }
@@ -120,14 +177,43 @@ static struct cached *slot_of(struct nf_encoder *e, const uint64_t key[3])
 
 _Static_assert(CACHE_SLOTS == 1 << (64 - 49), "slot_of() takes the top bits of its product");
 
+/* The tokens of a piece that the cache does not hold; *keep: it may. */
+static int merge_piece(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep,
+                       struct nf_err *err)
+{
+    const struct nf_tokenizer *t = e->t;
+    int64_t whole;
+    int rc;
+
+    *keep = true;
+    if (!t->chars) {
+        whole = nf_whole_find(&t->whole, p, n);
+        *made = 1;
+        *ids = (uint32_t)whole;
+        return whole >= 0 ? NF_OK : nf_bpe_encode(&t->bpe, p, n, &e->work, ids, made, err);
+    }
+    rc = nf_chars_symbols(t->chars, p, n, ids, made, err);
+    if (rc == NF_OK && nf_chars_unknown(t->chars, p, n)) {
+        *keep = false;
+        *made = e->after_unk && t->chars->fuse_unk ? 0 : 1;
+        e->after_unk = true;
+        return NF_OK;
+    }
+    e->after_unk = false;
+    return rc == NF_OK ? nf_bpe_merge(&t->bpe, *made, &e->work, ids, made, err) : rc;
+}
+
 static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, struct nf_err *err)
 {
     struct nf_ids *out = e->out;
     struct cached *c = NULL;
     uint64_t key[3];
     size_t made;
+    bool keep;
     int rc;
 
+    if (n > NF_BPE_PIECE_MAX)
+        return nf_fail(err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
     if (nf_grow(&out->ids, &out->cap, out->n + nf_max(n, CACHE_IDS), sizeof *out->ids, err) < 0)
         return NF_ESYS;
     if (n <= CACHE_KEY) {
@@ -136,11 +222,12 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, 
         if (c->key[0] == key[0] && c->key[1] == key[1] && c->key[2] == key[2]) {
             memcpy(out->ids + out->n, c->ids, sizeof c->ids);
             out->n += c->n;
+            e->after_unk = false;
             return NF_OK;
         }
     }
-    rc = nf_bpe_encode(&e->t->bpe, p, n, &e->work, out->ids + out->n, &made, err);
-    if (rc == NF_OK && c && made <= CACHE_IDS) {
+    rc = merge_piece(e, p, n, out->ids + out->n, &made, &keep, err);
+    if (rc == NF_OK && c && keep && made <= CACHE_IDS) {
         memcpy(c->key, key, sizeof key);
         memcpy(c->ids, out->ids + out->n, made * sizeof *c->ids);
         c->n = (uint32_t)made;
@@ -175,10 +262,42 @@ static int encode_pieces(struct nf_encoder *e, const unsigned char *p, size_t n,
         rc = nf_pretok_next(e->t->pretok, e->match, seen, n, *used, last, &end, err);
         if (rc != NF_OK)
             break;
-        if (end - *used > NF_BPE_PIECE_MAX)
-            rc = nf_fail(err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
-        else
-            rc = encode_piece(e, p + *used, end - *used, err);
+        rc = encode_piece(e, p + *used, end - *used, err);
+    }
+    return rc == NF_EOF ? NF_OK : rc;
+}
+
+/* Does a blank go in front of the segment that begins with p[0..n)? */
+static bool wants_blank(const struct nf_encoder *e, const unsigned char *p, size_t n)
+{
+    return e->text_begins && (e->t->front == NF_FRONT_ALWAYS || (e->t->front == NF_FRONT_FIRST && e->first)) &&
+           !nf_chars_blank(p, n);
+}
+
+static int encode_with_blank(struct nf_encoder *e, const unsigned char *p, size_t n, struct nf_err *err)
+{
+    e->shadow.n = 0;
+    if (nf_bytes_add(&e->shadow, " ", 1, err) < 0 || nf_bytes_add(&e->shadow, p, n, err) < 0)
+        return NF_ESYS;
+    return encode_piece(e, e->shadow.p, n + 1, err);
+}
+
+/* encode_pieces() for a BPE that starts from characters. */
+static int encode_chars(struct nf_encoder *e, const unsigned char *p, size_t n, bool last, size_t *used, struct nf_err *err)
+{
+    const struct nf_chars *c = e->t->chars;
+    bool blank = wants_blank(e, p, n);
+    size_t end = 0;
+    int rc = NF_OK;
+
+    for (*used = 0; *used < n && rc == NF_OK; *used = end) {
+        rc = nf_chars_next(c, p, n, *used, blank, last, &end);
+        if (rc != NF_OK)
+            break;
+        if (e->text_begins || (c->split && nf_chars_blank(p + *used, n - *used)))
+            e->after_unk = false;
+        rc = blank ? encode_with_blank(e, p, end, err) : encode_piece(e, p + *used, end - *used, err);
+        blank = e->text_begins = false;
     }
     return rc == NF_EOF ? NF_OK : rc;
 }
@@ -189,6 +308,8 @@ static int put_token(struct nf_encoder *e, const struct nf_added_token *t, struc
         return NF_ESYS;
     e->out->ids[e->out->n++] = t->id;
     e->specials += t->special;
+    e->text_begins = true;
+    e->first = false;
     return NF_OK;
 }
 
@@ -221,7 +342,8 @@ static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
         if (!ends)
             at = nf_max(pos, whole_characters(e->text.p, at));
         if (at > pos) {
-            rc = encode_pieces(e, e->text.p + pos, at - pos, ends, &used, err);
+            rc = e->t->chars ? encode_chars(e, e->text.p + pos, at - pos, ends, &used, err)
+                             : encode_pieces(e, e->text.p + pos, at - pos, ends, &used, err);
             pos += used;
         }
         if (!t)
@@ -240,14 +362,21 @@ static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
 /* raw[pos .. at) -> text, as far as certain; *used counts raw bytes. */
 static int run_normalizer(struct nf_encoder *e, size_t pos, size_t at, bool ends, size_t *used, struct nf_err *err)
 {
-    int rc;
+    const struct nf_tokenizer *t = e->t;
+    int rc = NF_OK;
 
-    if (e->t->nfc) {
+    if (t->replace && !ends)
+        at = nf_max(pos, whole_characters(e->raw.p, at));
+    if (t->prepend && e->raw_begins && at > pos)
+        rc = nf_bytes_add(&e->text, " ", 1, err);
+    e->raw_begins = e->raw_begins && at == pos;
+    *used = at - pos;
+    if (rc == NF_OK && t->nfc)
         rc = nf_nfc(e->raw.p + pos, at - pos, ends, &e->text, used, err);
-    } else {
+    else if (rc == NF_OK && t->replace)
+        rc = add_replaced(&e->text, e->raw.p + pos, at - pos, err);
+    else if (rc == NF_OK)
         rc = nf_bytes_add(&e->text, e->raw.p + pos, at - pos, err);
-        *used = at - pos;
-    }
     return rc == NF_OK ? run_text(e, ends, err) : rc;
 }
 
@@ -266,8 +395,11 @@ int nf_encode(struct nf_encoder *e, const void *text, size_t n, bool last, struc
             break;
         if (rc == NF_OK)
             rc = put_token(e, t, err);
+        e->raw_begins = true;
         pos = at + t->n;
     }
     nf_bytes_drop(&e->raw, pos);
+    if (last)
+        begin_text(e);
     return rc;
 }

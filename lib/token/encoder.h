@@ -1,9 +1,9 @@
 /*
  * encoder.h - text in, token ids out, in pieces of any size: the ids do not depend on how the text was cut for the calls.
  *
- * Valid UTF-8 gives the ids of Hugging Face tokenizers.  A byte that is no part of a valid character is cut from its neighbours as
- * the control character U+0001 would be (neither letter, digit nor space) and keeps its own value: tokens stand for exactly the bytes
- * of the text (of its NFC form, where the tokenizer normalises).
+ * Valid UTF-8 gives the ids of Hugging Face tokenizers.  A byte that is no part of a valid character keeps its own value and is cut from
+ * its neighbours, in a byte-level BPE as the control character U+0001 would be (neither letter, digit nor space), in one of characters
+ * as its token <0xNN>, or the unk token: tokens stand for exactly the bytes of the text, with the exceptions in tokenizer.h.
  */
 #ifndef NF_TOKEN_ENCODER_H
 #define NF_TOKEN_ENCODER_H
@@ -47,6 +47,6 @@ int nf_encode(struct nf_encoder *e, const void *text, size_t n, bool last, struc
 /* nf_encoder_specials - how many special tokens were found in texts so far. */
 uint64_t nf_encoder_specials(const struct nf_encoder *e);
 
-void nf_encoder_close(struct nf_encoder *e);   /* accepts NULL */
+void nf_encoder_close(struct nf_encoder *e); /* accepts NULL */
 
 #endif

@@ -13,8 +13,12 @@ enum { NF_TOKEN_ID_MAX = (1 << 24) - 1 };
 struct nf_load {
     const char *dir;
     struct nf_tokenizer *t;
-    json_t *vocab;           /* token as written (byte-level alphabet) to id */
-    const char *pattern;     /* of the pre-tokenizer; borrowed from the JSON, or a constant */
+    json_t *vocab;           /* token as written (byte-level alphabet; U+2581 for blanks) to id */
+    const char *pattern;     /* of the pre-tokenizer; borrowed from the JSON, or a constant; NULL: a BPE of characters */
+    const char *unk;         /* model.unk_token, borrowed; NULL: none */
+    bool byte_fallback;      /* model.byte_fallback; the next two likewise */
+    bool fuse_unk, ignore_merges;
+    bool split;              /* Metaspace's */
     bool template_bos;       /* tokenizer.json's post-processor puts bos_id in front */
     bool files;              /* read from vocab.json + merges.txt */
     struct nf_err *err;
@@ -33,6 +37,6 @@ int64_t nf_load_id(const struct nf_load *l, const char *text, size_t n);   /* -1
 
 int nf_load_tokenizer_json(struct nf_load *l, json_t *root);
 int nf_load_vocab_merges(struct nf_load *l);
-int nf_load_config(struct nf_load *l);       /* special tokens, BOS, context; after one of the two above */
+int nf_load_config(struct nf_load *l);   /* special tokens, BOS, context; after one of the two above */
 
 #endif

@@ -38,35 +38,57 @@ static int normalize(const unsigned char *p, size_t n, struct nf_bytes *out, str
     return rc;
 }
 
+/* A run of text that has not been put out: p[run .. ). */
+struct run {
+    size_t start, last;   /* its first character; the last one, where it is plain */
+    bool plain;           /* all its characters are inert */
+};
+
+static int put_out(const unsigned char *p, const struct run *r, size_t end, struct nf_bytes *out, struct nf_err *err)
+{
+    if (end == r->start)
+        return NF_OK;
+    return r->plain ? nf_bytes_add(out, p + r->start, end - r->start, err) : normalize(p + r->start, end - r->start, out, err);
+}
+
+/* Where the run is to be cut before character c at i.  An inert one is cut only from what it could change. */
+static size_t cut_at(const struct run *r, uint32_t c, size_t i)
+{
+    if (inert(c))
+        return r->plain ? r->start : i;
+    return cut_before(c) ? i : r->plain ? r->last : r->start;
+}
+
 int nf_nfc(const unsigned char *text, size_t n, bool last, struct nf_bytes *out, size_t *used, struct nf_err *err)
 {
-    size_t run = 0, i = 0, len;   /* text[run .. i) has not been put out; it may be normalised as a whole up to the next cut */
-    bool plain = true;            /* that run is one inert character or bad bytes */
+    struct run r = { 0, 0, true };
+    size_t i = 0, len, cut;
     uint32_t c = 0;
     int rc = NF_OK;
 
-    while (i < n && rc == NF_OK) {
+    for (; i < n && rc == NF_OK; i += len) {
         len = nf_utf8_decode(text + i, n - i, &c);
         if (!len && !last && n - i < 4)
             break;
-        if (!len || cut_before(c)) {
-            if (i > run)
-                rc = plain ? nf_bytes_add(out, text + run, i - run, err) : normalize(text + run, i - run, out, err);
-            run = i;
-            plain = true;
+        cut = len ? cut_at(&r, c, i) : i;
+        if (cut > r.start) {
+            rc = put_out(text, &r, cut, out, err);
+            r = (struct run){ cut, cut, true };
         }
-        if (len && !inert(c))
-            plain = false;
-        i += len ? len : 1;
-        if (!len && rc == NF_OK) {
-            rc = nf_bytes_add(out, text + i - 1, 1, err);
-            run = i;
+        if (!len && rc == NF_OK) {   /* a byte that is no UTF-8 */
+            rc = nf_bytes_add(out, text + i, 1, err);
+            len = 1;
+            r = (struct run){ i + 1, i + 1, true };
+            continue;
         }
+        r.last = i;
+        r.plain = r.plain && inert(c);
     }
-    if (rc == NF_OK && last && i > run)
-        rc = plain ? nf_bytes_add(out, text + run, i - run, err) : normalize(text + run, i - run, out, err);
-    *used = last ? n : run;
-    if (rc == NF_OK && !last && n - run > NF_NFC_RUN)
+    cut = last ? n : r.plain ? r.last : r.start;
+    if (rc == NF_OK)
+        rc = put_out(text, &r, cut, out, err);
+    *used = cut;
+    if (rc == NF_OK && !last && n - cut > NF_NFC_RUN)
         rc = nf_fail(err, NF_EFORMAT, "NFC: a run of more than %d bytes without a character at which it could be cut", NF_NFC_RUN);
     return rc;
 }

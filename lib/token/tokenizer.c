@@ -168,6 +168,58 @@ static size_t entry_bytes(const char *entry, unsigned char *out, bool *spelled)
     return used;
 }
 
+/* The byte of an entry "<0xNN>", or -1.  The digits are upper-case: "<0x0a>" is a text like any other. */
+static int fallback_byte(const char *entry)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *high, *low;
+
+    if (strlen(entry) != 6 || strncmp(entry, "<0x", 3) != 0 || entry[5] != '>')
+        return -1;
+    high = strchr(digits, entry[3]);
+    low = strchr(digits, entry[4]);
+    return high && low ? (int)((high - digits) * 16 + (low - digits)) : -1;
+}
+
+/* An entry of a BPE of characters into out [strlen], blanks as U+0020; returns the bytes.  A single character becomes a symbol. */
+static int char_entry(struct nf_load *l, const char *entry, uint32_t id, unsigned char *out, size_t *used)
+{
+    struct nf_chars *c = l->t->chars;
+    const unsigned char *p = (const unsigned char *)entry;
+    int byte = l->byte_fallback ? fallback_byte(entry) : -1;
+    size_t n = strlen(entry), len;
+    uint32_t u;
+
+    *used = 0;
+    if (byte >= 0) {
+        out[(*used)++] = (unsigned char)byte;
+        c->byte[byte] = id;
+        return NF_OK;
+    }
+    for (size_t i = 0; i < n; i += len) {
+        len = nf_utf8_decode(p + i, n - i, &u);
+        if (!len)
+            return nf_fail(l->err, NF_EFORMAT, "%s: token %u is no UTF-8", l->dir, (unsigned)id);
+        if (len == n && nf_chars_add(c, u, id, l->err) < 0)
+            return NF_ESYS;
+        *used += nf_utf8_encode(u == NF_CHARS_BLANK ? ' ' : u, out + *used);
+    }
+    if (l->unk && strcmp(entry, l->unk) == 0)
+        c->unk = id;
+    return NF_OK;
+}
+
+/* An entry of a byte-level BPE, the same way. */
+static int byte_entry(struct nf_load *l, const char *entry, uint32_t id, unsigned char *out, size_t *used)
+{
+    bool spelled = false;
+
+    *used = entry_bytes(entry, out, &spelled);
+    if (*used == 1 && spelled)
+        l->t->bpe.byte[out[0]] = id;
+    return spelled && l->ignore_merges ? nf_whole_add(&l->t->whole, out, *used, id, l->err) : NF_OK;
+}
+
 /* entries[id] is the vocabulary entry, or added[id] the added token, of every id. */
 static int order_by_id(struct nf_load *l, size_t V, const char **entries, const struct nf_added_token **added)
 {
@@ -200,7 +252,6 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
 {
     struct nf_tokenizer *t = l->t;
     unsigned char *buf;
-    bool have[256] = { false }, spelled = false;
     size_t n, longest = 0;
     int rc = NF_OK;
 
@@ -210,20 +261,66 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
     for (int b = 0; b < 256; b++)
         t->bpe.byte[b] = NF_BPE_NO_BYTE;
     for (size_t i = 0; buf && i < V && rc == NF_OK; i++) {
-        n = entries[i] ? entry_bytes(entries[i], buf, &spelled) : 0;
-        if (n == 1 && spelled) {
-            have[buf[0]] = true;
-            t->bpe.byte[buf[0]] = (uint32_t)i;
-        }
-        rc = added[i] ? nf_vocab_add(&t->vocab, added[i]->text, added[i]->n, l->err) : nf_vocab_add(&t->vocab, buf, n, l->err);
+        n = 0;
+        if (entries[i])
+            rc = t->chars ? char_entry(l, entries[i], (uint32_t)i, buf, &n) : byte_entry(l, entries[i], (uint32_t)i, buf, &n);
+        if (rc == NF_OK)
+            rc = added[i] ? nf_vocab_add(&t->vocab, added[i]->text, added[i]->n, l->err) : nf_vocab_add(&t->vocab, buf, n, l->err);
         if (rc == NF_OK)
             t->vocab.special[i] = added[i] && added[i]->special;
     }
     free(buf);
-    for (int b = '!'; b <= '~' && rc == NF_OK; b++)
-        if (!have[b])
-            rc = nf_fail(l->err, NF_EFORMAT, "%s: not a byte-level vocabulary: byte 0x%02x has no token", l->dir, (unsigned)b);
     return buf ? rc : NF_ESYS;
+}
+
+static int check_bytes(struct nf_load *l)
+{
+    const struct nf_tokenizer *t = l->t;
+
+    for (unsigned b = '!'; b <= '~' && !t->chars; b++)
+        if (t->bpe.byte[b] == NF_BPE_NO_BYTE)
+            return nf_fail(l->err, NF_EFORMAT, "%s: not a byte-level vocabulary: byte 0x%02x has no token", l->dir, b);
+    for (unsigned b = 0; b < 256 && t->chars && l->byte_fallback; b++)
+        if (t->chars->byte[b] == NF_CHARS_NONE)
+            return nf_fail(l->err, NF_EFORMAT, "%s: byte_fallback: the vocabulary has no token <0x%02X>", l->dir, b);
+    return NF_OK;
+}
+
+static uint32_t first_char(const char *text)
+{
+    uint32_t u = ' '; /* of no text: joined to nothing */
+
+    nf_utf8_decode((const unsigned char *)text, strlen(text), &u);
+    return u;
+}
+
+static uint32_t last_char(const char *text)
+{
+    size_t n = strlen(text), at = n ? n - 1 : 0;
+
+    while (at && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return first_char(text + at);
+}
+
+/* What chars.h rests on: which characters merges join, and that none has what stands for an unknown character as a side. */
+static int join_chars(struct nf_load *l, const char **entries)
+{
+    struct nf_chars *c = l->t->chars;
+    int rc = NF_OK;
+
+    for (size_t i = 0; i < l->t->bpe.n && rc == NF_OK; i++) {
+        const struct nf_merge *m = &l->t->bpe.merges[i];
+        const char *const texts[] = { entries[m->left], entries[m->right], entries[m->id] };
+
+        for (size_t k = 0; k < 3 && l->byte_fallback; k++)
+            if (fallback_byte(texts[k]) >= 0)
+                return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of or into a byte, %s, is not implemented", l->dir, i, texts[k]);
+        if (!l->byte_fallback && (m->left == c->unk || m->right == c->unk))
+            return nf_fail(l->err, NF_EFORMAT, "%s: merge %zu of the unk token is not implemented", l->dir, i);
+        rc = nf_chars_join(c, last_char(entries[m->left]), first_char(entries[m->right]), l->err);
+    }
+    return rc;
 }
 
 static int make_vocab(struct nf_load *l)
@@ -235,6 +332,10 @@ static int make_vocab(struct nf_load *l)
 
     if (rc == NF_OK)
         rc = fill_vocab(l, V, entries, added);
+    if (rc == NF_OK)
+        rc = check_bytes(l);
+    if (rc == NF_OK && l->t->chars)
+        rc = join_chars(l, entries);
     free(entries);
     free(added);
     return rc;
@@ -253,16 +354,36 @@ static void add_text(struct nf_digest *d, const void *p, size_t n)
     nf_digest_add(d, p, n);
 }
 
-/* Every part with its length before it, so that no two tokenizers have the same bytes. */
-static int make_digest(struct nf_tokenizer *t, const char *pattern, struct nf_err *err)
+/* What only some tokenizers have: nothing is added for the others. */
+static void add_rest(struct nf_digest *d, const struct nf_load *l)
 {
+    const struct nf_tokenizer *t = l->t;
+
+    if (l->ignore_merges)
+        add_text(d, "ignore_merges", 13);
+    if (!t->chars)
+        return;
+    add_u32(d, (size_t)t->prepend | (size_t)t->replace << 1 | (size_t)t->chars->split << 2 | (size_t)t->front << 3);
+    add_u32(d, l->byte_fallback);
+    for (int b = 0; b < 256 && l->byte_fallback; b++)
+        add_u32(d, t->chars->byte[b]);
+    if (!l->byte_fallback) {
+        add_u32(d, t->chars->unk);
+        add_u32(d, t->chars->fuse_unk);
+    }
+}
+
+/* Every part with its length before it, so that no two tokenizers have the same bytes. */
+static int make_digest(struct nf_load *l, const char *pattern, struct nf_err *err)
+{
+    struct nf_tokenizer *t = l->t;
     struct nf_digest *d = nf_digest_open(err);
     const unsigned char *p;
     size_t n;
 
     if (!d)
         return NF_ESYS;
-    add_text(d, "byte-level-bpe", 14);
+    add_text(d, nf_tokenizer_type(t), strlen(nf_tokenizer_type(t)));
     add_u32(d, t->vocab.V);
     for (size_t i = 0; i < t->vocab.V; i++) {
         p = nf_vocab_bytes(&t->vocab, (uint32_t)i, &n);
@@ -281,10 +402,40 @@ static int make_digest(struct nf_tokenizer *t, const char *pattern, struct nf_er
         const struct nf_added_token *a = &t->added.tokens[i];
 
         add_u32(d, a->id);
-        add_u32(d, (size_t)a->special | (size_t)(a->normalized && t->nfc) << 1);
+        add_u32(d, (size_t)a->special | (size_t)a->normalized << 1);
     }
+    add_rest(d, l);
     nf_digest_close(d, t->digest);
     return NF_OK;
+}
+
+/* Could an occurrence of one text share a byte with one of the other? */
+static bool overlap(const struct nf_added_token *a, const struct nf_added_token *b)
+{
+    for (size_t at = 0; at < a->n; at++)
+        if (memcmp(a->text + at, b->text, nf_min(a->n - at, b->n)) == 0)
+            return true;
+    for (size_t at = 1; at < b->n; at++)
+        if (memcmp(b->text + at, a->text, nf_min(b->n - at, a->n)) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Without a normaliser the tokens for "after normalisation" are looked for in the same text, only later.  Where none of them can overlap one
+ * of the others that makes no difference, and the flag is cleared, so that it does not tell apart tokenizers that are the same.
+ */
+static void settle_normalized(struct nf_tokenizer *t)
+{
+    if (t->nfc || t->prepend || t->replace)
+        return;
+    for (size_t i = 0; i < t->added.n; i++)
+        for (size_t k = 0; k < t->added.n; k++)
+            if (t->added.tokens[i].normalized && !t->added.tokens[k].normalized &&
+                overlap(&t->added.tokens[i], &t->added.tokens[k]))
+                return;
+    for (size_t i = 0; i < t->added.n; i++)
+        t->added.tokens[i].normalized = false;
 }
 
 static int finish(struct nf_load *l)
@@ -292,11 +443,20 @@ static int finish(struct nf_load *l)
     struct nf_tokenizer *t = l->t;
     int rc;
 
-    if ((rc = nf_load_config(l)) < 0 || (rc = make_vocab(l)) < 0 || (rc = nf_bpe_index(&t->bpe, l->err)) < 0)
+    if (!l->pattern && !(t->chars = nf_chars_open(l->err)))
+        return NF_ESYS;
+    if ((rc = nf_load_config(l)) < 0 || (rc = make_vocab(l)) < 0 || (rc = nf_bpe_index(&t->bpe, l->err)) < 0 ||
+        (rc = nf_whole_index(&t->whole, l->err)) < 0)
         return rc;
+    settle_normalized(t);
     nf_added_index(&t->added);
+    if (t->chars) {
+        t->chars->fuse_unk = l->fuse_unk;
+        t->chars->split = l->split;
+        return make_digest(l, "", l->err);
+    }
     t->pretok = nf_pretok_open(l->pattern, l->err);
-    return t->pretok ? make_digest(t, l->pattern, l->err) : (int)l->err->code;
+    return t->pretok ? make_digest(l, l->pattern, l->err) : (int)l->err->code;
 }
 
 static int load(struct nf_load *l)
@@ -341,6 +501,13 @@ void nf_tokenizer_close(struct nf_tokenizer *t)
     nf_vocab_clear(&t->vocab);
     nf_bpe_clear(&t->bpe);
     nf_pretok_close(t->pretok);
+    nf_whole_clear(&t->whole);
+    nf_chars_close(t->chars);
     nf_added_clear(&t->added);
     free(t);
+}
+
+const char *nf_tokenizer_type(const struct nf_tokenizer *t)
+{
+    return t->chars ? "sentencepiece-bpe" : "byte-level-bpe";
 }

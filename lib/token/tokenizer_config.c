@@ -34,12 +34,16 @@ static int read_merges(struct nf_load *l, const char *p, size_t n)
 
 int nf_load_vocab_merges(struct nf_load *l)
 {
-    char *path = nf_path_join(l->dir, MERGES, l->err);
+    char *path = nf_path_join(l->dir, MERGES, l->err), *model = NULL;
     json_t *vocab = path ? nf_load_json(l, "vocab.json") : NULL;
     struct nf_map map = { NULL, 0 };
     int rc = (int)l->err->code;
 
-    if (rc == NF_OK && (!vocab || !nf_file_exists(path)))
+    if (rc == NF_OK && (!vocab || !nf_file_exists(path)) && (model = nf_path_join(l->dir, "tokenizer.model", l->err)) &&
+        nf_file_exists(model))
+        rc = nf_fail(l->err, NF_EFORMAT,
+                     "%s: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is wanted", l->dir);
+    else if (rc == NF_OK && (!vocab || !nf_file_exists(path)))
         rc = nf_fail(l->err, NF_EFORMAT, "%s: no tokenizer there: neither tokenizer.json nor vocab.json with merges.txt", l->dir);
     if (rc == NF_OK)
         rc = nf_load_vocab(l, "vocab.json", vocab);
@@ -50,6 +54,7 @@ int nf_load_vocab_merges(struct nf_load *l)
     nf_map_close(&map);
     json_decref(vocab);
     free(path);
+    free(model);
     l->pattern = NF_PRETOK_GPT2;
     return rc;
 }
@@ -92,12 +97,30 @@ static const char *unnamed(const struct nf_load *l, const struct beside *b, cons
     return l->files && edge ? "<|endoftext|>" : NULL;
 }
 
-/* A special token as a text or as an object with content and flags. */
+/* The token that tokenizer.json has by this text. */
+static struct nf_added_token *in_json(const struct nf_load *l, const json_t *v)
+{
+    const json_t *content = json_is_object(v) ? json_object_get(v, "content") : v;
+
+    for (size_t i = 0; !l->files && i < l->t->added.n; i++)
+        if (json_is_string(content) && json_string_length(content) == l->t->added.tokens[i].n &&
+            memcmp(json_string_value(content), l->t->added.tokens[i].text, l->t->added.tokens[i].n) == 0)
+            return &l->t->added.tokens[i];
+    return NULL;
+}
+
+/* A special token as a text or as an object with content and flags.  How one of tokenizer.json is looked for stands there. */
 static int add_special(struct nf_load *l, const char *file, const json_t *v, int64_t id)
 {
-    json_t *token = json_is_object(v) ? json_deep_copy(v) : json_pack("{s:O}", "content", v);
+    struct nf_added_token *known = in_json(l, v);
+    json_t *token;
     int rc;
 
+    if (known) {
+        known->special = true;
+        return NF_OK;
+    }
+    token = json_is_object(v) ? json_deep_copy(v) : json_pack("{s:O}", "content", v);
     if (!token || json_object_set_new(token, "special", json_true()) < 0)
         rc = nf_fail(l->err, NF_ESYS, "out of memory");
     else
@@ -126,6 +149,17 @@ static int read_special(struct nf_load *l, const struct beside *b, const char *k
     return rc;
 }
 
+/* A token with its id.  How one of tokenizer.json is looked for stands there. */
+static int add_mapped(struct nf_load *l, const char *file, const json_t *token, int64_t id)
+{
+    struct nf_added_token *known = in_json(l, token);
+
+    if (!known || known->id != id)
+        return nf_load_added(l, file, token, id);
+    known->special |= json_is_true(json_object_get(token, "special"));
+    return NF_OK;
+}
+
 /* added_tokens.json maps texts to ids; added_tokens_decoder maps ids, as texts, to tokens. */
 static int read_added_maps(struct nf_load *l, const struct beside *b)
 {
@@ -138,7 +172,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
         if (rc == NF_OK && !token)
             rc = nf_fail(l->err, NF_ESYS, "out of memory");
         if (rc == NF_OK)
-            rc = json_is_integer(v) ? nf_load_added(l, "added_tokens.json", token, json_integer_value(v))
+            rc = json_is_integer(v) ? add_mapped(l, "added_tokens.json", token, json_integer_value(v))
                                     : nf_fail(l->err, NF_EFORMAT, "%s/added_tokens.json: \"%s\" has no id", l->dir, key);
         json_decref(token);
     }
@@ -149,8 +183,24 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
         if (rc == NF_OK && (*end || end == key || id < 0))
             rc = nf_fail(l->err, NF_EFORMAT, "%s/tokenizer_config.json: added_tokens_decoder: \"%s\" is not an id", l->dir, key);
         if (rc == NF_OK)
-            rc = nf_load_added(l, "tokenizer_config.json", v, id);
+            rc = add_mapped(l, "tokenizer_config.json", v, id);
     }
+    return rc;
+}
+
+/* A list of special tokens, or a map of names to them. */
+static int read_more(struct nf_load *l, const struct beside *b, const char *key)
+{
+    const char *file, *name;
+    const json_t *more = named(b, key, &file);
+    json_t *v;
+    int rc = NF_OK;
+
+    for (size_t i = 0; rc == NF_OK && i < json_array_size(more); i++)
+        rc = add_special(l, file, json_array_get(more, i), -1);
+    json_object_foreach ((json_t *)more, name, v)
+        if (rc == NF_OK)
+            rc = add_special(l, file, v, -1);
     return rc;
 }
 
@@ -158,18 +208,19 @@ static int read_specials(struct nf_load *l, const struct beside *b)
 {
     static const char *const keys[] = { "bos_token", "eos_token", "unk_token",  "sep_token",
                                         "pad_token", "cls_token", "mask_token", NULL };
-    const char *file;
-    const json_t *more = named(b, "additional_special_tokens", &file);
     int rc = read_added_maps(l, b);
 
     for (const char *const *k = keys; *k && rc == NF_OK; k++)
         rc = read_special(l, b, *k);
-    for (size_t i = 0; rc == NF_OK && i < json_array_size(more); i++)
-        rc = add_special(l, file, json_array_get(more, i), -1);
-    return rc;
+    if (rc == NF_OK)
+        rc = read_more(l, b, "additional_special_tokens");
+    return rc == NF_OK ? read_more(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
 }
 
-/* The id of BOS: by name; by the template of tokenizer.json, which stands already; by config.json. */
+/*
+ * The id of BOS: by name; by the template of tokenizer.json, which stands already; by config.json, unless tokenizer_config.json says that
+ * there is none (as Qwen's, whose config.json names a token of padding).
+ */
 static void find_bos(struct nf_load *l, const struct beside *b)
 {
     const char *file, *text = unnamed(l, b, "bos_token");
@@ -183,8 +234,29 @@ static void find_bos(struct nf_load *l, const struct beside *b)
     known = text ? nf_load_id(l, text, strlen(text)) : -1;
     if (known >= 0 && !l->template_bos)
         l->t->bos_id = known;
-    else if (l->t->bos_id < 0 && json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) <= NF_TOKEN_ID_MAX)
+    else if (l->t->bos_id < 0 && !json_is_null(json_object_get(b->config, "bos_token")) && json_is_integer(id) &&
+             json_integer_value(id) >= 0 && json_integer_value(id) <= NF_TOKEN_ID_MAX)
         l->t->bos_id = json_integer_value(id);
+}
+
+/*
+ * What transformers would change in the tokenizer by these keys is refused.  add_prefix_space must be what tokenizer.json does; "legacy"
+ * and "clean_up_tokenization_spaces" are not looked at: the one is for a tokenizer built without tokenizer.json, the other for decoding.
+ */
+static int check_config(struct nf_load *l, const struct beside *b)
+{
+    const json_t *space = json_object_get(b->config, "add_prefix_space");
+    bool have = l->t->prepend || l->t->front != NF_FRONT_NEVER;
+
+    if (json_is_true(json_object_get(b->config, "add_eos_token")))
+        return nf_fail(l->err, NF_EFORMAT, "%s/tokenizer_config.json: add_eos_token: true is not implemented", l->dir);
+    if (json_is_true(json_object_get(b->config, "split_special_tokens")))
+        return nf_fail(l->err, NF_EFORMAT, "%s/tokenizer_config.json: split_special_tokens: true is not implemented", l->dir);
+    if (json_is_boolean(space) && json_is_true(space) != have)
+        return nf_fail(l->err, NF_EFORMAT,
+                       "%s/tokenizer_config.json: add_prefix_space: %s is not what the tokenizer does, and not implemented", l->dir,
+                       have ? "false" : "true");
+    return NF_OK;
 }
 
 /* add_bos_token goes before the template of tokenizer.json, as in transformers. */
@@ -192,9 +264,6 @@ static int read_bos(struct nf_load *l, const struct beside *b)
 {
     const json_t *add = json_object_get(b->config, "add_bos_token");
 
-    for (const char *const *k = (const char *const[]){ "add_eos_token", "add_prefix_space", NULL }; *k; k++)
-        if (json_is_true(json_object_get(b->config, *k)))
-            return nf_fail(l->err, NF_EFORMAT, "%s/tokenizer_config.json: %s: true is not implemented", l->dir, *k);
     l->t->bos_auto = json_is_boolean(add) ? json_is_true(add) : l->template_bos || is_bare_opt(l, b);
     if (json_is_true(add))
         l->template_bos = false;
@@ -228,6 +297,8 @@ int nf_load_config(struct nf_load *l)
     rc = (int)l->err->code;
     if (rc == NF_OK)
         rc = read_specials(l, &b);
+    if (rc == NF_OK)
+        rc = check_config(l, &b);
     if (rc == NF_OK)
         rc = read_bos(l, &b);
     if (rc == NF_OK)

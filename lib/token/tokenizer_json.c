@@ -30,6 +30,8 @@ static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
     const json_t *a = json_array_get(m, 0), *b = json_array_get(m, 1);
     const char *s = json_string_value(m), *space = s ? strchr(s, ' ') : NULL;
 
+    if (space && strchr(space + 1, ' '))
+        space = NULL;
     if (json_is_string(a) && json_is_string(b) && json_array_size(m) == 2)
         return nf_load_merge(l, FILE_NAME, rank, json_string_value(a), json_string_length(a), json_string_value(b),
                              json_string_length(b));
@@ -40,9 +42,7 @@ static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
 
 static int read_model(struct nf_load *l, const json_t *model)
 {
-    static const char *const off[] = {
-        "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges", NULL
-    };
+    static const char *const off[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", NULL };
     const json_t *merges = json_object_get(model, "merges"), *type = json_object_get(model, "type");
     int rc;
 
@@ -53,12 +53,39 @@ static int read_model(struct nf_load *l, const json_t *model)
     for (const char *const *f = off; *f; f++)
         if (!is_off(json_object_get(model, *f)))
             return refuse(l, "model BPE:", *f);
+    l->unk = json_string_value(json_object_get(model, "unk_token"));
+    l->fuse_unk = !is_off(json_object_get(model, "fuse_unk"));
+    l->byte_fallback = !is_off(json_object_get(model, "byte_fallback"));
+    l->ignore_merges = !is_off(json_object_get(model, "ignore_merges"));
     rc = nf_load_vocab(l, FILE_NAME, json_object_get(model, "vocab"));
     if (rc == NF_OK && !json_is_array(merges))
         rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: no merges", l->dir, FILE_NAME);
     for (size_t i = 0; rc == NF_OK && i < json_array_size(merges); i++)
         rc = read_merge(l, i, json_array_get(merges, i));
     return rc;
+}
+
+static bool is_text(const json_t *v, const char *text)
+{
+    return json_is_string(v) && strcmp(json_string_value(v), text) == 0;
+}
+
+#define BLANK "\xe2\x96\x81" /* NF_CHARS_BLANK */
+
+/* Prepend U+2581, Replace U+0020 by U+2581: as Llama 2 has them. */
+static int read_blanks(struct nf_load *l, const json_t *n, bool prepend)
+{
+    bool *set = prepend ? &l->t->prepend : &l->t->replace;
+
+    if (prepend && !is_text(json_object_get(n, "prepend"), BLANK))
+        return refuse(l, "normalizer Prepend:", "anything but U+2581");
+    if (!prepend &&
+        (!is_text(json_object_get(json_object_get(n, "pattern"), "String"), " ") || !is_text(json_object_get(n, "content"), BLANK)))
+        return refuse(l, "normalizer Replace:", "anything but U+0020 by U+2581");
+    if (*set)
+        return refuse(l, "normalizer Sequence: a second", type_of(n));
+    *set = true;
+    return NF_OK;
 }
 
 static int read_normalizer(struct nf_load *l, const json_t *n)
@@ -73,6 +100,8 @@ static int read_normalizer(struct nf_load *l, const json_t *n)
             rc = read_normalizer(l, json_array_get(list, i));
         return rc;
     }
+    if (strcmp(type_of(n), "Prepend") == 0 || strcmp(type_of(n), "Replace") == 0)
+        return read_blanks(l, n, strcmp(type_of(n), "Prepend") == 0);
     if (strcmp(type_of(n), "NFC") != 0)
         return refuse(l, "normalizer", type_of(n));
     l->t->nfc = true;
@@ -101,27 +130,64 @@ static int read_split(struct nf_load *l, const json_t *p)
     return set_pattern(l, pattern);
 }
 
-/* `level` is set by the ByteLevel component, which must come last: it is what turns bytes into the vocabulary's alphabet. */
-static int read_pre_tokenizer(struct nf_load *l, const json_t *p, bool *level)
-{
-    const json_t *list = json_object_get(p, "pretokenizers"), *regex = json_object_get(p, "use_regex");
-    int rc = NF_OK;
+/*
+ * What the pre-tokenizer has been read to hold.  ByteLevel comes last: it is what turns bytes into the vocabulary's alphabet.  Metaspace
+ * stands alone.
+ */
+struct cutting {
+    bool level, metaspace;
+};
 
-    if (*level)
-        return refuse(l, "pre_tokenizer after ByteLevel:", type_of(p));
-    if (strcmp(type_of(p), "Sequence") == 0) {
-        for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
-            rc = read_pre_tokenizer(l, json_array_get(list, i), level);
-        return rc;
-    }
-    if (strcmp(type_of(p), "Split") == 0)
-        return read_split(l, p);
-    if (strcmp(type_of(p), "ByteLevel") != 0)
-        return refuse(l, "pre_tokenizer", type_of(p));
+static int read_byte_level(struct nf_load *l, const json_t *p)
+{
+    const json_t *regex = json_object_get(p, "use_regex");
+
     if (!is_off(json_object_get(p, "add_prefix_space")))
         return refuse(l, "pre_tokenizer ByteLevel:", "add_prefix_space");
-    *level = true;
     return regex && is_off(regex) ? NF_OK : set_pattern(l, NF_PRETOK_GPT2);
+}
+
+/* Older files say add_prefix_space; where the newer prepend_scheme is absent it is "always", and must not be contradicted. */
+static int read_metaspace(struct nf_load *l, const json_t *p)
+{
+    const json_t *scheme = json_object_get(p, "prepend_scheme"), *split = json_object_get(p, "split");
+
+    if (!is_text(json_object_get(p, "replacement"), BLANK))
+        return refuse(l, "pre_tokenizer Metaspace: a replacement", "other than U+2581");
+    if (!scheme || is_text(scheme, "always"))
+        l->t->front = NF_FRONT_ALWAYS;
+    else if (is_text(scheme, "first"))
+        l->t->front = NF_FRONT_FIRST;
+    else if (!is_text(scheme, "never"))
+        return refuse(l, "pre_tokenizer Metaspace: prepend_scheme",
+                      json_is_string(scheme) ? json_string_value(scheme) : "of no name");
+    if (json_is_false(json_object_get(p, "add_prefix_space")) && l->t->front != NF_FRONT_NEVER)
+        return refuse(l, "pre_tokenizer Metaspace:", "add_prefix_space false with a prepend_scheme other than never");
+    l->split = !json_is_false(split);
+    return NF_OK;
+}
+
+static int read_pre_tokenizer(struct nf_load *l, const json_t *p, struct cutting *have)
+{
+    const json_t *list = json_object_get(p, "pretokenizers");
+    int rc = NF_OK;
+
+    if (is_off(p))
+        return NF_OK;
+    if (strcmp(type_of(p), "Sequence") == 0) {
+        for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
+            rc = read_pre_tokenizer(l, json_array_get(list, i), have);
+        return rc;
+    }
+    if (have->level || have->metaspace)
+        return refuse(l, have->level ? "pre_tokenizer after ByteLevel:" : "pre_tokenizer after Metaspace:", type_of(p));
+    if (strcmp(type_of(p), "Split") == 0)
+        return read_split(l, p);
+    have->level = strcmp(type_of(p), "ByteLevel") == 0;
+    have->metaspace = strcmp(type_of(p), "Metaspace") == 0;
+    if (have->level)
+        return read_byte_level(l, p);
+    return have->metaspace ? read_metaspace(l, p) : refuse(l, "pre_tokenizer", type_of(p));
 }
 
 /* A template is [BOS,] text: what follows the text is not for a causal model's corpus. */
@@ -138,6 +204,8 @@ static int read_template(struct nf_load *l, const json_t *p)
     bos = json_object_get(json_array_get(single, 0), "SpecialToken");
     name = json_string_value(json_object_get(bos, "id"));
     id = name ? json_array_get(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name), "ids"), 0) : NULL;
+    if (json_array_size(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name ? name : ""), "ids")) > 1)
+        return refuse(l, "post_processor TemplateProcessing:", "a first token of several ids");
     if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: post_processor TemplateProcessing: its first token has no id", l->dir,
                        FILE_NAME);
@@ -176,21 +244,38 @@ static int read_added(struct nf_load *l, const json_t *added)
     return rc;
 }
 
+/* Which of the two kinds of tokenizer.h the parts make; others are refused. */
+static int check_kind(struct nf_load *l, struct cutting have)
+{
+    bool blanks = l->t->prepend || l->t->replace;
+
+    if (have.level) {
+        if (blanks || l->byte_fallback)
+            return refuse(l, "pre_tokenizer ByteLevel with", blanks ? "normalizer Prepend or Replace" : "byte_fallback");
+        return l->pattern ? NF_OK : refuse(l, "pre_tokenizer", "without a pattern");
+    }
+    if (!have.metaspace && !l->t->replace)
+        return refuse(l, "pre_tokenizer", "without ByteLevel or Metaspace");
+    if (l->pattern)
+        return refuse(l, "pre_tokenizer", "Split without ByteLevel");
+    if (l->t->prepend && !l->t->replace)
+        return refuse(l, "normalizer", "Prepend without Replace");
+    if (l->t->nfc || l->ignore_merges)
+        return refuse(l, l->t->nfc ? "normalizer NFC" : "model BPE: ignore_merges", "without ByteLevel");
+    return NF_OK;
+}
+
 /* "truncation" and "padding" are calling conventions, not part of how a text is cut: they are not looked at.  "decoder" neither. */
 int nf_load_tokenizer_json(struct nf_load *l, json_t *root)
 {
-    bool level = false;
+    struct cutting have = { false, false };
     int rc;
 
     if ((rc = read_model(l, json_object_get(root, "model"))) < 0 ||
         (rc = read_added(l, json_object_get(root, "added_tokens"))) < 0 ||
         (rc = read_normalizer(l, json_object_get(root, "normalizer"))) < 0 ||
-        (rc = read_pre_tokenizer(l, json_object_get(root, "pre_tokenizer"), &level)) < 0 ||
+        (rc = read_pre_tokenizer(l, json_object_get(root, "pre_tokenizer"), &have)) < 0 ||
         (rc = read_post_processor(l, json_object_get(root, "post_processor"))) < 0)
         return rc;
-    if (!level)
-        return refuse(l, "pre_tokenizer", "without ByteLevel");
-    if (!l->pattern)
-        return refuse(l, "pre_tokenizer", "without a pattern");
-    return NF_OK;
+    return check_kind(l, have);
 }

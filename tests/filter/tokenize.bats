@@ -259,13 +259,43 @@ a/x" ]
     echo "x qqqq" >>"$T/m/merges.txt"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
     says "\"qqqq\" is not in the vocabulary"
-    jq '.pre_tokenizer = {type: "Metaspace"}' "$MODEL/tokenizer.json" >"$T/m/tokenizer.json"
+    jq '.pre_tokenizer = {type: "BertPreTokenizer"}' "$MODEL/tokenizer.json" >"$T/m/tokenizer.json"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "tokenizer.json: pre_tokenizer Metaspace is not implemented"
+    says "tokenizer.json: pre_tokenizer BertPreTokenizer is not implemented"
     rm "$T/m/config.json"
     cp "$MODEL/tokenizer.json" "$T/m"
     exits 2 tokenize -m "$T/m" "$ROOT/LICENSE"
     says "--context N is wanted"
+}
+
+@test "a directory with SentencePiece's own file alone" {
+    mkdir "$T/m"
+    printf x >"$T/m/tokenizer.model"
+    exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
+    says "m: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is wanted"
+}
+
+@test "each family: its kind, its BOS, and the text of its tokens" {
+    for family in gpt2 phi neox llama3 qwen2; do
+        family "$family" byte-level-bpe "It's  42"
+    done
+    family llama2 sentencepiece-bpe " It's  42"
+    family mistral sentencepiece-bpe " It's  42"
+}
+
+# family NAME TYPE TEXT: tokens of "It's  42" say TEXT; BOS is in front for Llama and Mistral alone.
+family() {
+    local m=$ROOT/tests/data/tokenizers/$1 bos=false
+    case $1 in llama* | mistral) bos=true ;; esac
+    printf "It's  42" | tokenize -m "$m" >"$T/$1.nf"
+    [ "$(stream-dump -f ndjson --header "$T/$1.nf" | head -1 | jq -r .tokenizer.type)" = "$2" ]
+    [ "$(stream-dump -f ndjson -r window "$T/$1.nf" | jq .bos)" = $bos ]
+    [ "$(stream-dump -r window "$T/$1.nf" | sed -n 's/^ *text: \(<s>\|<|begin_of_text|>\)\?//p')" = "$3" ] || { stream-dump -r window "$T/$1.nf"; false; }
+}
+
+@test "a model without BOS: --bos always is refused" {
+    exits 2 tokenize -m "$ROOT/tests/data/tokenizers/qwen2" --bos always "$ROOT/LICENSE"
+    says "--bos always: no file in $ROOT/tests/data/tokenizers/qwen2 names a BOS token"
 }
 
 @test "a run that nothing cuts is refused where its tokens would need memory without bound" {

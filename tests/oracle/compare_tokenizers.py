@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Compare bin/tokenize with Hugging Face tokenizers on every Unicode character and on whole texts.
+"""Compare bin/tokenize with Hugging Face tokenizers: every Unicode character, whole texts, and many random short texts.
 
-    compare_tokenizers.py SHARED      run from the repository root; SHARED: directory with data/tokenizers and data/text
+    compare_tokenizers.py SHARED [ROUNDS]      run from the repository root; SHARED: directory with data/tokenizers and data/text;
+                                               ROUNDS: random texts a tokenizer (4000)
 
-Not part of the tests: it needs tokenizers, msgpack, msgpack-numpy and the data.  Prints one line a model and text; status 1 on any difference.
+Not part of the tests: it needs tokenizers, msgpack, msgpack-numpy and the data.  Prints one line a tokenizer and text; status 1 on any difference.
 
-Every character is put before and after letters, digits, blanks and itself.  With NFC (GPT-NeoX) the order of combining marks newer than the
-Unicode version of tokenizers' own tables (9) may differ; those are the only differences seen.
+Every character is put before and after letters, digits, blanks and itself.  Random texts are made of what tokenizers trip over: blanks of all
+kinds, marks, names of added tokens and parts of them, tokens of the vocabulary.  With NFC (GPT-NeoX, Qwen) the order of combining marks newer than
+the Unicode version of tokenizers' own tables (9) may differ; those are the only differences seen.
 """
 import glob
 import io
+import json
+import random
 import subprocess
 import sys
 
@@ -21,11 +25,15 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer
 PART = 1 << 15      # characters a text: tokenizers needs about 400 bytes of memory for each byte of text
 
 
-def ours(model, text):
-    run = subprocess.run(["bin/tokenize", "-q", "-u", "--bos", "never", "-c", "1048576", "-m", model, "-"], input=text.encode(),
+def windows(model, data, *options):
+    run = subprocess.run(["bin/tokenize", "-q", "-u", "--bos", "never", "-c", "1048576", "-m", model, *options, "-"], input=data,
                          stdout=subprocess.PIPE, check=True)
     records = msgpack.Unpacker(io.BytesIO(run.stdout), object_hook=msgpack_numpy.decode, raw=False, strict_map_key=False)
-    return np.concatenate([r["ids"] for r in records if r.get("r") == "window"])
+    return [r for r in records if r.get("r") == "window"]
+
+
+def ours(model, text):
+    return np.concatenate([w["ids"] for w in windows(model, text.encode())])
 
 
 def theirs(model):
@@ -34,6 +42,32 @@ def theirs(model):
     t = ByteLevelBPETokenizer(model + "/vocab.json", model + "/merges.txt")
     t.add_special_tokens(["<|endoftext|>"])
     return t
+
+
+def random_texts(reference, rounds):
+    vocab = list(reference.get_vocab())
+    names = [t.content for t in reference.get_added_tokens_decoder().values()]
+    bits = [" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u2003", "\u2581", "a", "the", "'s", "'LL", "'\u017f", "1", "234", "x", "\u00e9", "e\u0301", "\u0301", "\u2603",
+            "\u4e16", "\U0001F9D1", "\u200d", "\ud55c", "\u1112\u1161", "<", ">", "|", ".", "...", "!", "\0", "<0x0A>", "    ", "of x", "[INST]"]
+    draw = random.Random(5)
+    for _ in range(rounds):
+        parts = []
+        for _ in range(draw.randrange(1, 24)):
+            kind = draw.randrange(8)
+            name = draw.choice(names)
+            parts.append(draw.choice(vocab) if kind == 0 else name if kind == 1 else name[:draw.randrange(len(name))] if kind == 2 else draw.choice(bits))
+        yield "".join(parts)
+
+
+def compare_random(model, reference, rounds):
+    """Different documents of one run, each cut into tokens on its own."""
+    documents = list(random_texts(reference, rounds))
+    data = "".join(json.dumps({"text": t}) + "\n" for t in documents).encode()
+    got = {w["doc"]: w["ids"].tolist() for w in windows(model, data, "--jsonl", "text")}
+    bad = [(t, ids, got.get(i, [])) for i, (t, ids) in enumerate(zip(documents, (reference.encode(t, add_special_tokens=False).ids for t in documents)))
+           if ids != got.get(i, [])]
+    print(f"DIFFERENT in {len(bad)}, first {bad[0]!r}," if bad else "same", len(documents), "random texts", model, flush=True)
+    return len(bad) > 0
 
 
 def texts(shared):
@@ -48,8 +82,11 @@ def texts(shared):
 
 def main():
     shared, bad = sys.argv[1], 0
-    for model in [shared + "/data/tokenizers/" + m for m in ("gpt2", "opt", "neox")] + ["pipelines/demo/model"]:
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
+    models = [shared + "/data/tokenizers/" + m for m in ("gpt2", "opt", "neox")] + [shared + "/data/models/stories260K-hf", "pipelines/demo/model"]
+    for model in models + sorted(glob.glob("tests/data/tokenizers/*")):
         reference = theirs(model)
+        bad += compare_random(model, reference, rounds)
         for name, text in texts(shared):
             want, got = np.array(reference.encode(text, add_special_tokens=False).ids), ours(model, text)
             n = min(len(want), len(got))

@@ -1,20 +1,21 @@
-/* test_bpe.c - lib/token/bpe, pack, pretok: merging against the definition, windows, pieces. */
+/* test_bpe.c - lib/token/bpe, chars, whole, pack, pretok: merging and cutting against their definitions, windows, pieces. */
 #include "check.h"
 
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "token/bpe.h"
+#include "token/chars.h"
 #include "token/pack.h"
 #include "token/pretok.h"
+#include "token/whole.h"
 
 enum { MOST = 2000 };
 
 /* The definition, word for word: merge the leftmost pair of lowest rank until there is none. */
-static size_t by_definition(const struct nf_bpe *b, const unsigned char *p, size_t n, uint32_t *ids)
+static size_t by_definition(const struct nf_bpe *b, size_t n, uint32_t *ids)
 {
-    for (size_t i = 0; i < n; i++)
-        ids[i] = b->byte[p[i]];
     for (;;) {
         size_t best_rank = b->n, best = 0;
 
@@ -32,6 +33,14 @@ static size_t by_definition(const struct nf_bpe *b, const unsigned char *p, size
     }
 }
 
+static bool has_pair(const struct nf_bpe *b, const struct nf_merge *m)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->merges[i].left == m->left && b->merges[i].right == m->right)
+            return true;
+    return false;
+}
+
 /* Random merges over the letters a to d: longer and longer tokens, each pair once; the ranks are in no order that makes sense of them. */
 static void make_table(struct nf_bpe *b, struct nf_rng *rng, size_t merges)
 {
@@ -42,11 +51,8 @@ static void make_table(struct nf_bpe *b, struct nf_rng *rng, size_t merges)
     while (b->n < merges) {
         uint32_t left = (uint32_t)nf_rng_below(rng, V - 252), right = (uint32_t)nf_rng_below(rng, V - 252);
         struct nf_merge m = { left < 4 ? 'a' + left : left + 252, right < 4 ? 'a' + right : right + 252, V };
-        bool known = false;
 
-        for (size_t i = 0; i < b->n; i++)
-            known |= b->merges[i].left == m.left && b->merges[i].right == m.right;
-        if (known)
+        if (has_pair(b, &m))
             continue;
         CHECK(nf_bpe_add(b, m, NULL) == NF_OK);
         V++;
@@ -72,7 +78,9 @@ static void merging_is_its_definition(void)
 
             for (size_t i = 0; i < n; i++)
                 text[i] = (unsigned char)('a' + nf_rng_below(&rng, letters));
-            len = by_definition(&b, text, n, want);
+            for (size_t i = 0; i < n; i++)
+                want[i] = b.byte[text[i]];
+            len = by_definition(&b, n, want);
             CHECK(nf_bpe_encode(&b, text, n, &work, got, &made, NULL) == NF_OK);
             bad += made != len || memcmp(got, want, len * sizeof *got) != 0;
         }
@@ -80,6 +88,133 @@ static void merging_is_its_definition(void)
     }
     CHECK(bad == 0);
     nf_bpe_work_clear(&work);
+}
+
+/* The characters of the vocabularies below, and their ids; CHARS of them have a token, the last two of `texts` do not. */
+enum { CHARS = 6 };
+static const uint32_t some_chars[CHARS] = { NF_CHARS_BLANK, 'a', 'b', 0xe9, 0x4e16, 0x1f600 };
+static const char *const texts[] = { " ", "a", "b", "\xc3\xa9", "\xe4\xb8\x96", "\xf0\x9f\x98\x80", "\xe2\x96\x81", "c", "\xff" };
+
+/* Random merges over these characters: first[id], last[id] are the ends of what a token stands for. */
+static void make_chars(struct nf_bpe *b, struct nf_chars *c, struct nf_rng *rng, size_t merges)
+{
+    uint32_t first[200], last[200], V = CHARS;
+
+    for (uint32_t i = 0; i < CHARS; i++) {
+        first[i] = last[i] = some_chars[i];
+        CHECK(nf_chars_add(c, some_chars[i], i, NULL) == NF_OK);
+    }
+    c->unk = 999;
+    while (b->n < merges) {
+        struct nf_merge m = { (uint32_t)nf_rng_below(rng, V), (uint32_t)nf_rng_below(rng, V), V };
+
+        if (has_pair(b, &m))
+            continue;
+        CHECK(nf_bpe_add(b, m, NULL) == NF_OK && nf_chars_join(c, last[m.left], first[m.right], NULL) == NF_OK);
+        first[V] = first[m.left];
+        last[V++] = last[m.right];
+    }
+    CHECK(nf_bpe_index(b, NULL) == NF_OK);
+}
+
+/* Cut where no merge can cross, and merged piece by piece: the tokens are those of the whole. */
+static void cutting_between_characters_changes_nothing(void)
+{
+    static unsigned char text[4 * MOST];
+    static uint32_t want[4 * MOST], got[4 * MOST];
+    struct nf_rng rng = { 11 };
+    struct nf_bpe_work work = { 0 };
+    size_t bad = 0, pieces = 0, chars = 0;
+
+    for (int table = 0; table < 40; table++) {
+        struct nf_bpe b = { 0 };
+        struct nf_chars *c = nf_chars_open(NULL);
+
+        make_chars(&b, c, &rng, 1 + 2 * (size_t)table);
+        for (int round = 0; round < 30; round++) {
+            size_t n = 0, len = 0, count, end;
+
+            for (size_t i = 1 + nf_rng_below(&rng, 100); i; i--, chars++) {
+                const char *bit = texts[nf_rng_below(&rng, sizeof texts / sizeof *texts)];
+
+                memcpy(text + n, bit, strlen(bit));
+                n += strlen(bit);
+            }
+            CHECK(nf_chars_symbols(c, text, n, want, &count, NULL) == NF_OK);
+            count = by_definition(&b, count, want);
+            for (size_t from = 0; from < n; from = end, pieces++) {
+                size_t made;
+
+                CHECK(nf_chars_next(c, text, n, from, false, true, &end) == NF_OK && end > from);
+                CHECK(nf_chars_symbols(c, text + from, end - from, got + len, &made, NULL) == NF_OK);
+                CHECK(nf_bpe_merge(&b, made, &work, got + len, &made, NULL) == NF_OK);
+                len += made;
+            }
+            bad += len != count || memcmp(got, want, len * sizeof *got) != 0;
+        }
+        nf_bpe_clear(&b);
+        nf_chars_close(c);
+    }
+    CHECK(bad == 0);
+    CHECK(pieces > 100 && chars > pieces + 100);   /* some characters are cut apart, some are not */
+    nf_bpe_work_clear(&work);
+}
+
+static void a_piece_of_characters_waits_for_what_it_may_join(void)
+{
+    struct nf_chars *c = nf_chars_open(NULL);
+    const unsigned char *text = (const unsigned char *)"a b";
+    size_t end = 9;
+
+    CHECK(nf_chars_add(c, 'a', 0, NULL) == NF_OK && nf_chars_add(c, 'b', 1, NULL) == NF_OK);
+    CHECK(nf_chars_add(c, NF_CHARS_BLANK, 2, NULL) == NF_OK && nf_chars_add(c, 0xe9, 3, NULL) == NF_OK);
+    CHECK(nf_chars_join(c, 'a', NF_CHARS_BLANK, NULL) == NF_OK && nf_chars_join(c, NF_CHARS_BLANK, 0xe9, NULL) == NF_OK);
+    CHECK(nf_chars_next(c, text, 1, 0, false, false, &end) == NF_EOF);
+    CHECK(nf_chars_next(c, text, 1, 0, false, true, &end) == NF_OK && end == 1);
+    CHECK(nf_chars_next(c, text, 3, 0, false, false, &end) == NF_OK && end == 2);
+    CHECK(nf_chars_next(c, text, 3, 0, true, false, &end) == NF_OK && end == 0);    /* no merge of a blank with a */
+    CHECK(nf_chars_next(c, (const unsigned char *)"\xc3\xa9", 2, 0, true, true, &end) == NF_OK && end == 2);
+    c->split = true;
+    CHECK(nf_chars_next(c, text, 3, 0, false, false, &end) == NF_OK && end == 1);
+    nf_chars_close(c);
+}
+
+static void a_character_without_token(void)
+{
+    struct nf_chars *c = nf_chars_open(NULL);
+    struct nf_err err = NF_ERR_INIT;
+    const unsigned char *text = (const unsigned char *)"\xc3\xa9\xc3";
+    uint32_t ids[4];
+    size_t made;
+
+    CHECK(nf_chars_symbols(c, text, 3, ids, &made, &err) == NF_EFORMAT && strstr(err.text, "0xc3") != NULL);
+    c->unk = 7;
+    CHECK(nf_chars_symbols(c, text, 3, ids, &made, NULL) == NF_OK && made == 2 && ids[0] == 7 && ids[1] == 7);
+    CHECK(nf_chars_unknown(c, text, 3));
+    for (uint32_t b = 0; b < 256; b++)
+        c->byte[b] = 1000 + b;
+    CHECK(nf_chars_symbols(c, text, 3, ids, &made, NULL) == NF_OK && made == 3 && ids[1] == 1000 + 0xa9 && ids[2] == 1000 + 0xc3);
+    CHECK(!nf_chars_unknown(c, text, 3));
+    nf_chars_close(c);
+}
+
+static void whole_pieces_are_found(void)
+{
+    struct nf_whole w = { 0 };
+    char text[16];
+    size_t bad = 0;
+
+    CHECK(nf_whole_find(&w, "a", 1) == -1);
+    for (uint32_t i = 0; i < 1000; i++)
+        CHECK(nf_whole_add(&w, text, (size_t)snprintf(text, sizeof text, "%u", (unsigned)i), i, NULL) == NF_OK);
+    CHECK(nf_whole_index(&w, NULL) == NF_OK);
+    for (uint32_t i = 0; i < 2000; i++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "%u", (unsigned)i);
+
+        bad += nf_whole_find(&w, text, n) != (i < 1000 ? (int64_t)i : -1);
+    }
+    CHECK(bad == 0 && nf_whole_find(&w, "", 0) == -1 && nf_whole_find(&w, "00", 2) == -1);
+    nf_whole_clear(&w);
 }
 
 static void a_byte_without_token_is_refused(void)
@@ -216,7 +351,9 @@ static void patterns_that_engines_read_differently_are_refused(void)
 
 int main(void)
 {
-    return RUN(merging_is_its_definition, a_byte_without_token_is_refused, windows_begin_with_one_bos, windows_without_bos,
-               a_window_waits_for_its_tokens, text_is_cut_as_gpt2_does, a_piece_waits_for_what_could_change_it,
+    return RUN(merging_is_its_definition, cutting_between_characters_changes_nothing,
+               a_piece_of_characters_waits_for_what_it_may_join, a_character_without_token, whole_pieces_are_found,
+               a_byte_without_token_is_refused, windows_begin_with_one_bos, windows_without_bos, a_window_waits_for_its_tokens,
+               text_is_cut_as_gpt2_does, a_piece_waits_for_what_could_change_it,
                patterns_that_engines_read_differently_are_refused);
 }

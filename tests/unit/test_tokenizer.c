@@ -22,8 +22,8 @@ static void put(const char *name, const char *text)
 
 static void clear(void)
 {
-    static const char *const names[] = { "tokenizer.json",          "vocab.json",        "merges.txt", "tokenizer_config.json",
-                                         "special_tokens_map.json", "added_tokens.json", "config.json" };
+    static const char *const names[] = { "tokenizer.json",          "vocab.json",        "merges.txt",  "tokenizer_config.json",
+                                         "special_tokens_map.json", "added_tokens.json", "config.json", "tokenizer.model" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nf_path_join(dir, names[i], NULL);
@@ -55,6 +55,8 @@ static const char *json(const char *model_more, const char *vocab_more, const ch
     return text;
 }
 
+#define REPLACE "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\u2581\"}"
+#define META(more) "{\"type\": \"Metaspace\", \"replacement\": \"\u2581\", " more "}"
 #define LEVEL ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false}"
 
 /* The directory as it is now is refused, and the message holds `says`. */
@@ -83,8 +85,22 @@ static struct nf_tokenizer *accepted(void)
 static void unknown_components_are_named(void)
 {
     static const char *const cases[][2] = {
-        { ", \"normalizer\": {\"type\": \"Prepend\"}" LEVEL, "normalizer Prepend" },
-        { ", \"pre_tokenizer\": {\"type\": \"Metaspace\"}", "pre_tokenizer Metaspace" },
+        { ", \"normalizer\": {\"type\": \"Lowercase\"}" LEVEL, "normalizer Lowercase" },
+        { ", \"normalizer\": {\"type\": \"Prepend\"}" LEVEL, "normalizer Prepend: anything but" },
+        { ", \"normalizer\": " REPLACE LEVEL, "pre_tokenizer ByteLevel with normalizer" },
+        { ", \"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" \"}, \"content\": \"\u2581\"}",
+          "normalizer Replace: anything but" },
+        { ", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" REPLACE ", " REPLACE "]}", "a second Replace" },
+        { ", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" REPLACE ", {\"type\": \"NFC\"}]}",
+          "NFC without ByteLevel" },
+        { ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"\u2581\"}, \"pre_tokenizer\": " META("\"split\": false"),
+          "Prepend without Replace" },
+        { ", \"pre_tokenizer\": {\"type\": \"Metaspace\"}", "pre_tokenizer Metaspace: a replacement" },
+        { ", \"pre_tokenizer\": " META("\"prepend_scheme\": \"last\""), "prepend_scheme last" },
+        { ", \"pre_tokenizer\": " META("\"add_prefix_space\": false"), "Metaspace: add_prefix_space false" },
+        { ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [" META("\"split\": true") ", {\"type\": \"Digits\"}]}",
+          "after Metaspace: Digits" },
+        { ", \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}", "pre_tokenizer BertPreTokenizer" },
         { ", \"pre_tokenizer\": null", "pre_tokenizer without" },
         { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true}", "add_prefix_space" },
         { ", \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"use_regex\": false}", "without a pattern" },
@@ -106,6 +122,15 @@ static void unknown_components_are_named(void)
     }
     put("tokenizer.json", json(", \"byte_fallback\": true", "", "[]", LEVEL));
     refused("byte_fallback");
+    put("tokenizer.json", json(", \"byte_fallback\": true", "", "[]", ", \"pre_tokenizer\": " META("\"split\": true")));
+    refused("no token <0x00>");
+    put("tokenizer.json", json(", \"ignore_merges\": true", "", "[]", ", \"pre_tokenizer\": " META("\"split\": true")));
+    refused("ignore_merges without ByteLevel");
+    put("tokenizer.json",
+        json(", \"unk_token\": \"?\"", ", \"?a\": 94", "[\"? a\"]", ", \"pre_tokenizer\": " META("\"split\": true")));
+    refused("merge 0 of the unk token");
+    put("tokenizer.json", json("", ", \"ab\": 94", "[\"a b b\"]", LEVEL));
+    refused("merge 0: neither");
     put("tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}");
     refused("model Unigram");
     put("tokenizer.json", "[1]");
@@ -119,6 +144,8 @@ static void broken_vocabularies_are_named(void)
     clear();
     put("merges.txt", "#version: 0.2\n");
     refused("no tokenizer there");
+    put("tokenizer.model", "");
+    refused("only tokenizer.model, SentencePiece's own file");
     put("vocab.json", vocab(", \"ab\": 96"));
     refused("no token has id 94");
     put("vocab.json", vocab(", \"ab\": 5"));
@@ -165,7 +192,7 @@ static void what_is_bos(void)
     put("tokenizer.json",
         json("", ", \"<s>\": 94", "[]",
              LEVEL ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": "
-                               "[{\"SpecialToken\": {\"id\": \"<s>\"}}, {\"Sequence\": {}}], \"special_tokens\": {\"<s>\": {\"ids\": [94]}}}"));
+                   "[{\"SpecialToken\": {\"id\": \"<s>\"}}, {\"Sequence\": {}}], \"special_tokens\": {\"<s>\": {\"ids\": [94]}}}"));
     t = accepted();
     CHECK(t->bos_id == 94 && t->bos_auto);
     nf_tokenizer_close(t);
@@ -242,6 +269,164 @@ static void encodes(const char *text, const char *want)
     nf_tokenizer_close(t);
 }
 
+/* A BPE of characters: the sign for a blank, a to c, and what merges make of them. */
+#define SIGN "\"\xe2\x96\x81\": 94, \"\xe2\x96\x81"
+#define CHARS_VOCAB ", " SIGN "a\": 95, \"ab\": 96, \"bc\": 97, \"\xe2\x96\x81\xe2\x96\x81\": 98"
+#define CHARS_MERGES "[\"\xe2\x96\x81 \xe2\x96\x81\", \"\xe2\x96\x81 a\", \"a b\", \"b c\"]"
+
+static void where_a_blank_is_put_in_front(void)
+{
+    static const char *const cases[][3] = {
+        { META("\"prepend_scheme\": \"always\", \"split\": false"), "ab  a</s>ab", "95 65 98 64 27 14 82 29 96 " },
+        { META("\"prepend_scheme\": \"never\", \"split\": false"), "ab  a", "96 98 64 " },
+        { META("\"split\": true"), "ab  a", "95 65 94 95 " },
+        { META("\"prepend_scheme\": \"first\", \"split\": false"), " ab<m>ab", "95 65 99 96 " },
+        { META("\"prepend_scheme\": \"always\", \"split\": false"), " ab<m>ab", "95 65 99 95 65 " },
+        { META("\"prepend_scheme\": \"first\", \"split\": false"), "<m>ab", "99 96 " },
+        { "null, \"normalizer\": " REPLACE, "ab\xe2\x96\x81 a<m>ab", "96 98 64 99 96 " },
+        { "null, \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": "
+          "\"\u2581\"}, " REPLACE "]}",
+          " ab<m>ab", "98 96 99 95 65 " },
+    };
+    char rest[512];
+
+    clear();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(rest, sizeof rest, ", \"added_tokens\": [{\"id\": 99, \"content\": \"<m>\"}], \"pre_tokenizer\": %s", cases[i][0]);
+        put("tokenizer.json", json("", CHARS_VOCAB, CHARS_MERGES, rest));
+        encodes(cases[i][1], cases[i][2]);
+    }
+}
+
+/* An added token that is looked for after normalisation is so in its own normalised form: here with a blank in front. */
+static void added_tokens_in_normalized_text(void)
+{
+    clear();
+    put("tokenizer.json",
+        json("", CHARS_VOCAB, CHARS_MERGES,
+             ", \"added_tokens\": [{\"id\": 99, \"content\": \"<m>\", \"normalized\": true}, {\"id\": 100, \"content\": \"<n>\"}], "
+             "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": \"\u2581\"}, " REPLACE
+             "]}"));
+    encodes("<m>a", "99 64 ");
+    encodes("a<m>", "95 27 76 29 ");
+    encodes("a <m><n><m>", "95 99 100 99 ");
+}
+
+/* Without a normaliser the tokens for after it come second all the same, which shows where two overlap; and only then in the digest. */
+static void added_tokens_in_two_passes(void)
+{
+    static const char *const second[] = { "xy", "ya" };
+    char rest[512], digest[2][2][NF_DIGEST_HEX];
+
+    clear();
+    for (int overlaps = 0; overlaps < 2; overlaps++)
+        for (int normalized = 0; normalized < 2; normalized++) {
+            struct nf_tokenizer *t;
+
+            snprintf(
+                rest, sizeof rest,
+                LEVEL
+                ", \"added_tokens\": [{\"id\": 94, \"content\": \"%s\", \"normalized\": %s}, {\"id\": 95, \"content\": \"ab\"}]",
+                second[overlaps], normalized ? "true" : "false");
+            put("tokenizer.json", json("", "", "[]", rest));
+            t = accepted();
+            memcpy(digest[overlaps][normalized], t->digest, NF_DIGEST_HEX);
+            nf_tokenizer_close(t);
+            if (overlaps)
+                encodes("yab", normalized ? "88 95 " : "94 65 ");
+        }
+    CHECK(strcmp(digest[0][0], digest[0][1]) == 0);
+    CHECK(strcmp(digest[1][0], digest[1][1]) != 0);
+}
+
+/* What the small files beside tokenizer.json say of its tokens: that they are special, not how they are looked for. */
+static void tokenizer_json_says_how_tokens_are_found(void)
+{
+    struct nf_tokenizer *t;
+
+    clear();
+    put("tokenizer.json",
+        json("", CHARS_VOCAB, CHARS_MERGES, ", \"added_tokens\": [{\"id\": 99, \"content\": \"<m>\"}], \"normalizer\": " REPLACE));
+    put("tokenizer_config.json", "{\"bos_token\": {\"content\": \"<m>\", \"normalized\": true, \"lstrip\": true}, "
+                                 "\"added_tokens_decoder\": {\"99\": {\"content\": \"<m>\", \"normalized\": true}}, "
+                                 "\"extra_special_tokens\": {\"more_token\": \"<more>\"}}");
+    put("added_tokens.json", "{\"<m>\": 99}");   /* as beside Qwen's */
+    t = accepted();
+    /* the longer one comes first */
+    CHECK(t->added.n == 2 && t->added.tokens[1].id == 99 && !t->added.tokens[1].normalized && t->added.tokens[1].special);
+    CHECK(t->added.tokens[0].id == 100 && t->added.tokens[0].special && t->bos_id == 99 && !t->bos_auto);
+    nf_tokenizer_close(t);
+}
+
+static void a_blank_in_front_that_the_files_disagree_about(void)
+{
+    clear();
+    put("tokenizer.json", json("", CHARS_VOCAB, CHARS_MERGES, ", \"pre_tokenizer\": " META("\"split\": false")));
+    put("tokenizer_config.json", "{\"add_prefix_space\": true, \"legacy\": true, \"clean_up_tokenization_spaces\": true}");
+    nf_tokenizer_close(accepted());
+    put("tokenizer_config.json", "{\"add_prefix_space\": null}");
+    nf_tokenizer_close(accepted());
+    put("tokenizer_config.json", "{\"add_prefix_space\": false}");
+    refused("add_prefix_space: false");
+    put("tokenizer.json", json("", "", "[]", LEVEL));
+    nf_tokenizer_close(accepted());
+    put("tokenizer_config.json", "{\"add_prefix_space\": true}");
+    refused("add_prefix_space: true");
+    put("tokenizer_config.json", "{\"split_special_tokens\": true}");
+    refused("split_special_tokens");
+}
+
+/* The families' own: BOS in front or not, or none, and the longest window. */
+static void families(void)
+{
+    static const struct {
+        const char *name;
+        int64_t bos;
+        bool in_front;
+        size_t context;
+        const char *type;
+    } all[] = {
+        { "gpt2", 639, false, 1024, "byte-level-bpe" },    { "phi", 639, false, 2048, "byte-level-bpe" },
+        { "neox", 0, false, 2048, "byte-level-bpe" },      { "llama3", 800, true, 8192, "byte-level-bpe" },
+        { "qwen2", -1, false, 32768, "byte-level-bpe" },   { "llama2", 1, true, 4096, "sentencepiece-bpe" },
+        { "mistral", 1, true, 4096, "sentencepiece-bpe" }, { "metaspace", 1, false, 4096, "sentencepiece-bpe" },
+    };
+    char path[128];
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct nf_err err = NF_ERR_INIT;
+        struct nf_tokenizer *t;
+
+        snprintf(path, sizeof path, "tests/data/tokenizers/%s", all[i].name);
+        t = nf_tokenizer_open(path, &err);
+        if (!t || t->bos_id != all[i].bos || t->bos_auto != all[i].in_front || t->context != all[i].context)
+            printf("# %s: %s\n", path, t ? "BOS or context" : err.text);
+        CHECK(t && t->bos_id == all[i].bos && t->bos_auto == all[i].in_front && t->context == all[i].context);
+        CHECK(strcmp(nf_tokenizer_type(t), all[i].type) == 0);
+        nf_tokenizer_close(t);
+    }
+}
+
+static void bytes_of_a_sentencepiece_token(void)
+{
+    struct nf_tokenizer *t = nf_tokenizer_open("tests/data/tokenizers/llama2", NULL);
+    const unsigned char *p;
+    size_t n, blanks = 0;
+
+    for (uint32_t b = 0; b < 256; b++) {
+        p = nf_vocab_bytes(&t->vocab, 3 + b, &n);
+        CHECK(n == 1 && *p == b && t->chars->byte[b] == 3 + b);
+    }
+    for (uint32_t id = 259; id < t->vocab.V; id++) {
+        p = nf_vocab_bytes(&t->vocab, id, &n);
+        blanks += *p == ' ';
+        CHECK(!memmem(p, n, "\xe2\x96\x81", 3));
+    }
+    CHECK(blanks > 100);
+    CHECK(t->vocab.special[1] && memcmp(nf_vocab_bytes(&t->vocab, 1, &n), "<s>", 3) == 0);
+    nf_tokenizer_close(t);
+}
+
 /* Splits by a pattern of its own, as Llama 3 and Qwen: here between every two letters, so that "ab" is merged only from the start. */
 static void a_pattern_of_its_own(void)
 {
@@ -249,8 +434,8 @@ static void a_pattern_of_its_own(void)
     put("tokenizer.json",
         json("", ", \"ab\": 94", "[\"a b\"]",
              ", \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": "
-                               "\"Split\", \"pattern\": {\"Regex\": \"\\\\p{N}|..?\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": "
-                               "\"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}"));
+             "\"Split\", \"pattern\": {\"Regex\": \"\\\\p{N}|..?\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": "
+             "\"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}"));
     encodes("abab", "94 94 ");
     encodes("cabab", "66 64 65 64 65 ");
     encodes("1ab", "16 94 ");
@@ -262,7 +447,7 @@ static void added_tokens_leftmost_longest(void)
     clear();
     put("tokenizer.json", json("", "", "[]",
                                LEVEL ", \"added_tokens\": [{\"id\": 94, \"content\": \"<a\"}, {\"id\": 95, \"content\": \"<a><\"}, "
-                               "{\"id\": 96, \"content\": \"><b\"}]"));
+                                     "{\"id\": 96, \"content\": \"><b\"}]"));
     encodes("<a><b", "95 65 ");
     encodes("<a>", "94 29 ");
     encodes("<<a><b><b", "27 95 65 96 ");
@@ -275,7 +460,9 @@ int main(void)
     if (!mkdtemp(dir))
         return 1;
     status = RUN(unknown_components_are_named, broken_vocabularies_are_named, what_is_bos, a_token_the_vocabulary_lacks_is_appended,
-                 digest_is_of_the_tokenizer, a_pattern_of_its_own, added_tokens_leftmost_longest);
+                 digest_is_of_the_tokenizer, a_pattern_of_its_own, added_tokens_leftmost_longest, where_a_blank_is_put_in_front,
+                 added_tokens_in_normalized_text, added_tokens_in_two_passes, tokenizer_json_says_how_tokens_are_found,
+                 a_blank_in_front_that_the_files_disagree_about, families, bytes_of_a_sentencepiece_token);
     clear();
     rmdir(dir);
     return status;
