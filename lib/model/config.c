@@ -250,13 +250,11 @@ static const struct key gpt_neo_keys[] = {
     LAST,
 };
 
-static const char *const gpt_neo_other[] = { "attention_types", NULL };
+static const char *const gpt_neo_other[] = { "attention_layers", "attention_types", NULL };
 
 static const char *const gpt_neo_unused[] = {
-    "attention_dropout",  "attention_layers",   /* made from attention_types */
-    "classifier_dropout", "embed_dropout",         "resid_dropout",
-    "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
-    "summary_type",       "summary_use_proj",      NULL,
+    "attention_dropout",     "classifier_dropout",     "embed_dropout", "resid_dropout",    "summary_activation",
+    "summary_first_dropout", "summary_proj_to_labels", "summary_type",  "summary_use_proj", NULL,
 };
 
 static int gpt_neo_finish(const struct load *l, struct draft *d);
@@ -682,6 +680,22 @@ static int read_rope(const struct load *l, double share, double theta, struct nf
 
 /* ---- windows of attention ---- */
 
+/* attention_layers, the same layer by layer: versions of transformers disagree on which of the two counts. */
+static int check_attention_layers(const struct load *l, const struct nf_config *cfg)
+{
+    const json_t *names = json_object_get(l->root, "attention_layers");
+    bool same = json_array_size(names) == cfg->L;
+
+    if (!names || json_is_null(names))
+        return NF_OK;
+    for (size_t i = 0; i < cfg->L && same; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+
+        same = name && strcmp(name, cfg->windowed[i] ? "local" : "global") == 0;
+    }
+    return same ? NF_OK : refuse(l, "attention_layers", names, "not what attention_types says");
+}
+
 /* attention_types, [[["global", "local"], 6]]: the list so many times, layer by layer. */
 static int read_attention_types(const struct load *l, struct nf_config *cfg)
 {
@@ -710,7 +724,7 @@ static int read_attention_types(const struct load *l, struct nf_config *cfg)
     if (rc == NF_OK && n != cfg->L)
         rc = refuse(l, "attention_types", types, "as many layers as num_layers are wanted");
     json_decref(usual);
-    return rc;
+    return rc < 0 ? rc : check_attention_layers(l, cfg);
 }
 
 /* layer_types (transformers 5), a name for each layer. */

@@ -73,8 +73,7 @@ size_t nf_site_width(enum nf_site site, const struct nf_config *cfg)
     return dims[0] * dims[1];
 }
 
-/* A name of ours or a hook without its layer; NF_SITE_COUNT: neither. */
-static enum nf_site find(const char *name)
+enum nf_site nf_site_find(const char *name)
 {
     enum nf_site s = 0;
 
@@ -125,7 +124,7 @@ static int add(struct nf_sites *s, const char *full, const struct nf_range *laye
     const char *name = full;
     size_t layer = SIZE_MAX, from = layers->from, to = layers->to < s->L ? layers->to : s->L;
     bool one = block_prefix(&name, &layer);
-    enum nf_site site = find(name);
+    enum nf_site site = nf_site_find(name);
 
     if (site == NF_SITE_COUNT || (one && !table[site].hook))
         return unknown(full, err);

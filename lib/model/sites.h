@@ -23,6 +23,7 @@
 
 const char *nf_site_name(enum nf_site site);
 const char *nf_site_unit(enum nf_site site);
+enum nf_site nf_site_find(const char *name);   /* a name of ours or a hook without its layer; NF_SITE_COUNT: neither */
 
 /* pred and logits: after the last block, as layer L */
 bool nf_site_is_final(enum nf_site site);

@@ -1,0 +1,557 @@
+/*
+ * model-info - say what a checkpoint is, and hold its numbers against a reference.
+ *
+ *   in   model    a directory, or a name in the Hub cache; with --verify also a stream of activations that somebody else computed
+ *   out  text     family, sizes, memory, tokenizer, which analyses apply; with --verify how far every site is from the reference
+ *   doc  src/model-info.md: what each line means, tolerances
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hub.h"
+#include "base/opt.h"
+#include "base/par.h"
+#include "base/prog.h"
+#include "model/config.h"
+#include "model/forward.h"
+#include "model/sites.h"
+#include "model/weights.h"
+#include "record/parity.h"
+#include "stream/reader.h"
+#include "token/tokenizer.h"
+
+struct options {
+    const char *model, *revision, *verify, *dtype, *format;
+    double atol;
+    uint64_t context, memory;
+    bool no_weights;
+    char *dir;
+};
+
+/* Memory of a pass that ends in predictions. */
+struct need {
+    uint64_t resident, least;   /* bytes: all weights packed; one layer at a time */
+    double flops;               /* per token */
+};
+
+struct facts {
+    struct nf_config cfg;
+    struct nf_weights weights;
+    bool checked;                   /* the weights were read */
+    struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
+    uint64_t parameters, embedding, unembedding;
+    struct need f32, bf16;
+    size_t context;
+};
+
+/* ---- what is found out ---- */
+
+static uint64_t norm_parameters(enum nf_norm_kind kind, size_t width)
+{
+    return kind == NF_NORM_LAYER ? 2 * width : kind == NF_NORM_RMS ? width : 0;
+}
+
+static uint64_t layer_parameters(const struct nf_config *c)
+{
+    uint64_t D = c->D, F = c->F, Q = c->H * c->K, X = Q + 2 * c->G * c->K, in = c->gated ? 2 * F : F;
+    uint64_t n = D * X + Q * D + D * in + F * D;
+
+    n += (c->bias_qkv ? X : 0) + (c->bias_o ? D : 0) + (c->bias_ffn ? in + D : 0);
+    n += (c->one_norm ? 1 : 2) * norm_parameters(c->norm_affine ? c->norm : NF_NORM_NONE, D);
+    return n + 2 * norm_parameters(c->qk_norm, c->K);
+}
+
+static void count_parameters(struct facts *f)
+{
+    const struct nf_config *c = &f->cfg;
+
+    f->embedding = (uint64_t)c->V * c->E;
+    if (c->positions == NF_POS_LEARNED)
+        f->embedding += (uint64_t)(c->max_positions + c->position_offset) * c->D;
+    f->unembedding = (c->tied ? 0 : (uint64_t)c->V * c->E) + (c->bias_head ? c->V : 0);
+    f->parameters = f->embedding + f->unembedding + c->L * layer_parameters(c) + (c->E != c->D ? 2 * (uint64_t)c->D * c->E : 0) +
+                    (c->final_norm ? norm_parameters(c->norm_affine ? c->norm : NF_NORM_NONE, c->D) : 0);
+}
+
+static bool wants_pred(void *self, enum nf_site site, size_t layer)
+{
+    (void)self;
+    (void)layer;
+    return site == NF_SITE_PRED;
+}
+
+static struct need need_of(const struct nf_config *cfg, enum nf_dtype dtype, size_t context, struct nf_err *err)
+{
+    const struct nf_tap tap = { NULL, wants_pred, NULL, 0 };
+    struct nf_forward_opts opts = { .dtype = dtype, .tap = &tap };
+    struct nf_forward_plan plan;
+    struct need n;
+
+    if (nf_forward_plan(cfg, &opts, context, &plan, err) < 0)
+        nf_die_err(err);
+    n.resident = plan.weight_bytes + plan.work_bytes;
+    n.flops = plan.flops_maps + plan.flops_attention + plan.flops_ffn + plan.flops_head;
+    opts.memory = 1;   /* refused, and the plan says what the least would be */
+    nf_forward_plan(cfg, &opts, context, &plan, NULL);
+    n.least = plan.weight_bytes + plan.work_bytes;
+    return n;
+}
+
+static bool has_tokenizer(const struct options *o, struct nf_err *err)
+{
+    bool there = false;
+
+    for (const char *const *f = (const char *const[]){ "tokenizer.json", "vocab.json", NULL }; *f; f++) {
+        char *path = nf_path_join(o->dir, *f, err);
+
+        there = there || (path && nf_file_exists(path));
+        free(path);
+    }
+    return there;
+}
+
+enum { CONTEXT = 2048 };   /* of the estimate, where nobody says */
+
+static void find_facts(const struct options *o, struct facts *f, struct nf_err *err)
+{
+    if (nf_config_read(o->dir, &f->cfg, err) < 0)
+        nf_die_err(err);
+    if (!o->no_weights) {
+        if (nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
+            nf_die_err(err);
+        f->checked = true;
+    }
+    if (has_tokenizer(o, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
+        nf_die_err(err);
+    f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
+    count_parameters(f);
+    f->f32 = need_of(&f->cfg, NF_F32, f->context, err);
+    f->bf16 = need_of(&f->cfg, NF_BF16, f->context, err);
+}
+
+/* ---- which analyses apply ---- */
+
+struct analysis {
+    const char *name;
+    const char *applies;   /* "yes", "by convention", "no" */
+    const char *why;
+};
+
+enum { ANALYSES = 8 };
+
+static size_t list_analyses(const struct facts *f, struct analysis *a)
+{
+    const struct nf_config *c = &f->cfg;
+    bool relu = c->act == NF_ACT_RELU && !c->gated;
+    const char *firing = relu ? "a ReLU neuron is off or on"
+                         : c->gated
+                             ? "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0"
+                             : "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
+    const struct analysis all[] = {
+        { "dead neurons", relu ? "yes" : "by convention", firing },
+        { "n-gram detectors", relu ? "yes" : "by convention",
+          f->tokenizer ? firing : "needs the model's tokenizer, which is not there" },
+        { "positional neurons", relu ? "yes" : "by convention",
+          c->positions == NF_POS_LEARNED  ? firing
+          : c->positions == NF_POS_ROTARY ? "positions enter attention only"
+                                          : "the model has no positions" },
+        { "vocabulary effects", "yes",
+          c->gated ? "the activation takes both signs, so the sign of an effect is that of a positive activation"
+          : c->E != c->D ? "output rows go through project_out"
+                         : "output rows against the unembedding" },
+        { "residual stream", "yes",
+          c->parallel ? "resid.pre and resid.post; no resid.mid: attention and FFN are parallel"
+                      : "resid.pre, resid.mid, resid.post" },
+        { "logit lens", c->pre_norm ? "yes" : "by convention",
+          c->pre_norm ? "final norm and unembedding at every point" : "post-norm: every block ends in a norm of its own" },
+        { "layer lesions", "yes", "blocks left out, exchanged, repeated; their attention, FFN, heads or neurons" },
+        { "attention locality", "yes", c->window ? "some layers see a window only" : "all layers see the whole text" },
+    };
+
+    memcpy(a, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
+/* ---- text ---- */
+
+static const char *position_name(const struct nf_config *c)
+{
+    static const char *const names[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };
+
+    return names[c->positions];
+}
+
+static const char *rope_name(const struct nf_config *c)
+{
+    static const char *const names[] = { [NF_ROPE_DEFAULT] = "default", [NF_ROPE_LINEAR] = "linear", [NF_ROPE_LLAMA3] = "llama3" };
+
+    return names[c->rope.kind];
+}
+
+static void print_positions(const struct nf_config *c)
+{
+    size_t windowed = 0;
+
+    printf("positions    %s", position_name(c));
+    if (c->positions != NF_POS_NONE)
+        printf(", %zu", c->max_positions);
+    if (c->positions == NF_POS_ROTARY) {
+        printf("; %zu of %zu coordinates of a head turn, base %g", c->rope.R, c->K, c->rope.theta);
+        if (c->rope.kind != NF_ROPE_DEFAULT)
+            printf(", %s scaling by %g", rope_name(c), c->rope.factor);
+        if (c->rope.kind == NF_ROPE_LLAMA3)
+            printf(" (from %zu positions, factors %g to %g)", c->rope.original, c->rope.low, c->rope.high);
+    }
+    for (size_t l = 0; l < c->L; l++)
+        windowed += c->windowed[l];
+    if (windowed)
+        printf("; %zu of %zu layers see %zu positions", windowed, c->L, c->window);
+    putchar('\n');
+}
+
+/* The types of the stored tensors, each once. */
+static void print_stored(const struct facts *f)
+{
+    const struct nf_weights *w = &f->weights;
+    bool seen[NF_F64 + 1] = { false };
+    const char *comma = "";
+
+    seen[w->embed.dtype] = true;
+    for (size_t l = 0; l < f->cfg.L; l++)
+        seen[w->layer[l].q.w.dtype] = seen[w->layer[l].ffn_out.w.dtype] = true;
+    printf("stored       ");
+    for (size_t t = 0; t <= NF_F64; t++)
+        if (seen[t]) {
+            printf("%s%s", comma, nf_dtype_name((enum nf_dtype)t));
+            comma = ", ";
+        }
+    printf(", %.1f MiB\n", (double)w->bytes / 0x1p20);
+}
+
+static void print_need(const char *type, const struct need *n)
+{
+    printf("memory       %-4s %.1f MiB with all weights, %.1f MiB the least\n", type, (double)n->resident / 0x1p20,
+           (double)n->least / 0x1p20);
+}
+
+static void print_tokenizer(const struct facts *f)
+{
+    const struct nf_tokenizer *t = f->tokenizer;
+    char name[64];
+
+    if (!t) {
+        printf("tokenizer    none in this directory\n");
+        return;
+    }
+    printf("tokenizer    %s, %zu tokens", nf_tokenizer_type(t), t->vocab.V);
+    if (t->vocab.V < f->cfg.V)
+        printf("; %zu more rows in the embedding", f->cfg.V - t->vocab.V);
+    printf("; sha256 %.12s..\n", t->digest);
+    if (t->bos_id < 0)
+        printf("BOS          none\n");
+    else
+        printf("BOS          %s (%" PRId64 "), %s\n", nf_vocab_show(&t->vocab, (uint32_t)t->bos_id, name, sizeof name), t->bos_id,
+               t->bos_auto ? "put in front by the model's own tokenizer" : "not put in front by the model's own tokenizer");
+}
+
+static void print_text(const struct facts *f)
+{
+    const struct nf_config *c = &f->cfg;
+    struct analysis a[ANALYSES];
+    size_t n = list_analyses(f, a);
+
+    printf("model        %s%s%s\n", c->name, *c->revision ? ", revision " : "", c->revision);
+    printf("family       %s: %s\n", nf_family_name(c->family), c->architecture);
+    printf("sizes        L %zu, D %zu, H %zu, G %zu, K %zu, F %zu, V %zu", c->L, c->D, c->H, c->G, c->K, c->F, c->V);
+    printf(c->E != c->D ? ", E %zu\n" : "\n", c->E);
+    print_positions(c);
+    printf("norm         %s%s, %s attention and FFN, eps %g; %s%s\n", c->norm == NF_NORM_RMS ? "RMSNorm" : "LayerNorm",
+           c->norm_affine ? "" : " without gain and bias", c->pre_norm ? "before" : "after", c->norm_eps,
+           c->final_norm ? "final norm" : "no final norm", c->qk_norm != NF_NORM_NONE ? "; norms of queries and keys" : "");
+    printf("FFN          %s%s; attention and FFN %s\n", nf_act_name(c->act), c->gated ? ", gated" : "",
+           c->parallel ? "in parallel" : "one after the other");
+    printf("parameters   %" PRIu64 ": embedding %" PRIu64 ", unembedding %s", f->parameters, f->embedding, c->tied ? "tied" : "");
+    if (!c->tied || c->bias_head)
+        printf("%s%" PRIu64, c->tied ? ", bias " : "", f->unembedding);
+    printf(", all else %" PRIu64 "\n", f->parameters - f->embedding - f->unembedding);
+    if (f->checked)
+        print_stored(f);
+    print_need("f32", &f->f32);
+    print_need("bf16", &f->bf16);
+    printf("work         %.1f MFLOP a token, in windows of %zu\n", f->f32.flops / 1e6, f->context);
+    print_tokenizer(f);
+    printf("digests      config %.12s.., weights %.12s%s\n", c->config_sha256, f->checked ? c->weights_sha256 : "not read",
+           f->checked ? ".." : "");
+    for (size_t i = 0; i < n; i++)
+        printf("%-12s %-19s %-14s %s\n", i ? "" : "analyses", a[i].name, a[i].applies, a[i].why);
+}
+
+/* ---- JSON ---- */
+
+static json_t *need_json(const struct need *n)
+{
+    return json_pack("{s:I, s:I, s:f}", "resident", (json_int_t)n->resident, "least", (json_int_t)n->least, "flops_per_token",
+                     n->flops);
+}
+
+static json_t *positions_json(const struct nf_config *c)
+{
+    json_t *p = json_pack("{s:s}", "kind", position_name(c)), *windowed = json_array();
+
+    if (c->positions != NF_POS_NONE)
+        json_object_set_new(p, "most", json_integer((json_int_t)c->max_positions));
+    if (c->positions == NF_POS_ROTARY)
+        json_object_set_new(p, "rope",
+                            json_pack("{s:s, s:I, s:f, s:f}", "kind", rope_name(c), "R", (json_int_t)c->rope.R, "theta",
+                                      c->rope.theta, "factor", c->rope.factor));
+    for (size_t l = 0; l < c->L; l++)
+        if (c->windowed[l])
+            json_array_append_new(windowed, json_integer((json_int_t)l));
+    if (c->window)
+        json_object_set_new(p, "window", json_integer((json_int_t)c->window));
+    json_object_set_new(p, "windowed_layers", windowed);
+    return p;
+}
+
+static json_t *tokenizer_json(const struct nf_tokenizer *t)
+{
+    return t ? json_pack("{s:s, s:I, s:s, s:o, s:b}", "type", nf_tokenizer_type(t), "vocab", (json_int_t)t->vocab.V, "digest",
+                         t->digest, "bos_id", t->bos_id < 0 ? json_null() : json_integer(t->bos_id), "bos_auto", t->bos_auto)
+             : json_null();
+}
+
+static json_t *facts_json(const struct facts *f)
+{
+    const struct nf_config *c = &f->cfg;
+    struct analysis a[ANALYSES];
+    size_t n = list_analyses(f, a);
+    json_t *analyses = json_array(), *j;
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(analyses, json_pack("{s:s, s:s, s:s}", "name", a[i].name, "applies", a[i].applies, "why", a[i].why));
+    j = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:s, s:b, s:f, s:s, s:b, s:b, s:b}",
+                  "name", c->name, "revision", c->revision, "family", nf_family_name(c->family), "architecture", c->architecture,
+                  "sizes", "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G", (json_int_t)c->G, "K",
+                  (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "E", (json_int_t)c->E, "positions",
+                  positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
+                  c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
+    json_object_update_new(j, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
+                                        (json_int_t)f->parameters, "embedding", (json_int_t)f->embedding, "unembedding",
+                                        (json_int_t)f->unembedding, "context", (json_int_t)f->context, "f32", need_json(&f->f32),
+                                        "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer), "config_sha256",
+                                        c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
+    return j;
+}
+
+static void print_json(json_t *j)
+{
+    if (!j || json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
+        nf_die(NF_EXIT_SYS, "out of memory, or standard output cannot be written");
+    putchar('\n');
+    json_decref(j);
+}
+
+/* ---- --verify ---- */
+
+#define LOGITS_F32 5e-5   /* what a float32 pass of a small model is off by: some hundred roundings of 2^-24 of values below 20 */
+#define SHARE_BF16                                                                                                                 \
+    0.04   /* bf16 keeps 8 bits of every input of a product; attn.local, a softmax, is the worst: 3.6 % on the demonstration's model */
+
+/*
+ * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not
+ * the same), at least LOGITS_F32; in bf16 a share of the largest value.
+ */
+static double tolerance(const struct options *o, const json_t *reference, enum nf_site site, double largest)
+{
+    double noise = json_number_value(json_object_get(json_object_get(reference, "noise"), nf_site_name(site)));
+
+    if (o->atol > 0)
+        return o->atol;
+    if (strcmp(o->dtype, "bf16") == 0)
+        return SHARE_BF16 * largest;
+    return fmax(LOGITS_F32, 2 * noise);
+}
+
+/* Bits may differ where the pre-activation is as near to zero as ffn.pre may be off. */
+static bool within(const struct nf_parity_site *s, enum nf_site site, double allowed)
+{
+    return site == NF_SITE_FFN_ACTIVE ? s->bit_pre <= allowed : s->off <= allowed;
+}
+
+static double allowed_of(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+{
+    enum nf_site by = site == NF_SITE_FFN_ACTIVE ? NF_SITE_FFN_PRE : site;
+
+    return tolerance(o, reference, by, p->site[by].largest);
+}
+
+static void print_site(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+{
+    const struct nf_parity_site *s = &p->site[site];
+    const json_t *noise = json_object_get(json_object_get(reference, "noise"), nf_site_name(site));
+    double allowed = allowed_of(o, reference, p, site);
+    char own[24] = "-", where[96], off[24];
+
+    if (json_is_number(noise))
+        snprintf(own, sizeof own, "%.2g", json_number_value(noise));
+    snprintf(where, sizeof where, "layer %zu, window %zu, position %zu, unit %zu", s->layer, s->window, s->position, s->unit);
+    if (site == NF_SITE_FFN_ACTIVE)
+        snprintf(off, sizeof off, "%" PRIu64 " bits", s->bits);
+    else
+        snprintf(off, sizeof off, "%.2g", s->off);
+    printf("%-11s %6" PRIu64 " %12" PRIu64 " %10s %10.3g %10s %10.2g  %-4s %s\n", nf_site_name(site), s->layers, s->elements, off,
+           s->largest, own, allowed, within(s, site, allowed) ? "ok" : "OFF", site == NF_SITE_FFN_ACTIVE && !s->bits ? "" : where);
+}
+
+static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+{
+    const struct nf_parity_site *s = &p->site[site];
+    double allowed = allowed_of(o, reference, p, site);
+
+    return json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:I, s:I}", "site", nf_site_name(site), "layers",
+                     (json_int_t)s->layers, "elements", (json_int_t)s->elements, "off",
+                     isfinite(s->off) ? json_real(s->off) : json_null(), "largest", s->largest, "allowed", allowed, "ok",
+                     within(s, site, allowed), "bits", (json_int_t)s->bits, "layer", (json_int_t)s->layer, "window",
+                     (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
+}
+
+static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_parity *p)
+{
+    bool json = strcmp(o->format, "json") == 0;
+    json_t *sites = json_array();
+
+    if (!json) {
+        printf("%s in %s against %s (%s), %" PRIu64 " tokens in %" PRIu64 " windows\n", cfg->name, o->dtype, o->verify,
+               json_is_string(json_object_get(reference, "dtype")) ? json_string_value(json_object_get(reference, "dtype"))
+                                                                   : "of unknown origin",
+               p->tokens, p->windows);
+        printf("%-11s %6s %12s %10s %10s %10s %10s\n", "site", "layers", "elements", "difference", "of up to", "theirs", "allowed");
+    }
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
+        if (!p->site[s].there)
+            continue;
+        if (json)
+            json_array_append_new(sites, site_json(o, reference, p, s));
+        else
+            print_site(o, reference, p, s);
+    }
+    if (json) {
+        print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype", o->dtype,
+                             "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "sites",
+                             sites, "rows", (json_int_t)p->rows, "top_same", (json_int_t)p->top_same, "tv_mean",
+                             p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most));
+        return;
+    }
+    json_decref(sites);
+    if (p->rows)
+        printf("next token: the same top-1 in %" PRIu64 " of %" PRIu64 " rows; total variation %.2g in the mean, %.2g at most\n",
+               p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
+}
+
+/* The reference was made with the model's own tokenizer, where both are known. */
+static void check_tokenizer(const struct facts *f, const struct nf_reader *in)
+{
+    const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
+
+    if (f->tokenizer && digest && strcmp(digest, f->tokenizer->digest) != 0)
+        nf_die(NF_EXIT_INPUT, "%s: its tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)",
+               nf_reader_what(in), digest, f->cfg.name, f->tokenizer->digest);
+}
+
+static const struct nf_parity_site *worst(const struct options *o, const json_t *reference, const struct nf_parity *p,
+                                          enum nf_site *site)
+{
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
+        if (p->site[s].there && !within(&p->site[s], s, allowed_of(o, reference, p, s))) {
+            *site = s;
+            return &p->site[s];
+        }
+    return NULL;
+}
+
+static void verify(const struct options *o, struct facts *f, struct nf_err *err)
+{
+    const struct nf_forward_opts forward = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32, .memory = o->memory };
+    bool dash = strcmp(o->verify, "-") == 0;
+    int fd = dash ? STDIN_FILENO : open(o->verify, O_RDONLY | O_CLOEXEC);
+    const struct nf_parity_site *bad;
+    struct nf_reader *in;
+    struct nf_parity p;
+    const json_t *reference;
+    enum nf_site site = 0;
+
+    if (fd < 0)
+        nf_die(NF_EXIT_SYS, "%s: cannot be opened", o->verify);
+    in = nf_reader_open(fd, dash ? "standard input" : o->verify, "activations", err);
+    if (!in)
+        nf_die_err(err);
+    reference = json_object_get(nf_reader_header(in), "reference");
+    check_tokenizer(f, in);
+    if (nf_parity_run(&f->cfg, &f->weights, &forward, in, &p, err) < 0)
+        nf_die_err(err);
+    print_parity(o, &f->cfg, reference, &p);
+    if (fflush(stdout) != 0)
+        nf_die(NF_EXIT_SYS, "standard output: cannot write");
+    bad = worst(o, reference, &p, &site);
+    if (bad)
+        nf_die(NF_EXIT_INPUT, "%s: %s of layer %zu, window %zu, position %zu, unit %zu: %g, the reference has %g", f->cfg.name,
+               nf_site_name(site), bad->layer, bad->window, bad->position, bad->unit, bad->ours, bad->theirs);
+    nf_reader_close(in);
+}
+
+int main(int argc, char **argv)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct options o = { .dtype = "f32", .format = "text" };
+    const struct nf_opt opts[] = {
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache; or as operand"),
+        { 0, "verify", NF_OPT_STR, &o.verify, 0, 0, "FILE",
+          "compare with this stream of activations, as pipelines/reference.py makes it", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "--verify: precision of weights and products", false },
+        { 0, "atol", NF_OPT_REAL, &o.atol, 0, 1e6, "X",
+          "--verify: largest difference of any site; 0: by site, from the reference's own noise", false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "--verify: for weights and work space; 0: no limit", true },
+        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 24, "N",
+          "tokens of a window that memory and work are told for; 0: 2048, or the model's positions", false },
+        { 0, "no-weights", NF_OPT_FLAG, &o.no_weights, 0, 0, NULL, "leave the tensors unread", false },
+        { 'f', "format", NF_OPT_CHOICE, &o.format, 0, 0, "text|json", "for people or for programs", false },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "model-info", "say what a checkpoint is, and hold its numbers against a reference",
+                                "[MODEL]",    "",
+                                "text",       opts };
+    struct facts f = { 0 };
+    int first;
+
+    nf_prog_start(cmd.name, argv);
+    first = nf_opt_parse(&cmd, argc, argv);
+    if (argc - first > 1 || (argc - first == 1 && o.model))
+        nf_die(NF_EXIT_USAGE, "one model is wanted, as operand or with -m");
+    o.model = argc - first == 1 ? argv[first] : o.model;
+    if (!o.model)
+        nf_die(NF_EXIT_USAGE, "a model is wanted: a directory, or its name in the Hub cache");
+    if (o.verify && o.no_weights)
+        nf_die(NF_EXIT_USAGE, "--verify needs the weights");
+    o.dir = nf_model_dir(o.model, o.revision, &err);
+    if (!o.dir)
+        nf_die_err(&err);
+    find_facts(&o, &f, &err);
+    if (o.verify)
+        verify(&o, &f, &err);
+    else if (strcmp(o.format, "json") == 0)
+        print_json(facts_json(&f));
+    else
+        print_text(&f);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        nf_die(NF_EXIT_SYS, "standard output: cannot write");
+    nf_tokenizer_close(f.tokenizer);
+    nf_weights_close(&f.weights);
+    free(o.dir);
+    return NF_EXIT_OK;
+}
