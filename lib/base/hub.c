@@ -130,8 +130,6 @@ static int read_ref(const char *repo, const char *revision, char commit[COMMIT +
     char *path;
     int rc;
 
-    if (strncmp(revision, "refs/", 5) == 0)
-        revision += 5;
     if (asprintf(&path, "%s/refs/%s", repo, revision) < 0)
         return nf_fail(err, NF_ESYS, "out of memory");
     rc = !nf_file_exists(path) || is_dir(path) ? NF_EOF : nf_map_open(path, &map, err);

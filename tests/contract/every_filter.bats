@@ -14,7 +14,7 @@ setup_file() {
 # The filters that read a stream on standard input, each with the stream made for it.
 declare -gA INPUT=(
     [forward-capture]=tokens [reduce-stats]=activations [classify-neurons]=stats [render-report]=neurons
-    [stream-dump]=stats [stream-check]=neurons
+    [stream-dump]=stats [stream-check]=neurons [model-info]=activations
 )
 FILTERS=("${!INPUT[@]}")
 ALL=("${FILTERS[@]}" tokenize stream-diff)
@@ -26,6 +26,7 @@ line() {
     tokenize) echo "tokenize -m $N/model -" ;;
     forward-capture) echo "forward-capture -q -m $N/model" ;;
     classify-neurons) echo "classify-neurons -m $N/model" ;;
+    model-info) echo "model-info --verify - $N/model" ;;
     *) echo "$1" ;;
     esac
 }

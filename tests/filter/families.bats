@@ -73,3 +73,24 @@ largest_difference() {
         done
     done
 }
+
+# The hundred stories lie in the text one after the other; stories260K.tsv has where each begins and how many bytes it has.  The reference's losses are
+# means in float32 of some 300 numbers of up to 15: rounded to 1e-6 of them.
+@test "a trained Llama gives, from text to loss, the losses that were published with it" {
+    shared data/models/stories260K-hf/reference_loss.json
+    m=$SHARED/data/models/stories260K-hf text=$SHARED/data/text/eval-mix/tinystories.txt
+    while read -r from bytes; do
+        tail -c +$((from + 1)) "$text" | head -c "$bytes" | jq -Rsc '{text: .}'
+    done <"$ROOT/tests/oracle/stories260K.tsv" >"$BATS_TEST_TMPDIR/stories"
+    tokenize -m "$m" --jsonl text --context 512 "$BATS_TEST_TMPDIR/stories" | forward-capture -q -m "$m" --sites pred |
+        stream-dump --format ndjson --record batch,site >"$BATS_TEST_TMPDIR/pred"
+    # only the first window of a document: the reference was cut at 512 tokens
+    jq -n --slurpfile want "$m/reference_loss.json" --slurpfile got "$BATS_TEST_TMPDIR/pred" '
+        [$got[] | select(.r == "site") | .data[][0]] as $loss |
+        [$got[] | select(.r == "batch") | [.window, .length] | transpose[]] as $windows |
+        ([0] + [foreach $windows[] as $w (0; . + $w[1])]) as $at |
+        [range($windows | length) | select($windows[.][0] == 0) | $loss[$at[.]:$at[. + 1] - 1] | {n: (length + 1), nll: (add / length)}] as $docs |
+        [$want[0].docs, $docs] | transpose | map(((.[0].mean_nll - .[1].nll) | fabs), (.[0].n_tokens - .[1].n)) |
+        {docs: (length / 2), off: max, short: min}' >"$BATS_TEST_TMPDIR/out"
+    jq -e '.docs == 100 and .off <= 2e-6 and .short == 0' "$BATS_TEST_TMPDIR/out" || { cat "$BATS_TEST_TMPDIR/out"; false; }
+}
