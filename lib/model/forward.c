@@ -164,6 +164,8 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
         floats += chunk * D;
     if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
         floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
+    if (opts->streams)
+        floats += nf_comparison_bytes(cfg, opts->streams, vocab_tile(cfg)) / sizeof(float);
     if (unembed)
         floats += (uint64_t)NF_CHUNK * (vocab_tile(cfg) + 4);
     if (wants(tap, NF_SITE_LOGITS, cfg->L))
@@ -215,8 +217,8 @@ int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *o
     enum nf_depth last;
 
     memset(plan, 0, sizeof *plan);
-    plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L);
-    plan->layers = layers_needed(cfg, opts->tap, plan->unembed, &last);
+    plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L) || opts->streams;
+    plan->layers = layers_needed(cfg, opts->tap, plan->unembed || opts->whole, &last);
     vocab = plan->unembed ? packed_bytes(cfg->E, vocab_tile(cfg), item) : 0;
     ends = cfg->E != cfg->D ? 2 * packed_bytes(cfg->D, cfg->E, item) : 0;
     one = ends + layer_bytes(cfg, item) + 2 * vocab;
@@ -392,11 +394,13 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     f->chunk = nf_max(NF_CHUNK, context);
     f->threads = nf_threads();
     f->tile = vocab_tile(cfg);
+    f->packed = SIZE_MAX;
     if (nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
         goto fail;
-    layers_needed(cfg, opts->tap, f->plan.unembed, &f->last);
+    layers_needed(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
     f->slab = nf_alloc(slab_floats(cfg), sizeof *f->slab, err);
-    if (!f->slab || open_gemms(f, err) < 0 || open_blocks(f, err) < 0 || nf_head_open(f, err) < 0 || open_work(f, err) < 0)
+    if (!f->slab || open_gemms(f, err) < 0 || open_blocks(f, err) < 0 || nf_head_open(f, err) < 0 || open_work(f, err) < 0 ||
+        (opts->streams && nf_comparison_open(f, err) < 0))
         goto fail;
     return f;
 fail:
@@ -422,6 +426,7 @@ void nf_forward_close(struct nf_forward *f)
         nf_block_free(&f->block[l]);
     free(f->block);
     nf_head_close(f);
+    nf_comparison_close(f);
     for (size_t i = 0; i < sizeof gemm / sizeof *gemm; i++)
         nf_gemm_close(gemm[i]);
     for (size_t i = 0; i < sizeof work / sizeof *work; i++)
@@ -454,11 +459,17 @@ static int check_windows(const struct nf_forward *f, const struct nf_windows *wi
     return NF_OK;
 }
 
-/* The packed weights of a layer; not resident: packed now. */
+/* The packed weights of a layer; not resident: packed now, unless they were the last. */
 static int layer_weights(struct nf_forward *f, size_t layer, const struct nf_block **b, struct nf_err *err)
 {
     *b = &f->block[f->plan.resident ? layer : 0];
-    return f->plan.resident ? NF_OK : nf_block_pack(f, layer, f->block, err);
+    if (f->plan.resident || f->packed == layer)
+        return NF_OK;
+    f->packed = SIZE_MAX;
+    if (nf_block_pack(f, layer, f->block, err) < 0)
+        return NF_ESYS;
+    f->packed = layer;
+    return NF_OK;
 }
 
 static int run_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, enum nf_depth depth,

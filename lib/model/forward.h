@@ -70,12 +70,14 @@ struct nf_forward_opts {
     uint64_t memory;         /* bytes for weights and work space; 0: no limit */
     const struct nf_tap *tap;   /* decides which weights are needed */
     bool allow_nonfinite;    /* go on with NaN and Inf in the residual stream */
+    size_t streams;          /* most streams of one nf_forward_compare(), the base among them; 0: it is not called */
+    bool whole;              /* all blocks run, whatever the tap wants: for callers of nf_forward_block() */
 };
 
 /* What a run will take; made before anything is allocated. */
 struct nf_forward_plan {
     size_t layers;           /* blocks 0 .. layers-1 will run */
-    bool unembed;            /* PRED or LOGITS is wanted */
+    bool unembed;            /* PRED or LOGITS is wanted, or streams are compared */
     bool resident;           /* packed weights stay in memory; false: layer-major, packed for each run and dropped */
     size_t batch_tokens;     /* rows of a run */
     uint64_t weight_bytes;   /* packed weights held at one time */

@@ -74,6 +74,8 @@ struct nf_forward {
     float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */
     uint16_t *final16;
     struct nf_running *running;                    /* [batch_tokens] */
+    struct nf_comparison *comparison;              /* compare.c; NULL: not wanted */
+    size_t packed;                                 /* not resident: the layer in block[0], SIZE_MAX: none */
 };
 
 bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
@@ -99,6 +101,25 @@ int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, c
 /* ---- head.c ---- */
 int nf_head_open(struct nf_forward *f, struct nf_err *err);
 void nf_head_close(struct nf_forward *f);
+
+/* nf_head_final - rows <= NF_CHUNK of a residual stream to what the unembedding takes: final norm, project_out.  to [rows, E] */
+int nf_head_final(struct nf_forward *f, const float *x, size_t rows, struct nf_mat to, struct nf_err *err);
+
+/* Tiles of the vocabulary: how many; one of them, packed (valid until the next), its first column and how many it has. */
+size_t nf_head_tiles(const struct nf_forward *f);
+int nf_head_tile(struct nf_forward *f, size_t tile, size_t *first, size_t *columns, const void **packed, struct nf_err *err);
+
+/* nf_head_targets - the tokens id[0..n), n <= tile, as a tile of their own, number nf_head_tiles(). */
+int nf_head_targets(struct nf_forward *f, const uint32_t *id, size_t n, const void **packed, struct nf_err *err);
+
+/* nf_head_logits - logits [rows, tile] of x [rows, E] for one packed tile. */
+int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, struct nf_mat x, size_t rows, float *logits,
+                   struct nf_err *err);
+
+/* ---- compare.c ---- */
+uint64_t nf_comparison_bytes(const struct nf_config *cfg, size_t streams, size_t tile);
+int nf_comparison_open(struct nf_forward *f, struct nf_err *err);
+void nf_comparison_close(struct nf_forward *f);
 
 /* ---- forward.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);

@@ -9,7 +9,7 @@
 
 /* ---- weights ---- */
 
-static size_t tiles(const struct nf_forward *f)
+size_t nf_head_tiles(const struct nf_forward *f)
 {
     return nf_blocks(f->cfg->V, f->tile);
 }
@@ -45,7 +45,7 @@ static int open_bias(struct nf_forward *f, struct nf_err *err)
 
     if (!b->data)
         return NF_OK;
-    f->head_bias = nf_alloc((tiles(f) + 1) * f->tile, sizeof *f->head_bias, err);
+    f->head_bias = nf_alloc((nf_head_tiles(f) + 1) * f->tile, sizeof *f->head_bias, err);
     if (!f->head_bias)
         return NF_ESYS;
     nf_to_f32(b->dtype, b->data, f->cfg->V, f->head_bias);
@@ -56,7 +56,7 @@ int nf_head_open(struct nf_forward *f, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
     const struct nf_weights *w = f->w;
-    size_t n = f->plan.resident ? tiles(f) : 1;
+    size_t n = f->plan.resident ? nf_head_tiles(f) : 1;
 
     if (open_projection(f, &w->project_in, f->project_in, cfg->D, &f->p_in, err) < 0)
         return NF_ESYS;
@@ -80,7 +80,7 @@ int nf_head_open(struct nf_forward *f, struct nf_err *err)
 
 void nf_head_close(struct nf_forward *f)
 {
-    size_t n = f->plan.resident ? tiles(f) : 1;
+    size_t n = f->plan.resident ? nf_head_tiles(f) : 1;
 
     for (size_t i = 0; f->vocab && i <= n; i++)
         free(f->vocab[i]);
@@ -141,48 +141,63 @@ int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *
 
 /* ---- unembedding ---- */
 
-/* x to what the unembedding takes: [T,E] in f->final or f->final16. */
-static int final_rows(struct nf_forward *f, size_t T, const float *x, struct nf_err *err)
+int nf_head_final(struct nf_forward *f, const float *x, size_t rows, struct nf_mat to, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
-    size_t D = cfg->D, E = cfg->E;
+    struct nf_mat h = nf_forward_mat(f, f->h, f->h16), normed = f->project_out ? h : to;
 
-    for (size_t at = 0; at < T; at += NF_CHUNK) {
-        size_t rows = nf_min(NF_CHUNK, T - at);
-        struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
-        struct nf_mat to = nf_forward_mat(f, f->final + at * E, f->final16 ? f->final16 + at * E : NULL);
-        struct nf_mat normed = f->project_out ? h : to;
-
-        if (cfg->final_norm)
-            nf_forward_norm(f, &f->final_norm, x + at * D, rows, f->h, normed);
-        else
-            nf_copy_to(x + at * D, rows * D, normed);
-        if (!f->project_out)
-            continue;
-        if (nf_gemm_run(f->project_out, f->p_out.w, f->p_out.bias, nf_mat_data(h), rows, f->y, err) < 0)
-            return NF_ESYS;
-        nf_copy_to(f->y, rows * E, to);
-    }
+    if (cfg->final_norm)
+        nf_forward_norm(f, &f->final_norm, x, rows, f->h, normed);
+    else
+        nf_copy_to(x, rows * cfg->D, normed);
+    if (!f->project_out)
+        return NF_OK;
+    if (nf_gemm_run(f->project_out, f->p_out.w, f->p_out.bias, nf_mat_data(h), rows, f->y, err) < 0)
+        return NF_ESYS;
+    nf_copy_to(f->y, rows * cfg->E, to);
     return NF_OK;
 }
 
-/* logits of `rows` rows from `row` for one packed tile whose bias is that of tile `tile`, into f->logits [rows, tile] */
-static int tile_logits(struct nf_forward *f, const void *packed, size_t tile, size_t row, size_t rows, struct nf_err *err)
+/* Rows from `row` on of what was made for the whole batch. */
+static struct nf_mat final_at(const struct nf_forward *f, size_t row)
 {
     size_t at = row * f->cfg->E;
-    const void *x = f->final16 ? (const void *)(f->final16 + at) : (const void *)(f->final + at);
 
-    return nf_gemm_run(f->unembed, packed, f->head_bias ? f->head_bias + tile * f->tile : NULL, x, rows, f->logits, err);
+    return nf_forward_mat(f, f->final + at, f->final16 ? f->final16 + at : NULL);
 }
 
-/* Tile `packed` and the bias behind the last tile's: those of the tokens id[0..n). */
-static int pack_targets(struct nf_forward *f, const uint32_t *id, size_t n, void *packed, struct nf_err *err)
+static int final_rows(struct nf_forward *f, size_t T, const float *x, struct nf_err *err)
 {
-    float *bias = f->head_bias ? f->head_bias + tiles(f) * f->tile : NULL;
+    int rc = NF_OK;
+
+    for (size_t at = 0; rc == NF_OK && at < T; at += NF_CHUNK)
+        rc = nf_head_final(f, x + at * f->cfg->D, nf_min(NF_CHUNK, T - at), final_at(f, at), err);
+    return rc;
+}
+
+int nf_head_tile(struct nf_forward *f, size_t tile, size_t *first, size_t *columns, const void **packed, struct nf_err *err)
+{
+    *first = tile * f->tile;
+    *columns = nf_min(f->tile, f->cfg->V - *first);
+    *packed = f->vocab[f->plan.resident ? tile : 0];
+    return f->plan.resident ? NF_OK : pack_tile(f, NULL, *first, *columns, f->vocab[0], err);
+}
+
+int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, struct nf_mat x, size_t rows, float *logits,
+                   struct nf_err *err)
+{
+    return nf_gemm_run(f->unembed, packed, f->head_bias ? f->head_bias + tile * f->tile : NULL, nf_mat_data(x), rows, logits, err);
+}
+
+int nf_head_targets(struct nf_forward *f, const uint32_t *id, size_t n, const void **packed, struct nf_err *err)
+{
+    void *to = f->vocab[f->plan.resident ? nf_head_tiles(f) : 1];
+    float *bias = f->head_bias ? f->head_bias + nf_head_tiles(f) * f->tile : NULL;
 
     for (size_t i = 0; bias && i < n; i++)
         bias[i] = f->head_bias[id[i]];
-    return pack_tile(f, id, 0, n, packed, err);
+    *packed = to;
+    return pack_tile(f, id, 0, n, to, err);
 }
 
 /*
@@ -192,12 +207,13 @@ static int pack_targets(struct nf_forward *f, const uint32_t *id, size_t n, void
 static int start_rows(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
 {
     size_t step = nf_min(NF_CHUNK, f->tile), last = 0, w = 0;
-    void *packed = f->vocab[f->plan.resident ? tiles(f) : 1];
+    const void *packed;
 
     for (size_t at = 0; at < win->T; at += step) {
         size_t rows = nf_min(step, win->T - at), targets = nf_min(rows, win->T - at - 1);
 
-        if (pack_targets(f, win->ids + at + 1, targets, packed, err) < 0 || tile_logits(f, packed, tiles(f), at, rows, err) < 0)
+        if (nf_head_targets(f, win->ids + at + 1, targets, &packed, err) < 0 ||
+            nf_head_logits(f, packed, nf_head_tiles(f), final_at(f, at), rows, f->logits, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; i < rows; i++) {
             while (at + i >= last + win->length[w])
@@ -211,15 +227,15 @@ static int start_rows(struct nf_forward *f, const struct nf_windows *win, struct
 /* One tile of the vocabulary for rows row .. row + n - 1. */
 static int run_tile(struct nf_forward *f, size_t tile, size_t row, size_t n, bool pred, bool logits, struct nf_err *err)
 {
-    size_t first = tile * f->tile, columns = nf_min(f->tile, f->cfg->V - first);
-    const void *packed = f->vocab[f->plan.resident ? tile : 0];
+    size_t first, columns;
+    const void *packed;
 
-    if (!f->plan.resident && pack_tile(f, NULL, first, columns, f->vocab[0], err) < 0)
+    if (nf_head_tile(f, tile, &first, &columns, &packed, err) < 0)
         return NF_ESYS;
     for (size_t at = row; at < row + n; at += NF_CHUNK) {
         size_t rows = nf_min(NF_CHUNK, row + n - at);
 
-        if (tile_logits(f, packed, tile, at, rows, err) < 0)
+        if (nf_head_logits(f, packed, tile, final_at(f, at), rows, f->logits, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; logits && i < rows; i++)
             memcpy(f->row_logits + i * f->cfg->V + first, f->logits + i * f->tile, columns * sizeof *f->logits);
@@ -253,7 +269,7 @@ int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const fl
     size_t group = logits ? NF_LOGIT_ROWS : T;   /* rows that go through all tiles together */
     int rc = NF_OK;
 
-    if (!f->plan.unembed)
+    if (!pred && !logits)
         return NF_OK;
     rc = final_rows(f, T, x, err);
     if (rc == NF_OK && pred)
@@ -261,7 +277,7 @@ int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const fl
     for (size_t row = 0; rc == NF_OK && row < T; row += group) {
         size_t n = nf_min(group, T - row);
 
-        for (size_t tile = 0; rc == NF_OK && tile < tiles(f); tile++)
+        for (size_t tile = 0; rc == NF_OK && tile < nf_head_tiles(f); tile++)
             rc = run_tile(f, tile, row, n, pred, logits, err);
         if (rc == NF_OK && logits)
             rc = nf_forward_tap(f, NF_SITE_LOGITS, L, row, n, V, f->row_logits, NULL, err);

@@ -40,6 +40,10 @@ struct nf_kernels {
     /* Take logits x[n] of columns first .. first + n - 1 into account. */
     void (*run)(struct nf_running *r, const float *x, size_t n, uint32_t first);
 
+    /* w[i] = e^(a[i] - max), and the sum of w[i] (a[i] - b[i]): what the divergence of two rows of logits is made of; compare.h. */
+    void (*weigh)(const float *a, float max, size_t n, float *w);
+    double (*weighted_gap)(const float *w, const float *a, const float *b, size_t n);
+
     /* y = gain (x - mean) rstd + bias for one row; sums in double; not centred: mean taken as 0.  gain, bias may be NULL, y may be x. */
     void (*normalise)(const float *x, const float *gain, const float *bias, double eps, bool centre, size_t D, float *y);
 

@@ -1,0 +1,207 @@
+/* compare.c - several streams through the tiles of the vocabulary side by side. */
+#include "model/compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/par.h"
+#include "model/forward_impl.h"
+
+struct nf_comparison {
+    float *final;                /* [streams, NF_CHUNK, E] what the unembedding takes; one of the two */
+    uint16_t *final16;
+    float *base, *weight;        /* [NF_CHUNK, tile] logits of the base, and e^(logit - maximum so far) */
+    float *fade;                 /* [NF_CHUNK] what sums under the base's old maximum are multiplied by */
+    struct nf_running *running;  /* [streams, NF_CHUNK] */
+    double *gap;                 /* [streams, NF_CHUNK] C */
+};
+
+uint64_t nf_comparison_bytes(const struct nf_config *cfg, size_t streams, size_t tile)
+{
+    uint64_t rows = (uint64_t)streams * NF_CHUNK;
+
+    return rows * (cfg->E * sizeof(float) + sizeof(struct nf_running) + sizeof(double)) +
+           2 * (uint64_t)NF_CHUNK * (tile + 1) * sizeof(float);
+}
+
+int nf_comparison_open(struct nf_forward *f, struct nf_err *err)
+{
+    size_t rows = f->opts.streams * NF_CHUNK;
+    struct nf_comparison *c = f->comparison = nf_alloc(1, sizeof *c, err);
+
+    if (!c)
+        return NF_ESYS;
+    if (f->opts.dtype == NF_BF16)
+        c->final16 = nf_alloc(rows * f->cfg->E, sizeof *c->final16, err);
+    else
+        c->final = nf_alloc(rows * f->cfg->E, sizeof *c->final, err);
+    c->base = nf_alloc(NF_CHUNK * f->tile, sizeof *c->base, err);
+    c->weight = nf_alloc(NF_CHUNK * f->tile, sizeof *c->weight, err);
+    c->fade = nf_alloc(NF_CHUNK, sizeof *c->fade, err);
+    c->running = nf_alloc(rows, sizeof *c->running, err);
+    c->gap = nf_alloc(rows, sizeof *c->gap, err);
+    return (c->final || c->final16) && c->base && c->weight && c->fade && c->running && c->gap ? NF_OK : NF_ESYS;
+}
+
+void nf_comparison_close(struct nf_forward *f)
+{
+    struct nf_comparison *c = f->comparison;
+
+    if (!c)
+        return;
+    free(c->final);
+    free(c->final16);
+    free(c->base);
+    free(c->weight);
+    free(c->fade);
+    free(c->running);
+    free(c->gap);
+    free(c);
+}
+
+/* Some rows of all streams. */
+struct part {
+    struct nf_forward *f;
+    const struct nf_windows *win;
+    size_t n, row, rows;
+    struct nf_err *err;
+};
+
+static struct nf_mat final_of(const struct part *p, size_t stream)
+{
+    const struct nf_comparison *c = p->f->comparison;
+    size_t at = stream * NF_CHUNK * p->f->cfg->E;
+
+    return nf_forward_mat(p->f, c->final + at, c->final16 ? c->final16 + at : NULL);
+}
+
+/* The logit of the next token, which must be known before the first tile: all of a chunk's are a tile of their own. */
+static int start(const struct part *p, const bool *last)
+{
+    struct nf_forward *f = p->f;
+    struct nf_comparison *c = f->comparison;
+    size_t targets = nf_min(p->rows, p->win->T - p->row - 1), tile = nf_head_tiles(f);
+    const void *packed;
+
+    if (nf_head_targets(f, p->win->ids + p->row + 1, targets, &packed, p->err) < 0)
+        return NF_ESYS;
+    for (size_t s = 0; s < p->n; s++) {
+        if (nf_head_logits(f, packed, tile, final_of(p, s), p->rows, f->logits, p->err) < 0)
+            return NF_ESYS;
+        for (size_t i = 0; i < p->rows; i++) {
+            c->running[s * NF_CHUNK + i] = nf_running_init(last[i] ? NAN : f->logits[i * f->tile + i]);
+            c->gap[s * NF_CHUNK + i] = 0;
+        }
+    }
+    return NF_OK;
+}
+
+static int base_tile(const struct part *p, size_t tile, const void *packed, size_t first, size_t columns)
+{
+    struct nf_forward *f = p->f;
+    struct nf_comparison *c = f->comparison;
+    const struct nf_kernels *k = nf_kernels();
+
+    if (nf_head_logits(f, packed, tile, final_of(p, 0), p->rows, c->base, p->err) < 0)
+        return NF_ESYS;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->rows; i++) {
+        const float *a = c->base + i * f->tile;
+        float before = c->running[i].max;
+
+        k->run(&c->running[i], a, columns, (uint32_t)first);
+        c->fade[i] = expf(before - c->running[i].max);
+        k->weigh(a, c->running[i].max, columns, c->weight + i * f->tile);
+    }
+    return NF_OK;
+}
+
+static int other_tile(const struct part *p, size_t s, size_t tile, const void *packed, size_t first, size_t columns)
+{
+    struct nf_forward *f = p->f;
+    struct nf_comparison *c = f->comparison;
+    const struct nf_kernels *k = nf_kernels();
+
+    if (nf_head_logits(f, packed, tile, final_of(p, s), p->rows, f->logits, p->err) < 0)
+        return NF_ESYS;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->rows; i++) {
+        const float *b = f->logits + i * f->tile;
+        double *gap = &c->gap[s * NF_CHUNK + i];
+
+        k->run(&c->running[s * NF_CHUNK + i], b, columns, (uint32_t)first);
+        *gap = *gap * c->fade[i] + k->weighted_gap(c->weight + i * f->tile, c->base + i * f->tile, b, columns);
+    }
+    return NF_OK;
+}
+
+/* ln of the sum of e^logit, with the running sums of one row. */
+static double log_sum(const struct nf_running *r)
+{
+    return r->max + log(r->sum);
+}
+
+static int finish(const struct part *p, size_t s, struct nf_divergence *out)
+{
+    const struct nf_comparison *c = p->f->comparison;
+
+    for (size_t i = 0; i < p->rows; i++) {
+        const struct nf_running *base = &c->running[i], *own = &c->running[s * NF_CHUNK + i];
+        double kl = s == 0 ? 0 : c->gap[s * NF_CHUNK + i] / base->sum - log_sum(base) + log_sum(own);
+        float pred[4];
+
+        nf_running_pred(own, pred);
+        out[p->row + i] = (struct nf_divergence){ .kl = kl < 0 ? 0 : (float)kl,
+                                                  .entropy = pred[1],
+                                                  .loss = pred[0],
+                                                  .top = own->top,
+                                                  .rank = isnan(own->target) ? 0 : own->above };
+        if (!p->f->opts.allow_nonfinite && !(isfinite(kl) && isfinite(pred[1])))
+            return nf_fail(p->err, NF_EFORMAT, "row %zu of the batch: a logit of stream %zu is NaN or infinite", p->row + i, s);
+    }
+    return NF_OK;
+}
+
+static int compare_part(const struct part *p, const float *const *x, const bool *last, struct nf_divergence *out)
+{
+    struct nf_forward *f = p->f;
+    size_t first, columns;
+    const void *packed;
+    int rc = NF_OK;
+
+    for (size_t s = 0; s < p->n && rc == NF_OK; s++)
+        rc = nf_head_final(f, x[s] + p->row * f->cfg->D, p->rows, final_of(p, s), p->err);
+    if (rc == NF_OK)
+        rc = start(p, last);
+    for (size_t tile = 0; rc == NF_OK && tile < nf_head_tiles(f); tile++) {
+        rc = nf_head_tile(f, tile, &first, &columns, &packed, p->err);
+        if (rc == NF_OK)
+            rc = base_tile(p, tile, packed, first, columns);
+        for (size_t s = 1; rc == NF_OK && s < p->n; s++)
+            rc = other_tile(p, s, tile, packed, first, columns);
+    }
+    for (size_t s = 0; rc == NF_OK && s < p->n; s++)
+        rc = finish(p, s, out + s * p->win->T);
+    return rc;
+}
+
+int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n,
+                       struct nf_divergence *out, struct nf_err *err)
+{
+    struct part p = { .f = f, .win = win, .n = n, .err = err };
+    size_t step = nf_min(NF_CHUNK, f->tile), end = 0, w = 0;
+    bool last[NF_CHUNK];
+    int rc = NF_OK;
+
+    for (; rc == NF_OK && p.row < win->T; p.row += step) {
+        p.rows = nf_min(step, win->T - p.row);
+        for (size_t i = 0; i < p.rows; i++) {
+            while (p.row + i >= end)
+                end += win->length[w++];
+            last[i] = p.row + i + 1 == end;
+        }
+        rc = compare_part(&p, x, last, out);
+    }
+    return rc;
+}
