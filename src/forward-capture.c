@@ -13,24 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/hub.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
-#include "model/config.h"
 #include "model/forward.h"
 #include "model/sites.h"
 #include "model/speed.h"
-#include "model/weights.h"
 #include "record/capture.h"
-#include "record/context.h"
-#include "record/tokens.h"
+#include "record/intake.h"
+#include "record/subject.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
-#include "token/tokenizer.h"
-
-enum { CONTEXT_MAX = 1 << 24 };
 
 struct options {
     const char *model, *revision, *dtype, *out_dtype;
@@ -44,86 +38,38 @@ struct options {
 
 /* Made before the first window: what is read, what is computed, what is written. */
 struct plan {
-    struct nf_config cfg;
-    struct nf_weights weights;
+    struct nf_subject subject;
     struct nf_sites sites;
     struct nf_capture capture;
     struct nf_tap tap;
     struct nf_forward_opts forward;
-    size_t context, V;      /* most tokens of a window; ids are below V */
 };
 
 struct run {
     struct plan *plan;
     struct nf_forward *forward;
-    struct nf_reader *in;
-    struct nf_batch batch;
-    uint64_t tokens, windows, rows;
+    struct nf_intake intake;
+    uint64_t tokens, windows, batches, rows;
     struct timespec start;
     struct nf_err *err;
 };
 
 /* ---- plan ---- */
 
-static size_t header_size(const struct nf_reader *in, const json_t *map, const char *key, size_t max)
-{
-    const json_t *v = json_object_get(map, key);
-
-    if (!json_is_integer(v) || json_integer_value(v) < 1 || (uint64_t)json_integer_value(v) > max)
-        nf_die(NF_EXIT_INPUT, "%s: header: %s: a whole number from 1 to %zu is wanted", nf_reader_what(in), key, max);
-    return (size_t)json_integer_value(v);
-}
-
-/* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
-static void check_tokenizer(const struct options *o, const struct nf_reader *in, struct nf_err *err)
-{
-    static const char *const files[] = { "tokenizer.json", "vocab.json" };
-    const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
-    struct nf_tokenizer *t;
-    bool there = false;
-
-    for (size_t i = 0; i < 2; i++) {
-        char *path = nf_path_join(o->dir, files[i], err);
-
-        there = there || (path && nf_file_exists(path));
-        free(path);
-    }
-    if (!digest)
-        nf_die(NF_EXIT_INPUT, "%s: header: tokenizer.digest is missing", nf_reader_what(in));
-    if (!there) {
-        if (!nf_common.quiet)
-            nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o->model);
-        return;
-    }
-    t = nf_tokenizer_open(o->dir, err);
-    if (!t)
-        nf_die_err(err);
-    if (strcmp(t->digest, digest) != 0)
-        nf_die(NF_EXIT_INPUT, "%s: the tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)",
-               nf_reader_what(in), digest, o->model, t->digest);
-    nf_tokenizer_close(t);
-}
-
 static void read_model(const struct options *o, struct plan *p, const struct nf_reader *in, struct nf_err *err)
 {
-    const json_t *header = nf_reader_header(in);
-    size_t V = header_size(in, json_object_get(header, "tokenizer"), "vocab", CONTEXT_MAX);
-
-    p->context = header_size(in, header, "context", CONTEXT_MAX);
-    if (nf_config_read(o->dir, &p->cfg, err) < 0 || nf_sites_open(&o->sites, &o->layers, &p->cfg, &p->sites, err) < 0)
+    if (nf_subject_open(o->dir, in, &p->subject, err) < 0 ||
+        nf_sites_open(&o->sites, &o->layers, &p->subject.cfg, &p->sites, err) < 0)
         nf_die_err(err);
-    p->V = nf_min(V, p->cfg.V);
-    if (p->context > p->cfg.max_positions)
-        nf_die(NF_EXIT_INPUT, "%s: windows of up to %zu tokens, %s has %zu positions", nf_reader_what(in), p->context, o->model,
-               p->cfg.max_positions);
-    check_tokenizer(o, in, err);
-    if (nf_weights_open(o->dir, &p->cfg, &p->weights, err) < 0)
+    if (p->subject.unchecked && !nf_common.quiet)
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o->dir);
+    if (nf_subject_weights(&p->subject, err) < 0)
         nf_die_err(err);
 }
 
 static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    p->capture = (struct nf_capture){ .cfg = &p->cfg,
+    p->capture = (struct nf_capture){ .cfg = &p->subject.cfg,
                                       .sites = &p->sites,
                                       .positions = o->positions,
                                       .half = strcmp(o->out_dtype, "f16") == 0,
@@ -131,32 +77,13 @@ static void make_plan(const struct options *o, struct plan *p, struct nf_err *er
                                       .err = err };
     p->tap = nf_capture_tap(&p->capture, (float)o->near_zero);
     p->forward = (struct nf_forward_opts){ .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
-                                           .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->context) : 0,
+                                           .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->subject.context) : 0,
                                            .memory = o->memory,
                                            .tap = &p->tap,
                                            .allow_nonfinite = o->allow_nonfinite };
 }
 
 /* ---- header ---- */
-
-static json_t *model_json(const struct plan *p)
-{
-    static const char *const positions[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };
-    const struct nf_config *c = &p->cfg;
-    json_t *m;
-
-    m = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name,
-                  "family", nf_family_name(c->family), "architecture", c->architecture, "config_sha256", c->config_sha256,
-                  "weights_sha256", c->weights_sha256, "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G",
-                  (json_int_t)c->G, "K", (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "activation",
-                  nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "positions", positions[c->positions], "norm",
-                  c->pre_norm ? "pre" : "post", "dtype", nf_dtype_name(p->forward.dtype));
-    if (*c->revision && json_object_set_new(m, "revision", json_string(c->revision)) < 0) {
-        json_decref(m);
-        return NULL;
-    }
-    return m;
-}
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
@@ -167,7 +94,7 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     struct nf_writer *out = NULL;
 
     if (header &&
-        (json_object_set_new(header, "model", model_json(p)) < 0 ||
+        (json_object_set_new(header, "model", nf_subject_json(&p->subject, p->forward.dtype)) < 0 ||
          json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
          json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
          json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
@@ -210,93 +137,55 @@ static void show_progress(const struct run *r)
         nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, %.0f s", r->tokens, (double)r->tokens / s, s);
 }
 
-static int flush_batch(struct run *r)
+static struct nf_intake intake_of(const struct plan *p, struct nf_reader *in)
 {
-    struct nf_batch *b = &r->batch;
-    const struct nf_windows win = { b->ids, b->length, b->W, b->T };
-    int rc;
+    return (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context };
+}
 
-    if (b->W == 0)
-        return NF_OK;
-    rc = nf_capture_batch(&r->plan->capture, b);
+static int capture_batch(struct run *r)
+{
+    struct nf_batch *b = &r->intake.batch;
+    const struct nf_windows win = { b->ids, b->length, b->W, b->T };
+    int rc = nf_capture_batch(&r->plan->capture, b);
+
     if (rc == NF_OK)
         rc = nf_forward_run(r->forward, &win, r->err);
-    b->batch++;
-    b->W = b->T = 0;
+    r->tokens += b->T;
+    r->windows += b->W;
+    r->batches++;
     show_progress(r);
     return rc;
 }
 
-static int add_window(struct run *r, const struct nf_window *w)
-{
-    struct nf_batch *b = &r->batch;
-    int rc = NF_OK;
-
-    if (b->T + w->T > nf_forward_get_plan(r->forward)->batch_tokens)
-        rc = flush_batch(r);
-    if (rc == NF_OK)
-        rc = nf_batch_reserve(b, b->W + 1, b->T + w->T, r->err);
-    if (rc < 0)
-        return rc;
-    b->doc[b->W] = (uint32_t)w->doc;
-    b->window[b->W] = (uint32_t)w->window;
-    b->start[b->W] = (uint32_t)w->start;
-    b->length[b->W] = (uint32_t)w->T;
-    b->bos[b->W++] = w->bos;
-    memcpy(b->ids + b->T, w->ids, w->T * sizeof *b->ids);
-    b->T += w->T;
-    r->tokens += w->T;
-    r->windows++;
-    return NF_OK;
-}
-
-/* vocab, special and doc records travel on as they are; a document comes before the batch with its windows. */
-static int pass_on(const struct run *r, const msgpack_object *rec)
-{
-    const void *bytes;
-    size_t n;
-
-    if (!nf_mp_is(rec, "vocab") && !nf_mp_is(rec, "special") && !nf_mp_is(rec, "doc"))
-        return nf_fail(r->err, NF_EFORMAT, "%s: a record of a type that does not belong to tokens", nf_reader_what(r->in));
-    nf_reader_bytes(r->in, &bytes, &n);
-    nf_writer_copy(r->plan->capture.out, bytes, n);
-    return NF_OK;
-}
-
 static int capture_all(struct run *r)
 {
-    struct nf_window w = { 0 };
-    const msgpack_object *rec;
     int rc;
 
-    while ((rc = nf_reader_next(r->in, &rec)) == NF_OK) {
-        if (!nf_mp_is(rec, "window"))
-            rc = pass_on(r, rec);
-        else if ((rc = nf_window_read(rec, r->plan->V, r->plan->context, &w, r->err)) == NF_OK)
-            rc = add_window(r, &w);
-        if (rc < 0)
-            break;
-    }
-    nf_window_clear(&w);
-    return rc < 0 ? rc : flush_batch(r);
+    while ((rc = nf_intake_next(&r->intake, r->err)) == NF_OK)
+        if ((rc = capture_batch(r)) < 0)
+            return rc;
+    return rc < 0 ? rc : NF_OK;
 }
 
 static json_t *totals(const struct run *r)
 {
     return json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)r->tokens, "windows", (json_int_t)r->windows, "batches",
-                     (json_int_t)r->batch.batch, "rows", (json_int_t)r->plan->capture.rows);
+                     (json_int_t)r->batches, "rows", (json_int_t)r->plan->capture.rows);
 }
 
 static void capture(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
-    struct run r = { .plan = p, .in = in, .err = err };
+    struct run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
     json_t *end;
     int rc;
 
-    r.forward = nf_forward_open(&p->cfg, &p->weights, &p->forward, p->context, err);
+    r.forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &p->forward, p->subject.context, err);
     if (!r.forward)
         nf_die_err(err);
     p->capture.out = open_output(o, p, in, cmd, err);
+    r.intake.out = p->capture.out;
+    r.intake.docs = true;
+    r.intake.most = nf_forward_get_plan(r.forward)->batch_tokens;
     clock_gettime(CLOCK_MONOTONIC, &r.start);
     rc = capture_all(&r);
     nf_progress_end();
@@ -309,10 +198,10 @@ static void capture(const struct options *o, struct plan *p, struct nf_reader *i
     if (nf_common.verbose)
         nf_warn("%" PRIu64 " tokens in %" PRIu64 " windows, %" PRIu64
                 " batches; %.0f tokens/s on %zu threads; |pre-activation| < %g: %" PRIu64,
-                r.tokens, r.windows, r.batch.batch, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero,
+                r.tokens, r.windows, r.batches, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero,
                 p->capture.near_zero);
     nf_forward_close(r.forward);
-    nf_batch_clear(&r.batch);
+    nf_intake_clear(&r.intake);
 }
 
 /* ---- --dry-run ---- */
@@ -320,21 +209,17 @@ static void capture(const struct options *o, struct plan *p, struct nf_reader *i
 /* Windows, tokens, and tokens at a selected position. */
 static int count_all(struct run *r, const struct nf_range *positions)
 {
-    struct nf_window w = { 0 };
-    const msgpack_object *rec;
     int rc;
 
-    while ((rc = nf_reader_next(r->in, &rec)) == NF_OK) {
-        if (!nf_mp_is(rec, "window"))
-            continue;
-        if ((rc = nf_window_read(rec, r->plan->V, r->plan->context, &w, r->err)) < 0)
-            break;
-        r->windows++;
-        r->tokens += w.T;
-        r->rows += positions->from < w.T ? nf_min(positions->to, w.T) - positions->from : 0;
-    }
-    nf_window_clear(&w);
-    return rc;
+    while ((rc = nf_intake_next(&r->intake, r->err)) == NF_OK)
+        for (size_t w = 0; w < r->intake.batch.W; w++) {
+            size_t T = r->intake.batch.length[w];
+
+            r->windows++;
+            r->tokens += T;
+            r->rows += positions->from < T ? nf_min(positions->to, T) - positions->from : 0;
+        }
+    return rc < 0 ? rc : NF_OK;
 }
 
 static void print_sites(const struct plan *p, uint64_t rows)
@@ -345,7 +230,7 @@ static void print_sites(const struct plan *p, uint64_t rows)
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
         size_t layers = 0, bytes;
 
-        for (size_t l = 0; l <= p->cfg.L; l++)
+        for (size_t l = 0; l <= p->subject.cfg.L; l++)
             layers += nf_sites_want(&p->sites, s, l);
         if (!layers)
             continue;
@@ -363,12 +248,12 @@ static double share(double part, double all)
 
 static void dry_run(const struct options *o, struct plan *p, struct nf_reader *in, struct nf_err *err)
 {
-    const struct nf_config *c = &p->cfg;
-    struct run r = { .plan = p, .in = in, .err = err };
+    const struct nf_config *c = &p->subject.cfg;
+    struct run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
     struct nf_forward_plan f;
     double rate, flops;
 
-    if (nf_forward_plan(c, &p->forward, p->context, &f, err) < 0 || count_all(&r, &o->positions) < 0)
+    if (nf_forward_plan(c, &p->forward, p->subject.context, &f, err) < 0 || count_all(&r, &o->positions) < 0)
         nf_die_err(err);
     rate = nf_speed_gemm(p->forward.dtype, c->D, c->F, err);
     if (!(rate > 0))
@@ -376,7 +261,7 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
     flops = f.flops_maps + f.flops_attention + f.flops_ffn + f.flops_head;
     printf("model        %s: %s, L %zu, D %zu, H %zu, F %zu, V %zu\n", c->name, c->architecture, c->L, c->D, c->H, c->F, c->V);
     printf("input        %" PRIu64 " tokens in %" PRIu64 " windows of at most %zu; %" PRIu64 " at selected positions\n", r.tokens,
-           r.windows, p->context, r.rows);
+           r.windows, p->subject.context, r.rows);
     print_sites(p, r.rows);
     printf("memory       weights %.1f MiB (%s), work space %.1f MiB for batches of %zu tokens\n", (double)f.weight_bytes / 0x1p20,
            f.resident ? "resident" : "one layer at a time", (double)f.work_bytes / 0x1p20, f.batch_tokens);
@@ -388,6 +273,7 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
            rate / 1e9, nf_threads(), o->dtype);
     if (fflush(stdout) != 0 || ferror(stdout))
         nf_die(NF_EXIT_SYS, "standard output: cannot write");
+    nf_intake_clear(&r.intake);
 }
 
 int main(int argc, char **argv)
@@ -442,7 +328,7 @@ int main(int argc, char **argv)
     nf_reader_close(in);
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
-    nf_weights_close(&p.weights);
+    nf_subject_close(&p.subject);
     free(o.dir);
     return NF_EXIT_OK;
 }

@@ -102,6 +102,7 @@ int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct
 struct pass {
     struct nf_forward *f;
     const struct nf_block *b;
+    const struct nf_edit *edit;
     size_t layer, row, rows;   /* rows row .. row + rows - 1 of the batch */
     float *x;                  /* [rows, D] their residual stream */
     struct nf_err *err;
@@ -127,12 +128,13 @@ static struct nf_mat sublayer_input(const struct pass *p, const struct nf_gain *
     return h;
 }
 
-/* x += what the sublayer gave; post-norm models normalise the sum. */
+/* x += what the sublayer gave, NULL: zero; post-norm models normalise the sum. */
 static void sublayer_output(const struct pass *p, const struct nf_gain *norm, const float *add)
 {
     const struct nf_config *cfg = p->f->cfg;
 
-    nf_add(add, p->rows * cfg->D, p->x);
+    if (add)
+        nf_add(add, p->rows * cfg->D, p->x);
     if (!cfg->pre_norm)
         nf_forward_norm(p->f, norm, p->x, p->rows, p->x, (struct nf_mat){ .f32 = p->x });
 }
@@ -161,6 +163,32 @@ static float score_scale(const struct nf_config *cfg, size_t layer)
     return (float)(cfg->scale_by_layer ? scale / ((double)layer + 1) : scale);
 }
 
+/* y [rows, HK]: the output of heads that are left out becomes zero. */
+static void silence_heads(const struct pass *p)
+{
+    size_t H = p->f->cfg->H, K = p->f->cfg->K;
+
+    for (size_t i = 0; i < p->rows * H; i++)
+        if (p->edit->no_head[i % H])
+            memset(p->f->y + i * K, 0, K * sizeof *p->f->y);
+}
+
+/* The activations of some neurons become what the edit says. */
+static void set_neurons(const struct pass *p, struct nf_mat act)
+{
+    const struct nf_edit *e = p->edit;
+
+    for (size_t i = 0; i < p->rows; i++)
+        for (size_t k = 0; k < e->neurons; k++) {
+            size_t at = i * p->f->cfg->F + e->neuron[k];
+
+            if (act.f32)
+                act.f32[at] = e->value[k];
+            else
+                act.bf16[at] = nf_f32_to_bf16(e->value[k]);
+        }
+}
+
 /* What attention adds, in f->h; parallel blocks add it later, from f->attn. */
 static int attention(const struct pass *p, const uint32_t *length, size_t W, enum nf_depth depth)
 {
@@ -169,8 +197,16 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     const struct nf_attention a = { cfg->H, cfg->G, cfg->K, score_scale(cfg, p->layer), nf_config_window(cfg, p->layer) };
     size_t D = cfg->D;
     bool local = nf_forward_wants(f, NF_SITE_ATTN_LOCAL, p->layer);
-    struct nf_mat h = sublayer_input(p, &p->b->attn_norm), y = nf_forward_mat(f, f->y, f->h16);
-    int rc = nf_gemm_run(f->qkv, p->b->qkv.w, p->b->qkv.bias, nf_mat_data(h), p->rows, f->qkv_out, p->err);
+    struct nf_mat h, y = nf_forward_mat(f, f->y, f->h16);
+    int rc;
+
+    if (p->edit->no_attention) {
+        if (!cfg->parallel)
+            sublayer_output(p, &p->b->attn_norm, NULL);
+        return NF_OK;
+    }
+    h = sublayer_input(p, &p->b->attn_norm);
+    rc = nf_gemm_run(f->qkv, p->b->qkv.w, p->b->qkv.bias, nf_mat_data(h), p->rows, f->qkv_out, p->err);
 
     if (rc < 0)
         return rc;
@@ -182,6 +218,8 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     }
     if (rc < 0 || depth < NF_TO_MID)
         return rc;
+    if (p->edit->no_head)
+        silence_heads(p);
     nf_copy_to(f->y, p->rows * cfg->H * cfg->K, y);
     rc = nf_gemm_run(f->o, p->b->o.w, p->b->o.bias, nf_mat_data(y), p->rows, f->h, p->err);
     if (rc == NF_OK)
@@ -261,19 +299,23 @@ static int feed_forward(const struct pass *p, size_t at, enum nf_depth depth)
     struct nf_forward *f = p->f;
     size_t D = f->cfg->D;
     struct nf_mat act = nf_forward_mat(f, f->act, f->act16);
-    int rc = expand(p, act);
+    int rc = p->edit->no_ffn ? NF_OK : expand(p, act);
 
     if (rc < 0 || depth < NF_TO_END)
         return rc;
+    if (f->cfg->parallel)
+        sublayer_output(p, &p->b->attn_norm, p->edit->no_attention ? NULL : f->attn + at * D);
+    if (p->edit->no_ffn) {
+        sublayer_output(p, &p->b->ffn_norm, NULL);
+        return NF_OK;
+    }
+    set_neurons(p, act);
     rc = nf_gemm_run(f->out, p->b->out.w, p->b->out.bias, nf_mat_data(act), p->rows, f->y, p->err);
     if (rc == NF_OK)
         rc = tap(p, NF_SITE_FFN_OUT, D, f->y);
-    if (rc < 0)
-        return rc;
-    if (f->cfg->parallel)
-        sublayer_output(p, &p->b->attn_norm, f->attn + at * D);
-    sublayer_output(p, &p->b->ffn_norm, f->y);
-    return NF_OK;
+    if (rc == NF_OK)
+        sublayer_output(p, &p->b->ffn_norm, f->y);
+    return rc;
 }
 
 /* After the block: the stream that leaves it, and the norms of all that went in. */
@@ -321,10 +363,10 @@ static int check_finite(const struct nf_forward *f, size_t layer, const struct n
                    layer, w, row);
 }
 
-int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x,
-                 enum nf_depth depth, struct nf_err *err)
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit,
+                 const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err)
 {
-    struct pass p = { .f = f, .b = b, .layer = layer, .err = err };
+    struct pass p = { .f = f, .b = b, .edit = edit, .layer = layer, .err = err };
     size_t w = 0;
     int rc = NF_OK;
 

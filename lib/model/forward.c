@@ -413,6 +413,11 @@ const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f)
     return &f->plan;
 }
 
+size_t nf_forward_width(const struct nf_forward *f)
+{
+    return f->cfg->D;
+}
+
 void nf_forward_close(struct nf_forward *f)
 {
     if (!f)
@@ -472,27 +477,36 @@ static int layer_weights(struct nf_forward *f, size_t layer, const struct nf_blo
     return NF_OK;
 }
 
-static int run_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, enum nf_depth depth,
-                     struct nf_err *err)
+static int run_block(struct nf_forward *f, size_t layer, const struct nf_edit *edit, const struct nf_windows *win, float *x,
+                     enum nf_depth depth, struct nf_err *err)
 {
     const struct nf_block *b;
     int rc = layer_weights(f, layer, &b, err);
 
-    return rc < 0 ? rc : nf_block_run(f, layer, b, win, x, depth, err);
+    return rc < 0 ? rc : nf_block_run(f, layer, b, edit, win, x, depth, err);
+}
+
+int nf_forward_edited(struct nf_forward *f, size_t layer, const struct nf_edit *edit, const struct nf_windows *win, float *x,
+                      struct nf_err *err)
+{
+    return run_block(f, layer, edit, win, x, NF_TO_END, err);
 }
 
 int nf_forward_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, struct nf_err *err)
 {
-    return run_block(f, layer, win, x, NF_TO_END, err);
+    static const struct nf_edit none = { 0 };
+
+    return nf_forward_edited(f, layer, &none, win, x, err);
 }
 
 int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
 {
+    static const struct nf_edit none = { 0 };
     int rc = check_windows(f, win, err);
 
     if (rc == NF_OK)
         rc = nf_forward_embed(f, win, f->x, err);
     for (size_t l = 0; rc == NF_OK && l < f->plan.layers; l++)
-        rc = run_block(f, l, win, f->x, l + 1 < f->plan.layers ? NF_TO_END : f->last, err);
+        rc = run_block(f, l, &none, win, f->x, l + 1 < f->plan.layers ? NF_TO_END : f->last, err);
     return rc == NF_OK ? nf_forward_head(f, win, f->x, err) : rc;
 }

@@ -108,6 +108,7 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
                                    size_t context, struct nf_err *err);
 
 const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f);
+size_t nf_forward_width(const struct nf_forward *f);   /* D */
 
 /*
  * nf_forward_run - the whole pass over one batch, T <= plan.batch_tokens.
@@ -118,15 +119,27 @@ const struct nf_forward_plan *nf_forward_get_plan(const struct nf_forward *f);
  */
 int nf_forward_run(struct nf_forward *f, const struct nf_windows *win, struct nf_err *err);
 
+/* What one run of one block leaves out or sets.  The zeroed struct changes nothing. */
+struct nf_edit {
+    bool no_attention, no_ffn;   /* the sublayer adds nothing: zero goes into the sum (post-LN: which is normalised as ever) */
+    const bool *no_head;         /* [H] true: the head's output is zero, before the output map; NULL: none */
+    const uint32_t *neuron;      /* [neurons] ascending: their activations, before the output map, are `value` at every position */
+    const float *value;
+    size_t neurons;
+};
+
 /*
  * The steps that nf_forward_run() is made of, for callers that choose their own order of blocks.  x is [T,D], the residual stream.
  *
  *   embed   x out: embedding, project_in, positions
  *   block   x in and out; layer < plan.layers; the tap sees `layer`
+ *   edited  the same with an edit; the tap must want nothing
  *   head    x in: final norm, project_out, unembedding, PRED and LOGITS as the tap wants them
  */
 int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *x, struct nf_err *err);
 int nf_forward_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, struct nf_err *err);
+int nf_forward_edited(struct nf_forward *f, size_t layer, const struct nf_edit *edit, const struct nf_windows *win, float *x,
+                      struct nf_err *err);
 int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const float *x, struct nf_err *err);
 
 void nf_forward_close(struct nf_forward *f);   /* accepts NULL */

@@ -95,8 +95,8 @@ static inline const void *nf_mat_data(struct nf_mat m)
 int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
 int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
 void nf_block_free(struct nf_block *b);
-int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_windows *win, float *x,
-                 enum nf_depth depth, struct nf_err *err);
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit, const struct nf_windows *win,
+                 float *x, enum nf_depth depth, struct nf_err *err);
 
 /* ---- head.c ---- */
 int nf_head_open(struct nf_forward *f, struct nf_err *err);

@@ -257,7 +257,7 @@ synopsis() {
 @test "a missing or unreadable model is named" {
     for f in tokenize forward-capture classify-neurons; do
         in=$(input "$f")
-        exits 1 "$f" -m "$N/nowhere" <"$in"
+        exits 2 "$f" -m "$N/nowhere" <"$in"
         says "$N/nowhere"
         mkdir -p "$BATS_TEST_TMPDIR/empty"
         got=0

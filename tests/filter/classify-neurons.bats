@@ -173,7 +173,7 @@ END
     printf '\001' | dd of="$BATS_TEST_TMPDIR/m/model.safetensors" bs=1 seek=98000 conv=notrunc status=none
     exits 3 classify-neurons -m "$BATS_TEST_TMPDIR/m" <"$D/stats.nf"
     says "the weights have SHA-256"
-    exits 1 classify-neurons -m "$BATS_TEST_TMPDIR/none" <"$D/stats.nf"
+    exits 2 classify-neurons -m "$BATS_TEST_TMPDIR/none" <"$D/stats.nf"
 }
 
 @test "other input is refused" {

@@ -1,0 +1,40 @@
+/*
+ * subject.h - the model that a stream of tokens is for: opened, and checked against the stream.
+ */
+#ifndef NF_RECORD_SUBJECT_H
+#define NF_RECORD_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "model/config.h"
+#include "model/weights.h"
+#include "stream/reader.h"
+
+struct nf_subject {
+    const char *dir;             /* borrowed */
+    struct nf_config cfg;
+    struct nf_weights weights;   /* after nf_subject_weights() */
+    size_t context;              /* most tokens of a window, of the stream's header */
+    size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
+    bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
+};
+
+/*
+ * nf_subject_open - the configuration of the model in `dir`, for the stream `in`.
+ *
+ * NF_EFORMAT: nf_config_read(); a header without context, vocabulary or tokenizer digest; windows longer than the model's positions; a
+ * tokenizer that is not the one that made the tokens.  The message names the values.
+ */
+int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subject *s, struct nf_err *err);
+
+int nf_subject_weights(struct nf_subject *s, struct nf_err *err);   /* nf_weights_open() */
+
+/* nf_subject_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
+json_t *nf_subject_json(const struct nf_subject *s, enum nf_dtype dtype);
+
+void nf_subject_close(struct nf_subject *s);   /* accepts a zeroed struct */
+
+#endif

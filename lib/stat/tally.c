@@ -1,0 +1,49 @@
+/* tally.c - sums over rows and over documents. */
+#include "stat/tally.h"
+
+#include <math.h>
+
+static void close_document(struct nf_tally *t)
+{
+    if (!t->doc)
+        return;
+    t->docs++;
+    t->ss += t->doc_sum * t->doc_sum;
+    t->sn += t->doc_sum * t->doc_n;
+    t->nn += t->doc_n * t->doc_n;
+    t->doc_sum = t->doc_n = 0;
+}
+
+void nf_tally_add(struct nf_tally *t, uint64_t doc, double x)
+{
+    if (isnan(x))
+        return;
+    if (t->doc != doc + 1) {
+        close_document(t);
+        t->doc = doc + 1;
+    }
+    t->n++;
+    t->sum += x;
+    t->square += x * x;
+    t->doc_sum += x;
+    t->doc_n++;
+}
+
+struct nf_tally_mean nf_tally_read(const struct nf_tally *t)
+{
+    struct nf_tally all = *t;
+    struct nf_tally_mean m = { t->n, 0, NAN, NAN, NAN };
+    double n = (double)t->n, G, spread;
+
+    close_document(&all);
+    m.docs = all.docs;
+    if (t->n == 0)
+        return m;
+    G = (double)all.docs;
+    m.mean = all.sum / n;
+    m.sd = sqrt(fmax(0, all.square / n - m.mean * m.mean));
+    spread = fmax(0, all.ss - 2 * m.mean * all.sn + m.mean * m.mean * all.nn);
+    if (all.docs > 1)
+        m.se = sqrt(G / (G - 1) * spread) / n;
+    return m;
+}
