@@ -239,6 +239,33 @@ static void find_bos(struct nf_load *l, const struct beside *b)
         l->t->bos_id = json_integer_value(id);
 }
 
+static bool one_of(const char *s, const char *const *list)
+{
+    while (*list && strcmp(*list, s) != 0)
+        list++;
+    return *list;
+}
+
+/* vocab.json and merges.txt do not say by which pattern text is cut: a family known to have another than GPT-2's is refused. */
+static int check_files(struct nf_load *l, const struct beside *b)
+{
+    static const char *const gpt2[] = { "GPT2Tokenizer", "GPT2TokenizerFast", "CodeGenTokenizer", "CodeGenTokenizerFast", NULL };
+    static const char *const other[] = { "gpt_neox", "qwen2", "qwen3", "llama", "mistral", NULL };
+    const char *class = json_string_value(json_object_get(b->config, "tokenizer_class"));
+    const char *type = json_string_value(json_object_get(b->model, "model_type"));
+
+    if (l->files && class && !one_of(class, gpt2))
+        return nf_fail(l->err, NF_EFORMAT,
+                       "%s/tokenizer_config.json: a %s from vocab.json and merges.txt is not implemented: tokenizer.json is wanted",
+                       l->dir, class);
+    if (l->files && !class && type && one_of(type, other))
+        return nf_fail(
+            l->err, NF_EFORMAT,
+            "%s/config.json: the tokenizer of %s from vocab.json and merges.txt is not implemented: tokenizer.json is wanted",
+            l->dir, type);
+    return NF_OK;
+}
+
 /*
  * What transformers would change in the tokenizer by these keys is refused.  add_prefix_space must be what tokenizer.json does; "legacy"
  * and "clean_up_tokenization_spaces" are not looked at: the one is for a tokenizer built without tokenizer.json, the other for decoding.
@@ -295,6 +322,8 @@ int nf_load_config(struct nf_load *l)
     b.added = nf_load_json(l, "added_tokens.json");
     b.model = nf_load_json(l, "config.json");
     rc = (int)l->err->code;
+    if (rc == NF_OK)
+        rc = check_files(l, &b);
     if (rc == NF_OK)
         rc = read_specials(l, &b);
     if (rc == NF_OK)

@@ -308,7 +308,7 @@ family() {
 
 @test "a bad command line is status 2" {
     exits 2 tokenize "$ROOT/LICENSE"
-    says "-m DIR is wanted"
+    says "-m MODEL is wanted"
     for shard in 0/3 4/3 3 /3 1/ 1/x -1/3; do
         exits 2 tokenize -m "$MODEL" "--shard=$shard" "$ROOT/LICENSE"
         says "K/N with K from 1 to N"

@@ -1,6 +1,6 @@
 /*
- * fuzz_tokenizer.c - a tokenizer directory and a text from the input: up to the first NUL tokenizer.json (or, after "V", vocab.json; up to
- * the second, merges.txt), the rest text.
+ * fuzz_tokenizer.c - a tokenizer directory and a text from the input: up to the first NUL tokenizer.json (or, after "V", vocab.json, and up
+ * to the second merges.txt; after "C", tokenizer.json, and up to the second tokenizer_config.json), the rest text.
  *
  * What is accepted must encode any text, give the same ids when the text arrives byte by byte, and the tokens must stand for exactly the
  * bytes of the text, unless the tokenizer normalises to NFC or has an unk token; but for blanks, where it starts from characters: these are put in
@@ -117,7 +117,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool made;
     const uint8_t *end = data + size, *text = data;
-    bool files = size && *data == 'V';
     struct nf_tokenizer *t;
 
     if (!made && !mkdtemp(dir))
@@ -125,8 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!made)
         atexit(leave);
     made = true;
-    if (files)
+    if (size && *data == 'V')
         text = put(put(data + 1, end, "vocab.json"), end, "merges.txt");
+    else if (size && *data == 'C')
+        text = put(put(data + 1, end, "tokenizer.json"), end, "tokenizer_config.json");
     else
         text = put(data, end, "tokenizer.json");
     t = nf_tokenizer_open(dir, NULL);
@@ -138,5 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     drop("vocab.json");
     drop("merges.txt");
     drop("tokenizer.json");
+    drop("tokenizer_config.json");
     return 0;
 }

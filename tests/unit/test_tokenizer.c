@@ -202,6 +202,23 @@ static void what_is_bos(void)
     nf_tokenizer_close(t);
 }
 
+/* Two files that do not say how text is cut: only GPT-2's way, and never where the family is known to have another. */
+static void families_that_two_files_do_not_describe(void)
+{
+    clear();
+    put("merges.txt", "a b\n");
+    put("vocab.json", vocab(", \"ab\": 94"));
+    put("config.json", "{\"model_type\": \"qwen2\"}");
+    refused("config.json: the tokenizer of qwen2 from vocab.json and merges.txt");
+    put("tokenizer_config.json", "{\"tokenizer_class\": \"Qwen2Tokenizer\"}");
+    refused("tokenizer_config.json: a Qwen2Tokenizer from vocab.json and merges.txt");
+    put("tokenizer_config.json", "{\"tokenizer_class\": \"CodeGenTokenizer\"}");
+    nf_tokenizer_close(accepted());
+    put("config.json", "{\"model_type\": \"gpt_neo\"}");
+    put("tokenizer_config.json", "{}");
+    nf_tokenizer_close(accepted());
+}
+
 static void a_token_the_vocabulary_lacks_is_appended(void)
 {
     struct nf_tokenizer *t;
@@ -459,9 +476,10 @@ int main(void)
 
     if (!mkdtemp(dir))
         return 1;
-    status = RUN(unknown_components_are_named, broken_vocabularies_are_named, what_is_bos, a_token_the_vocabulary_lacks_is_appended,
-                 digest_is_of_the_tokenizer, a_pattern_of_its_own, added_tokens_leftmost_longest, where_a_blank_is_put_in_front,
-                 added_tokens_in_normalized_text, added_tokens_in_two_passes, tokenizer_json_says_how_tokens_are_found,
+    status = RUN(unknown_components_are_named, broken_vocabularies_are_named, what_is_bos, families_that_two_files_do_not_describe,
+                 a_token_the_vocabulary_lacks_is_appended, digest_is_of_the_tokenizer, a_pattern_of_its_own,
+                 added_tokens_leftmost_longest, where_a_blank_is_put_in_front, added_tokens_in_normalized_text,
+                 added_tokens_in_two_passes, tokenizer_json_says_how_tokens_are_found,
                  a_blank_in_front_that_the_files_disagree_about, families, bytes_of_a_sentencepiece_token);
     clear();
     rmdir(dir);
