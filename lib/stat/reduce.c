@@ -38,6 +38,7 @@ struct nf_reduce {
     size_t real_bytes;             /* of its sites */
 
     struct nf_batch batch;
+    struct nf_batch_rows rows;     /* of it */
     uint64_t batches;
     size_t *domain;                /* [W] of the batch */
     size_t domain_cap;
@@ -67,6 +68,7 @@ void nf_reduce_close(struct nf_reduce *r)
     nf_firings_close(r->firings);
     nf_reals_close(r->reals);
     nf_batch_clear(&r->batch);
+    nf_batch_rows_clear(&r->rows);
     free(r->domain);
     free(r->doc);
     free(r);
@@ -203,7 +205,8 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (!json_array_size(sites))
         return nf_fail(err, NF_EFORMAT, "header: sites: at least one is wanted");
     r->t.bin = r->cfg.bin;
-    r->reals = nf_reals_open(r->t.from, r->t.to, r->cfg.top, r->cfg.context, r->cfg.include_bos, err);
+    r->rows = (struct nf_batch_rows){ .from = r->t.from, .to = r->t.to, .bos = r->cfg.include_bos };
+    r->reals = nf_reals_open(r->cfg.top, r->cfg.context, err);
     if (!r->reals)
         return NF_ESYS;
     json_array_foreach (sites, i, site)
@@ -462,7 +465,10 @@ static int take_batch(struct nf_reduce *r, const msgpack_object *rec, struct nf_
         return nf_fail(err, NF_EFORMAT, "more than %u positions", UINT32_MAX);
     if (r->firings && nf_firings_batch(r->firings, &r->batch, r->domain, err) < 0)
         return err->code;
-    return nf_reals_batch(r->reals, &r->batch, r->domain, err);
+    if (nf_batch_rows_set(&r->rows, &r->batch, err) < 0)
+        return NF_ESYS;
+    nf_reals_batch(r->reals, &r->rows, r->domain);
+    return NF_OK;
 }
 
 static int take_site(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
