@@ -124,8 +124,9 @@ int nf_reals_end(struct nf_reals *r, struct nf_err *err)
 {
     for (size_t i = 0; r->rows && i < r->sites; i++)
         if (r->site[i]->row < r->rows->R)
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu has %zu of %zu rows", (unsigned long long)r->rows->batch->batch,
-                           r->site[i]->site, r->site[i]->layer, r->site[i]->row, r->rows->R);
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu has %zu of %zu rows",
+                           (unsigned long long)r->rows->batch->batch, r->site[i]->site, r->site[i]->layer, r->site[i]->row,
+                           r->rows->R);
     r->rows = NULL;
     return NF_OK;
 }
@@ -182,7 +183,8 @@ static void offer_rows(struct nf_reals *r, struct nf_real_site *s, size_t u0, si
             if (!(v >= s->top.floor[u]))
                 continue;
             tokens_before(r, w, r->rows->pos[row + i]);
-            nf_top_offer(&s->top, u, &(struct nf_top_entry){ v, r->rows->batch->doc[w], r->rows->batch->window[w], r->rows->pos[row + i] },
+            nf_top_offer(&s->top, u,
+                         &(struct nf_top_entry){ v, r->rows->batch->doc[w], r->rows->batch->window[w], r->rows->pos[row + i] },
                          r->context);
         }
 }
