@@ -2,7 +2,7 @@
  * reduce-stats - what every neuron did over a corpus, in one pass and bounded memory.
  *
  *   in   activations   one stream; or stats, any number of streams, to be merged
- *   out  stats         counts of firings and triggers; moments, histograms, highest positions of real-valued sites
+ *   out  stats         counts of firings and triggers; moments, histograms, highest positions of real-valued sites; measures of stages
  *   doc  src/reduce-stats.md: what is counted, how memory is bounded, what merging promises
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "base/opt.h"
 #include "base/prog.h"
+#include "stat/cka.h"
 #include "stat/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
@@ -38,6 +39,26 @@ static void read_orders(const char *list, bool order[3])
         if (!s[1])
             return;
     }
+}
+
+/* --measure similarity,locality */
+static void read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        enum nf_measure m = 0;
+
+        while (m < NF_MEASURES && strcmp(list->item[i], nf_stages_name(m)) != 0)
+            m++;
+        if (m == NF_MEASURES)
+            nf_die(NF_EXIT_USAGE, "--measure %s: one of similarity, ratios, locality, merging is wanted", list->item[i]);
+        cfg->want[m] = true;
+    }
+}
+
+static void check_cka_batch(uint64_t batch)
+{
+    if (batch && batch < NF_CKA_ROWS_MIN)
+        nf_die(NF_EXIT_USAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are wanted", batch, NF_CKA_ROWS_MIN);
 }
 
 static void progress(const struct nf_reduce *r)
@@ -125,6 +146,9 @@ static int write_stats(struct run *run, struct nf_err *err)
         nf_warn("%" PRIu64 " positions, %zu n-grams in %zu MiB; of any n-gram of order 1, 2, 3 at most %" PRIu64 ", %" PRIu64
                 ", %" PRIu64 " occurrences were dropped",
                 p.positions, p.ngrams, p.bytes >> 20, p.delta[0], p.delta[1], p.delta[2]);
+    if (rc == NF_OK && p.cka && (nf_common.verbose || (!p.cka_groups && !nf_common.quiet)))
+        nf_warn("CKA: %" PRIu64 " groups; %" PRIu64 " rows are in none%s", p.cka_groups, p.cka_left_out,
+                p.cka_groups ? "" : ": choose a smaller --cka-batch");
     return rc;
 }
 
@@ -132,7 +156,8 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct run run = { .cfg = nf_reduce_defaults() };
-    const char *orders = "1,2,3";
+    const char *orders = "1,2,3", *cka_rows = "last";
+    struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
         { 'M', "memory", NF_OPT_SIZE, &run.cfg.memory, 1 << 20, 0, "SIZE",
           "for the counts; rare n-grams are dropped, within a bound, when it is used up", false },
@@ -145,6 +170,18 @@ int main(int argc, char **argv)
         { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, NF_REDUCE_CONTEXT_MAX, "N",
           "tokens to keep with each of them, the one there included", false },
         { 0, "include-bos", NF_OPT_FLAG, &run.cfg.include_bos, 0, 0, NULL, "real-valued sites: count BOS positions too", false },
+        { 0, "no-moments", NF_OPT_FLAG, &run.cfg.no_moments, 0, 0, NULL,
+          "real-valued sites: only what --measure says, no moments, histograms, highest positions", false },
+        { 0, "measure", NF_OPT_LIST, &measures, 0, 0, "NAME,...",
+          "similarity, ratios, locality, merging: of layers and heads, for stages of inference", false },
+        { 0, "cka-rows", NF_OPT_CHOICE, &cka_rows, 0, 0, "last|all",
+          "similarity: a group is the last positions of many windows, or the positions of one", false },
+        { 0, "cka-batch", NF_OPT_UINT, &run.cfg.stages.cka_batch, 0, NF_CKA_ROWS_MAX, "N",
+          "similarity: most rows of a group; 0: 128, with all 512", false },
+        { 0, "sink", NF_OPT_REAL, &run.cfg.stages.sink, 0, 1, "P",
+          "locality: mean attention on position 0 from which a head is a sink", false },
+        { 0, "exclude-bos-key", NF_OPT_FLAG, &run.cfg.stages.exclude_bos_key, 0, 0, NULL,
+          "locality: take attention on BOS out of the sums over preceding positions", false },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "reduce-stats", "count what every neuron did, or merge such counts",
@@ -155,6 +192,9 @@ int main(int argc, char **argv)
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv);
     read_orders(orders, run.cfg.order);
+    read_measures(&measures, &run.cfg.stages);
+    run.cfg.stages.cka_all = strcmp(cka_rows, "all") == 0;
+    check_cka_batch(run.cfg.stages.cka_batch);
     nf_prog_no_terminal(STDOUT_FILENO);
     run.cmd = &cmd;
     run.many = argc - first > 1;

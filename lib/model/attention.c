@@ -81,3 +81,21 @@ void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint3
         }
     }
 }
+
+void nf_attend_back(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, const float *log_sum,
+                    float *out)
+{
+    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = rows_of(length, W), row = 0;
+
+    for (size_t w = 0; w < W; row += length[w++]) {
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < length[w] * H; i++) {
+            size_t pos = i / H, h = i % H;
+            const float *at = qkv + (row + pos) * stride, *q = at + h * K, *k = at + (H + h / (H / a->G)) * K;
+            float lse = log_sum[h * T + row + pos], *o = out + ((row + pos) * H + h) * NF_BACK_WIDTH;
+
+            for (size_t s = 0; s < NF_BACK_WIDTH; s++)
+                o[s] = s <= pos && s < a->window ? (float)weight(q, k - s * stride, K, a->scale, lse) : 0;
+        }
+    }
+}

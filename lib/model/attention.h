@@ -44,4 +44,10 @@ enum { NF_LOCAL_WIDTH = 7 };
 void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, const float *log_sum,
                      float *out);
 
+enum { NF_BACK_WIDTH = 17 };
+
+/* nf_attend_back - out[T,H,17]: p[t,t-s] for s = 0 (the position itself) .. 16; 0 where t < s.  log_sum as nf_attend() left it. */
+void nf_attend_back(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, const float *log_sum,
+                    float *out);
+
 #endif

@@ -196,7 +196,7 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     const struct nf_config *cfg = f->cfg;
     const struct nf_attention a = { cfg->H, cfg->G, cfg->K, score_scale(cfg, p->layer), nf_config_window(cfg, p->layer) };
     size_t D = cfg->D;
-    bool local = nf_forward_wants(f, NF_SITE_ATTN_LOCAL, p->layer);
+    bool local = nf_forward_wants(f, NF_SITE_ATTN_LOCAL, p->layer), back = nf_forward_wants(f, NF_SITE_ATTN_BACK, p->layer);
     struct nf_mat h, y = nf_forward_mat(f, f->y, f->h16);
     int rc;
 
@@ -207,14 +207,17 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     }
     h = sublayer_input(p, &p->b->attn_norm);
     rc = nf_gemm_run(f->qkv, p->b->qkv.w, p->b->qkv.bias, nf_mat_data(h), p->rows, f->qkv_out, p->err);
-
     if (rc < 0)
         return rc;
     place_heads(p, length, W);
-    nf_attend(&a, f->qkv_out, length, W, f->threads, f->y, local ? f->log_sum : NULL, f->attn_work);
+    nf_attend(&a, f->qkv_out, length, W, f->threads, f->y, local || back ? f->log_sum : NULL, f->attn_work);
     if (local) {
         nf_attend_local(&a, f->qkv_out, length, W, f->log_sum, f->local);
         rc = tap(p, NF_SITE_ATTN_LOCAL, cfg->H * NF_LOCAL_WIDTH, f->local);
+    }
+    if (rc == NF_OK && back) {
+        nf_attend_back(&a, f->qkv_out, length, W, f->log_sum, f->back);
+        rc = tap(p, NF_SITE_ATTN_BACK, cfg->H * NF_BACK_WIDTH, f->back);
     }
     if (rc < 0 || depth < NF_TO_MID)
         return rc;

@@ -55,6 +55,7 @@ static enum nf_depth depth_of(enum nf_site site)
     switch (site) {
     case NF_SITE_RESID_PRE:
     case NF_SITE_ATTN_LOCAL:
+    case NF_SITE_ATTN_BACK:
         return NF_TO_ATTN;
     case NF_SITE_ATTN_OUT:
     case NF_SITE_RESID_MID:
@@ -164,6 +165,8 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
         floats += chunk * D;
     if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
         floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
+    if (wants_anywhere(cfg, tap, NF_SITE_ATTN_BACK))
+        floats += chunk * cfg->H * (NF_BACK_WIDTH + 1);
     if (opts->streams)
         floats += nf_comparison_bytes(cfg, opts->streams, vocab_tile(cfg)) / sizeof(float);
     if (unembed)
@@ -330,7 +333,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     const struct nf_tap *tap = f->opts.tap;
     size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = row_width(cfg), n = f->chunk, T = f->plan.batch_tokens;
     bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS),
-         local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL);
+         local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL), back = wants_anywhere(cfg, tap, NF_SITE_ATTN_BACK);
     bool head = f->plan.unembed, floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_UP) ||
                                           wants_anywhere(cfg, tap, NF_SITE_FFN_ACT);
     const struct {
@@ -351,8 +354,9 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->bits, true, NF_CHUNK * ((F + 7) / 8), 1 },
         { &f->near, true, NF_CHUNK, sizeof *f->near },
         { &f->attn_work, true, nf_attention_work(cfg->K, f->threads), sizeof *f->attn_work },
-        { &f->log_sum, local, cfg->H * n, sizeof *f->log_sum },
+        { &f->log_sum, local || back, cfg->H * n, sizeof *f->log_sum },
         { &f->local, local, n * cfg->H * NF_LOCAL_WIDTH, sizeof *f->local },
+        { &f->back, back, n * cfg->H * NF_BACK_WIDTH, sizeof *f->back },
         { &f->pre, norms, n * D, sizeof *f->pre },
         { &f->attn, norms || cfg->parallel, n * D, sizeof *f->attn },
         { &f->norms, norms, NF_CHUNK * 8, sizeof *f->norms },
@@ -425,7 +429,7 @@ void nf_forward_close(struct nf_forward *f)
     struct nf_gemm *gemm[] = { f->qkv, f->o, f->in, f->relu, f->out, f->project_in, f->project_out, f->unembed };
     void *work[] = { f->slab,  f->x,     f->h,       f->h16,    f->qkv_out,    f->y,       f->act,    f->act16, f->up,
                      f->up16,  f->wide,  f->bits,    f->near,   f->attn_work,  f->log_sum, f->local,  f->pre,   f->attn,
-                     f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running };
+                     f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running, f->back };
 
     for (size_t l = 0; f->block && l < (f->plan.resident ? f->plan.layers : 1); l++)
         nf_block_free(&f->block[l]);

@@ -24,6 +24,7 @@
 enum nf_site {
     NF_SITE_RESID_PRE,    /* [D] the residual stream that enters the block */
     NF_SITE_ATTN_LOCAL,   /* [H, 7] attention on the 1, 2, 4, 5, 8, 16 preceding positions (self excluded), and on position 0 */
+    NF_SITE_ATTN_BACK,    /* [H, 17] attention on the positions 0 (itself), 1, .. 16 before; 0 where there is none */
     NF_SITE_ATTN_OUT,     /* [D] output of attention, its bias included, before it is added */
     NF_SITE_RESID_MID,    /* [D] after attention was added (post-LN: and normalised); parallel blocks have none */
     NF_SITE_FFN_PRE,      /* [F] pre-activation; gated: of the gate */

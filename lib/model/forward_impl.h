@@ -68,7 +68,7 @@ struct nf_forward {
     float *wide;              /* [NF_CHUNK, F] bf16 activations for a tap; NULL: not needed */
     uint8_t *bits;            /* [NF_CHUNK, ceil(F/8)] */
     uint32_t *near;           /* [NF_CHUNK] */
-    float *attn_work, *log_sum, *local;
+    float *attn_work, *log_sum, *local, *back;
     float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not wanted */
     float *attn;                                   /* what attention adds: for NF_SITE_NORMS, and for parallel blocks */
     float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */

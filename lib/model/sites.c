@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/attention.h"
 
 static const struct {
     const char *name, *hook;   /* ours; TransformerLens's behind "blocks.N.", NULL: none */
     const char *unit;
-    char rows, cols;           /* letters of config.h; b: bytes of F bits; digits stand for themselves; '1': no second dimension */
+    char rows,
+        cols; /* letters of config.h; b: bytes of F bits; o: offsets back; digits stand for themselves; '1': no second dimension */
 } table[NF_SITE_COUNT] = {
     [NF_SITE_RESID_PRE] = { "resid.pre", "hook_resid_pre", "model units", 'D', '1' },
     [NF_SITE_ATTN_LOCAL] = { "attn.local", NULL, "share of attention", 'H', '7' },
+    [NF_SITE_ATTN_BACK] = { "attn.back", NULL, "share of attention", 'H', 'o' },
     [NF_SITE_ATTN_OUT] = { "attn.out", "hook_attn_out", "model units", 'D', '1' },
     [NF_SITE_RESID_MID] = { "resid.mid", "hook_resid_mid", "model units", 'D', '1' },
     [NF_SITE_FFN_PRE] = { "ffn.pre", "mlp.hook_pre", "model units", 'F', '1' },
@@ -54,6 +57,8 @@ static size_t size_of(char c, const struct nf_config *cfg)
         return cfg->V;
     case 'b':
         return (cfg->F + 7) / 8;
+    case 'o':
+        return NF_BACK_WIDTH;
     }
     return (size_t)(c - '0');
 }
@@ -87,7 +92,7 @@ static int unknown(const char *name, struct nf_err *err)
     char known[200] = "";
 
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
-        strcat(known, s ? ", " : "");   /* 13 names of at most 10 bytes */
+        strcat(known, s ? ", " : "");   /* 14 names of at most 10 bytes */
         strcat(known, table[s].name);
     }
     return nf_fail(err, NF_EUSAGE, "--sites %s: no such site; there are %s", name, known);

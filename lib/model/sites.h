@@ -8,7 +8,7 @@
  *   resid.post  hook_resid_post    blocks.3.hook_resid_post       ffn.out   hook_mlp_out    blocks.3.hook_mlp_out
  *   attn.out    hook_attn_out      blocks.3.hook_attn_out          ffn.up    mlp.hook_pre_linear   (gated FFNs only)
  *
- * and ffn.active, attn.local, norms, pred, logits, which have no hook there.
+ * and ffn.active, attn.local, attn.back, norms, pred, logits, which have no hook there.
  */
 #ifndef NF_MODEL_SITES_H
 #define NF_MODEL_SITES_H
@@ -28,7 +28,7 @@ enum nf_site nf_site_find(const char *name);   /* a name of ours or a hook witho
 /* pred and logits: after the last block, as layer L */
 bool nf_site_is_final(enum nf_site site);
 
-/* nf_site_shape - the shape of one row: dims[0 .. n-1], n = 1 or 2 (attn.local: [H, 7]).  Returns n.  ffn.active: bytes. */
+/* nf_site_shape - the shape of one row: dims[0 .. n-1], n = 1 or 2 (attn.local: [H, 7], attn.back: [H, 17]).  Returns n.  ffn.active: bytes. */
 size_t nf_site_shape(enum nf_site site, const struct nf_config *cfg, size_t dims[2]);
 size_t nf_site_width(enum nf_site site, const struct nf_config *cfg);   /* the product */
 

@@ -5,76 +5,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "record/get.h"
 #include "record/put.h"
 #include "stream/mp.h"
-
-/* ---- reading: one field and its shape ---- */
-
-static int want(const msgpack_object *rec, const char *type, struct nf_err *err)
-{
-    return nf_mp_is(rec, type) ? NF_OK : nf_fail(err, NF_EFORMAT, "a %s record is wanted", type);
-}
-
-static int read_size(const msgpack_object *rec, const char *key, size_t min, size_t max, size_t *v, struct nf_err *err)
-{
-    uint64_t u;
-
-    if (nf_mp_uint(rec, key, max, &u, err) < 0)
-        return NF_EFORMAT;
-    if (u < min)
-        return nf_fail(err, NF_EFORMAT, "%s: %zu, from %zu to %zu is wanted", key, (size_t)u, min, max);
-    *v = (size_t)u;
-    return NF_OK;
-}
-
-/*
- * The tensor under key, of one to three dimensions (b, c NULL: fewer).  Each must be what *a, *b, *c say; SIZE_MAX stands for
- * any and is filled in.
- */
-static int read_array(const msgpack_object *rec, const char *key, enum nf_dtype type, size_t *a, size_t *b, size_t *c,
-                      const void **data, struct nf_err *err)
-{
-    size_t *const shape[] = { a, b, c };
-    size_t ndim = c ? 3 : b ? 2 : 1;
-    struct nf_tensor t;
-
-    *data = NULL;
-    if (nf_mp_tensor(rec, key, type, ndim, &t, err) < 0)
-        return NF_EFORMAT;
-    for (size_t i = 0; i < ndim; i++) {
-        if (*shape[i] == SIZE_MAX)
-            *shape[i] = t.shape[i];
-        if (t.shape[i] != *shape[i])
-            return nf_fail(err, NF_EFORMAT, "%s: dimension %zu is %zu, %zu is wanted", key, i, t.shape[i], *shape[i]);
-    }
-    *data = t.data;
-    return NF_OK;
-}
-
-static int read_layer(const msgpack_object *rec, size_t *layer, struct nf_err *err)
-{
-    return read_size(rec, "layer", 0, UINT32_MAX, layer, err);
-}
-
-static int read_site(const msgpack_object *rec, char site[16], struct nf_err *err)
-{
-    const char *s;
-    size_t n;
-
-    if (nf_mp_str(rec, "site", &s, &n, err) < 0)
-        return NF_EFORMAT;
-    if (n >= 16 || memchr(s, 0, n))
-        return nf_fail(err, NF_EFORMAT, "site: a name of 1 to 15 bytes is wanted");
-    memcpy(site, s, n);
-    site[n] = '\0';
-    return NF_OK;
-}
 
 /* Optional: absent means all domains together. */
 static int read_domain(const msgpack_object *rec, size_t *domain, struct nf_err *err)
 {
     *domain = SIZE_MAX;
-    return nf_mp_find(rec, "domain") ? read_size(rec, "domain", 0, NF_DOMAINS_MAX - 1, domain, err) : NF_OK;
+    return nf_mp_find(rec, "domain") ? nf_get_size(rec, "domain", 0, NF_DOMAINS_MAX - 1, domain, err) : NF_OK;
 }
 
 /* ---- totals ---- */
@@ -101,8 +40,8 @@ static int read_domains(const msgpack_object *rec, struct nf_totals *t, struct n
         if (q && strcmp(t->domain[q - 1], t->domain[q]) >= 0)
             return nf_fail(err, NF_EFORMAT, "totals: the domains are not in byte order");
     }
-    if (read_array(rec, "domain_tokens", NF_U64, &t->Q, NULL, NULL, &tokens, err) < 0 ||
-        read_array(rec, "domain_full", NF_U64, &t->Q, NULL, NULL, &full, err) < 0)
+    if (nf_get_array(rec, "domain_tokens", NF_U64, &t->Q, NULL, NULL, &tokens, err) < 0 ||
+        nf_get_array(rec, "domain_full", NF_U64, &t->Q, NULL, NULL, &full, err) < 0)
         return NF_EFORMAT;
     memcpy(t->domain_tokens, tokens, t->Q * sizeof *t->domain_tokens);
     memcpy(t->domain_full, full, t->Q * sizeof *t->domain_full);
@@ -156,12 +95,12 @@ static int read_orders(const msgpack_object *rec, struct nf_totals *t, struct nf
 
 static int read_counts(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err)
 {
-    if (want(rec, "totals", err) < 0 || nf_mp_uint(rec, "tokens", UINT64_MAX, &t->tokens, err) < 0 ||
+    if (nf_get_type(rec, "totals", err) < 0 || nf_mp_uint(rec, "tokens", UINT64_MAX, &t->tokens, err) < 0 ||
         nf_mp_uint(rec, "bos", UINT64_MAX, &t->bos, err) < 0 || nf_mp_uint(rec, "windows", UINT64_MAX, &t->windows, err) < 0 ||
         nf_mp_uint(rec, "full", UINT64_MAX, &t->full, err) < 0 || nf_mp_uint(rec, "docs", UINT64_MAX, &t->docs, err) < 0 ||
-        read_size(rec, "context", 1, UINT32_MAX, &t->context, err) < 0 || read_size(rec, "to", 0, t->context, &t->to, err) < 0 ||
-        read_size(rec, "from", 0, t->to, &t->from, err) < 0 || read_size(rec, "F", 0, UINT32_MAX, &t->F, err) < 0 ||
-        read_size(rec, "bin", 1, UINT32_MAX, &t->bin, err) < 0)
+        nf_get_size(rec, "context", 1, UINT32_MAX, &t->context, err) < 0 ||
+        nf_get_size(rec, "to", 0, t->context, &t->to, err) < 0 || nf_get_size(rec, "from", 0, t->to, &t->from, err) < 0 ||
+        nf_get_size(rec, "F", 0, UINT32_MAX, &t->F, err) < 0 || nf_get_size(rec, "bin", 1, UINT32_MAX, &t->bin, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }
@@ -231,22 +170,22 @@ void nf_totals_clear(struct nf_totals *t)
 
 static int read_order(const msgpack_object *rec, size_t *order, struct nf_err *err)
 {
-    return read_size(rec, "order", 1, NF_ORDERS, order, err);
+    return nf_get_size(rec, "order", 1, NF_ORDERS, order, err);
 }
 
 int nf_ngrams_read(const msgpack_object *rec, struct nf_ngrams *g, struct nf_err *err)
 {
     uint32_t n;
 
-    if (want(rec, "ngrams", err) < 0 || read_order(rec, &g->order, err) < 0 ||
-        read_size(rec, "planes", 1, NF_PLANES_MAX, &g->planes, err) < 0 ||
-        read_size(rec, "first", 0, UINT32_MAX, &g->first, err) < 0)
+    if (nf_get_type(rec, "ngrams", err) < 0 || read_order(rec, &g->order, err) < 0 ||
+        nf_get_size(rec, "planes", 1, NF_PLANES_MAX, &g->planes, err) < 0 ||
+        nf_get_size(rec, "first", 0, UINT32_MAX, &g->first, err) < 0)
         return NF_EFORMAT;
     g->k = SIZE_MAX;
     g->dropped = NULL;
-    if (read_array(rec, "keys", NF_U32, &g->k, &g->order, NULL, &g->keys, err) < 0 ||
-        read_array(rec, "n", NF_U32, &g->k, NULL, NULL, &g->n, err) < 0 ||
-        (nf_mp_find(rec, "dropped") && read_array(rec, "dropped", NF_U32, &g->k, NULL, NULL, &g->dropped, err) < 0))
+    if (nf_get_array(rec, "keys", NF_U32, &g->k, &g->order, NULL, &g->keys, err) < 0 ||
+        nf_get_array(rec, "n", NF_U32, &g->k, NULL, NULL, &g->n, err) < 0 ||
+        (nf_mp_find(rec, "dropped") && nf_get_array(rec, "dropped", NF_U32, &g->k, NULL, NULL, &g->dropped, err) < 0))
         return NF_EFORMAT;
     for (size_t i = 0; i < g->k; i++) {
         memcpy(&n, (const char *)g->n + i * sizeof n, sizeof n);
@@ -276,10 +215,10 @@ int nf_counts_read(const msgpack_object *rec, size_t F, struct nf_counts *c, str
 
     c->row_bytes = (F + 7) / 8;
     c->k = SIZE_MAX;
-    if (want(rec, "counts", err) < 0 || read_layer(rec, &c->layer, err) < 0 || read_order(rec, &c->order, err) < 0 ||
-        read_size(rec, "planes", 1, NF_PLANES_MAX, &c->planes, err) < 0 ||
-        read_size(rec, "first", 0, UINT32_MAX, &c->first, err) < 0 ||
-        read_array(rec, "bits", NF_U8, &c->k, &c->planes, &c->row_bytes, &bits, err) < 0)
+    if (nf_get_type(rec, "counts", err) < 0 || nf_get_layer(rec, &c->layer, err) < 0 || read_order(rec, &c->order, err) < 0 ||
+        nf_get_size(rec, "planes", 1, NF_PLANES_MAX, &c->planes, err) < 0 ||
+        nf_get_size(rec, "first", 0, UINT32_MAX, &c->first, err) < 0 ||
+        nf_get_array(rec, "bits", NF_U8, &c->k, &c->planes, &c->row_bytes, &bits, err) < 0)
         return NF_EFORMAT;
     c->bits = bits;
     return NF_OK;
@@ -299,7 +238,7 @@ void nf_counts_write(struct nf_writer *w, const struct nf_counts *c)
 
 int nf_lost_ngrams_read(const msgpack_object *rec, struct nf_lost_ngrams *l, struct nf_err *err)
 {
-    if (want(rec, "lost_ngrams", err) < 0 || read_order(rec, &l->order, err) < 0 ||
+    if (nf_get_type(rec, "lost_ngrams", err) < 0 || read_order(rec, &l->order, err) < 0 ||
         nf_mp_uint(rec, "delta", UINT32_MAX, &l->delta, err) < 0 ||
         nf_mp_uint(rec, "occurrences", UINT64_MAX, &l->occurrences, err) < 0)
         return NF_EFORMAT;
@@ -319,8 +258,8 @@ void nf_lost_ngrams_write(struct nf_writer *w, const struct nf_lost_ngrams *l)
 int nf_lost_read(const msgpack_object *rec, size_t F, struct nf_lost *l, struct nf_err *err)
 {
     l->F = F;
-    if (want(rec, "lost", err) < 0 || read_layer(rec, &l->layer, err) < 0 || read_order(rec, &l->order, err) < 0 ||
-        read_array(rec, "fires", NF_U64, &l->F, NULL, NULL, &l->fires, err) < 0)
+    if (nf_get_type(rec, "lost", err) < 0 || nf_get_layer(rec, &l->layer, err) < 0 || read_order(rec, &l->order, err) < 0 ||
+        nf_get_array(rec, "fires", NF_U64, &l->F, NULL, NULL, &l->fires, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }
@@ -341,10 +280,10 @@ int nf_fires_read(const msgpack_object *rec, size_t F, size_t Q, struct nf_fires
 {
     f->F = F;
     f->Q = Q;
-    if (want(rec, "fires", err) < 0 || read_layer(rec, &f->layer, err) < 0 ||
-        read_array(rec, "all", NF_U64, &f->F, NULL, NULL, &f->all, err) < 0 ||
-        read_array(rec, "bos", NF_U64, &f->F, NULL, NULL, &f->bos, err) < 0 ||
-        read_array(rec, "domain", NF_U64, &f->Q, &f->F, NULL, &f->domain, err) < 0 ||
+    if (nf_get_type(rec, "fires", err) < 0 || nf_get_layer(rec, &f->layer, err) < 0 ||
+        nf_get_array(rec, "all", NF_U64, &f->F, NULL, NULL, &f->all, err) < 0 ||
+        nf_get_array(rec, "bos", NF_U64, &f->F, NULL, NULL, &f->bos, err) < 0 ||
+        nf_get_array(rec, "domain", NF_U64, &f->Q, &f->F, NULL, &f->domain, err) < 0 ||
         nf_mp_uint(rec, "near_zero", UINT64_MAX, &f->near_zero, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
@@ -366,9 +305,9 @@ int nf_position_read(const msgpack_object *rec, size_t F, struct nf_position *p,
 {
     p->F = F;
     p->P = SIZE_MAX;
-    if (want(rec, "position", err) < 0 || read_layer(rec, &p->layer, err) < 0 ||
-        read_size(rec, "first", 0, UINT32_MAX, &p->first, err) < 0 ||
-        read_array(rec, "counts", NF_U32, &p->P, &p->F, NULL, &p->counts, err) < 0)
+    if (nf_get_type(rec, "position", err) < 0 || nf_get_layer(rec, &p->layer, err) < 0 ||
+        nf_get_size(rec, "first", 0, UINT32_MAX, &p->first, err) < 0 ||
+        nf_get_array(rec, "counts", NF_U32, &p->P, &p->F, NULL, &p->counts, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }
@@ -387,10 +326,10 @@ int nf_domain_position_read(const msgpack_object *rec, size_t F, struct nf_domai
 {
     p->F = F;
     p->B = SIZE_MAX;
-    if (want(rec, "domain_position", err) < 0 || read_layer(rec, &p->layer, err) < 0 ||
-        read_size(rec, "domain", 0, NF_DOMAINS_MAX - 1, &p->domain, err) < 0 ||
-        read_size(rec, "first", 0, UINT32_MAX, &p->first, err) < 0 ||
-        read_array(rec, "counts", NF_U32, &p->B, &p->F, NULL, &p->counts, err) < 0)
+    if (nf_get_type(rec, "domain_position", err) < 0 || nf_get_layer(rec, &p->layer, err) < 0 ||
+        nf_get_size(rec, "domain", 0, NF_DOMAINS_MAX - 1, &p->domain, err) < 0 ||
+        nf_get_size(rec, "first", 0, UINT32_MAX, &p->first, err) < 0 ||
+        nf_get_array(rec, "counts", NF_U32, &p->B, &p->F, NULL, &p->counts, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }
@@ -425,17 +364,18 @@ int nf_moments_rec_read(const msgpack_object *rec, struct nf_moments_rec *m, str
     size_t orders = NF_MOMENT_ORDERS, limbs = NF_SUM_LIMBS;
 
     m->W = m->q = SIZE_MAX;
-    if (want(rec, "moments", err) < 0 || read_site(rec, m->site, err) < 0 || read_layer(rec, &m->layer, err) < 0 ||
-        read_domain(rec, &m->domain, err) < 0 || read_array(rec, "n", NF_U64, &m->W, NULL, NULL, &m->n, err) < 0 ||
-        read_array(rec, "min", NF_F64, &m->W, NULL, NULL, &m->min, err) < 0 ||
-        read_array(rec, "max", NF_F64, &m->W, NULL, NULL, &m->max, err) < 0 ||
-        read_array(rec, "mean", NF_F64, &m->W, NULL, NULL, &m->mean, err) < 0 ||
-        read_array(rec, "var", NF_F64, &m->W, NULL, NULL, &m->var, err) < 0 ||
-        read_array(rec, "skew", NF_F64, &m->W, NULL, NULL, &m->skew, err) < 0 ||
-        read_array(rec, "kurt", NF_F64, &m->W, NULL, NULL, &m->kurt, err) < 0 ||
-        read_array(rec, "quantiles", NF_F64, &m->q, NULL, NULL, &m->quantiles, err) < 0 ||
-        read_array(rec, "values", NF_F64, &m->q, &m->W, NULL, &m->values, err) < 0 ||
-        read_array(rec, "sums", NF_U64, &m->W, &orders, &limbs, &m->sums, err) < 0)
+    if (nf_get_type(rec, "moments", err) < 0 || nf_get_name(rec, "site", m->site, sizeof m->site, err) < 0 ||
+        nf_get_layer(rec, &m->layer, err) < 0 || read_domain(rec, &m->domain, err) < 0 ||
+        nf_get_array(rec, "n", NF_U64, &m->W, NULL, NULL, &m->n, err) < 0 ||
+        nf_get_array(rec, "min", NF_F64, &m->W, NULL, NULL, &m->min, err) < 0 ||
+        nf_get_array(rec, "max", NF_F64, &m->W, NULL, NULL, &m->max, err) < 0 ||
+        nf_get_array(rec, "mean", NF_F64, &m->W, NULL, NULL, &m->mean, err) < 0 ||
+        nf_get_array(rec, "var", NF_F64, &m->W, NULL, NULL, &m->var, err) < 0 ||
+        nf_get_array(rec, "skew", NF_F64, &m->W, NULL, NULL, &m->skew, err) < 0 ||
+        nf_get_array(rec, "kurt", NF_F64, &m->W, NULL, NULL, &m->kurt, err) < 0 ||
+        nf_get_array(rec, "quantiles", NF_F64, &m->q, NULL, NULL, &m->quantiles, err) < 0 ||
+        nf_get_array(rec, "values", NF_F64, &m->q, &m->W, NULL, &m->values, err) < 0 ||
+        nf_get_array(rec, "sums", NF_U64, &m->W, &orders, &limbs, &m->sums, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }
@@ -463,11 +403,12 @@ int nf_histogram_rec_read(const msgpack_object *rec, struct nf_histogram_rec *h,
     uint32_t used;
 
     h->w = h->b = SIZE_MAX;
-    if (want(rec, "histogram", err) < 0 || read_site(rec, h->site, err) < 0 || read_layer(rec, &h->layer, err) < 0 ||
-        read_domain(rec, &h->domain, err) < 0 || read_size(rec, "first", 0, UINT32_MAX, &h->first, err) < 0 ||
-        read_array(rec, "used", NF_U32, &h->w, NULL, NULL, &h->used, err) < 0 ||
-        read_array(rec, "bins", NF_I32, &h->b, NULL, NULL, &h->bins, err) < 0 ||
-        read_array(rec, "counts", NF_U64, &h->b, NULL, NULL, &h->counts, err) < 0)
+    if (nf_get_type(rec, "histogram", err) < 0 || nf_get_name(rec, "site", h->site, sizeof h->site, err) < 0 ||
+        nf_get_layer(rec, &h->layer, err) < 0 || read_domain(rec, &h->domain, err) < 0 ||
+        nf_get_size(rec, "first", 0, UINT32_MAX, &h->first, err) < 0 ||
+        nf_get_array(rec, "used", NF_U32, &h->w, NULL, NULL, &h->used, err) < 0 ||
+        nf_get_array(rec, "bins", NF_I32, &h->b, NULL, NULL, &h->bins, err) < 0 ||
+        nf_get_array(rec, "counts", NF_U64, &h->b, NULL, NULL, &h->counts, err) < 0)
         return NF_EFORMAT;
     for (size_t i = 0; i < h->w; i++) {
         memcpy(&used, (const char *)h->used + i * sizeof used, sizeof used);
@@ -490,13 +431,13 @@ void nf_histogram_rec_write(struct nf_writer *w, const struct nf_histogram_rec *
 int nf_top_rec_read(const msgpack_object *rec, struct nf_top_rec *t, struct nf_err *err)
 {
     t->w = t->k = t->C = SIZE_MAX;
-    if (want(rec, "top", err) < 0 || read_site(rec, t->site, err) < 0 || read_layer(rec, &t->layer, err) < 0 ||
-        read_size(rec, "first", 0, UINT32_MAX, &t->first, err) < 0 ||
-        read_array(rec, "values", NF_F32, &t->w, &t->k, NULL, &t->values, err) < 0 ||
-        read_array(rec, "doc", NF_U32, &t->w, &t->k, NULL, &t->doc, err) < 0 ||
-        read_array(rec, "window", NF_U32, &t->w, &t->k, NULL, &t->window, err) < 0 ||
-        read_array(rec, "pos", NF_U32, &t->w, &t->k, NULL, &t->pos, err) < 0 ||
-        read_array(rec, "context", NF_U32, &t->w, &t->k, &t->C, &t->context, err) < 0)
+    if (nf_get_type(rec, "top", err) < 0 || nf_get_name(rec, "site", t->site, sizeof t->site, err) < 0 ||
+        nf_get_layer(rec, &t->layer, err) < 0 || nf_get_size(rec, "first", 0, UINT32_MAX, &t->first, err) < 0 ||
+        nf_get_array(rec, "values", NF_F32, &t->w, &t->k, NULL, &t->values, err) < 0 ||
+        nf_get_array(rec, "doc", NF_U32, &t->w, &t->k, NULL, &t->doc, err) < 0 ||
+        nf_get_array(rec, "window", NF_U32, &t->w, &t->k, NULL, &t->window, err) < 0 ||
+        nf_get_array(rec, "pos", NF_U32, &t->w, &t->k, NULL, &t->pos, err) < 0 ||
+        nf_get_array(rec, "context", NF_U32, &t->w, &t->k, &t->C, &t->context, err) < 0)
         return NF_EFORMAT;
     return NF_OK;
 }

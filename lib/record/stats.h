@@ -5,7 +5,8 @@
  * struct nf_totals, which owns what it holds.  Reading checks shapes against the sizes that the caller passes.
  *
  * Order of the records: totals; then for each order lost_ngrams?, ngrams..; then for each layer, ascending: fires, position..,
- * domain_position.., for each order counts.., lost?; then, by site in byte order and layer ascending: moments, histogram.., top...
+ * domain_position.., for each order counts.., lost?; then, by site in byte order and layer ascending: moments, histogram.., top..; then
+ * the measures (stages.h).
  * Long tables are cut into records by `first`; the counts records of a layer are cut exactly where the ngrams records were, so the
  * i-th counts record of (layer, order) belongs to the i-th ngrams record of that order.
  */

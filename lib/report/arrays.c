@@ -96,7 +96,7 @@ static void append(char name[NAME], const char *p, size_t len)
 /* What tells records of one type apart: FORMAT.md section 4. */
 static void append_keys(char name[NAME], const msgpack_object *rec, bool site_named)
 {
-    static const char *const keys[] = { "site", "layer", "order", "planes", "domain" };
+    static const char *const keys[] = { "site", "layer", "order", "planes", "domain", "measure", "rows", "of" };
     char buf[NF_VALUE_TEXT];
 
     for (size_t i = site_named; i < sizeof keys / sizeof *keys; i++) {

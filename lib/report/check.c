@@ -50,6 +50,7 @@ int nf_check_total(const msgpack_object *end, const char *key, uint64_t want, st
 static bool may_be_nan(const msgpack_object *rec, const msgpack_object *key, const struct nf_tensor *t, size_t i)
 {
     static const char *const moments[] = { "min", "max", "mean", "var", "skew", "kurt", "values" };
+    static const char *const stages[] = { "cka", "similarity", "locality", "merging" };
     const msgpack_object *site = nf_mp_find(rec, "site");
 
     if (nf_mp_is(rec, "site"))   /* loss and rank: columns 0 and 3 of 4 */
@@ -57,6 +58,9 @@ static bool may_be_nan(const msgpack_object *rec, const msgpack_object *key, con
                t->ndim == 2 && t->shape[1] == 4 && (i % 4 == 0 || i % 4 == 3);
     if (nf_mp_is(rec, "top"))
         return true;
+    for (size_t k = 0; k < sizeof stages / sizeof *stages; k++)
+        if (nf_mp_is(rec, stages[k]))   /* means without positions, errors of one document */
+            return true;
     for (size_t k = 0; nf_mp_is(rec, "moments") && key->type == MSGPACK_OBJECT_STR && k < sizeof moments / sizeof *moments; k++)
         if (key->via.str.size == strlen(moments[k]) && memcmp(key->via.str.ptr, moments[k], key->via.str.size) == 0)
             return true;

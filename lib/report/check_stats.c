@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "record/stages.h"
 #include "record/stats.h"
 #include "report/check.h"
 #include "report/check_context.h"
@@ -17,7 +18,9 @@ static const struct {
 } stages[] = {
     { "totals", 1, false },  { "ngrams", 2, false },         { "lost_ngrams", 2, false }, { "fires", 3, true },
     { "position", 4, true }, { "domain_position", 5, true }, { "counts", 6, true },       { "lost", 7, true },
-    { "moments", 8, false }, { "histogram", 8, false },      { "top", 8, false },
+    { "moments", 8, false }, { "histogram", 8, false },      { "top", 8, false },         { "cka", 9, false },
+    { "similarity", 10, false }, { "influence", 11, false }, { "ratio", 12, false },     { "locality", 13, false },
+    { "merging", 14, false },
 };
 
 struct stats {
@@ -176,6 +179,99 @@ static int check_counts(struct stats *s, const msgpack_object *rec, struct nf_er
     return NF_OK;
 }
 
+static double f8_at(const void *p, size_t i)
+{
+    double v;
+
+    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
+    return v;
+}
+
+/* Both halves of a matrix say the same; NaN is the same as NaN. */
+static int check_symmetric(const char *type, const void *matrix, size_t P, struct nf_err *err)
+{
+    for (size_t i = 0; i < P; i++)
+        for (size_t j = 0; j < i; j++)
+            if (u8_at(matrix, i * P + j) != u8_at(matrix, j * P + i))
+                return nf_fail(err, NF_EFORMAT, "%s: points %zu, %zu and %zu, %zu differ", type, i, j, j, i);
+    return NF_OK;
+}
+
+static int check_cka(const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_cka_rec c;
+
+    return nf_cka_rec_read(rec, &c, err) < 0 || check_symmetric("cka", c.cka, c.P, err) < 0 ||
+                   check_symmetric("cka: se", c.se, c.P, err) < 0
+               ? NF_EFORMAT
+               : NF_OK;
+}
+
+/* Also: every mean is a cosine, or an angle in units of pi. */
+static int check_similarity(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_similarity_rec r;
+
+    if (nf_similarity_rec_read(rec, &r, err) < 0 || check_symmetric("similarity", r.mean, r.P, err) < 0)
+        return NF_EFORMAT;
+    for (size_t i = 0; i < r.P * r.P; i++)
+        if (f8_at(r.mean, i) > 1 || f8_at(r.mean, i) < (strcmp(r.measure, "cos") == 0 ? -1 : 0))
+            return nf_fail(err, NF_EFORMAT, "similarity: %s of points %zu, %zu is %g", r.measure, i / r.P, i % r.P,
+                           f8_at(r.mean, i));
+    if (r.n + r.zero > s->totals.tokens + s->totals.bos || r.docs > s->totals.docs)
+        return nf_fail(err, NF_EFORMAT, "similarity: more positions or documents than totals has");
+    return NF_OK;
+}
+
+static int check_influence(const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_influence_rec r;
+
+    if (nf_influence_rec_read(rec, &r, err) < 0)
+        return NF_EFORMAT;
+    return r.influence < 0 || r.influence > 2
+               ? nf_fail(err, NF_EFORMAT, "influence: layer %zu: %g is not from 0 to 2", r.layer, r.influence)
+                                              : NF_OK;
+}
+
+static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_docmeans_rec *m, struct nf_err *err)
+{
+    for (size_t u = 0; u < m->U; u++)
+        if (u8_at(m->docs, u) > s->totals.docs || u8_at(m->docs, u) > u8_at(m->n, u))
+            return nf_fail(err, NF_EFORMAT, "%s: layer %zu, column %zu: more documents than totals has, or than n", type, layer, u);
+    return NF_OK;
+}
+
+static int check_ratio(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_ratio_rec r;
+
+    if (nf_ratio_rec_read(rec, &r, err) < 0)
+        return NF_EFORMAT;
+    return r.docs <= s->totals.docs && r.docs <= r.n && r.n <= s->totals.tokens + s->totals.bos
+               ? NF_OK
+               : nf_fail(err, NF_EFORMAT, "ratio: layer %zu, %s: more documents or positions than totals has", r.layer,
+                         nf_ratio_name(r.of));
+}
+
+static int check_locality(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_locality_rec r;
+
+    if (nf_locality_rec_read(rec, &r, err) < 0)
+        return NF_EFORMAT;
+    if (r.sinks > r.H)
+        return nf_fail(err, NF_EFORMAT, "locality: layer %zu: %" PRIu64 " sinks of %zu heads", r.layer, r.sinks, r.H);
+    return check_docs(s, "locality", r.layer, &r.m, err);
+}
+
+static int check_merging(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_merging_rec r;
+
+    return nf_merging_rec_read(rec, &r, err) < 0 ? NF_EFORMAT : check_docs(s, "merging", r.layer, &r.m, err);
+}
+
 static int check_content(struct stats *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_lost_ngrams lost_ngrams;
@@ -205,7 +301,17 @@ static int check_content(struct stats *s, const msgpack_object *rec, struct nf_e
         return nf_moments_rec_read(rec, &moments, err);
     if (nf_mp_is(rec, "histogram"))
         return nf_histogram_rec_read(rec, &histogram, err);
-    return nf_top_rec_read(rec, &top, err);
+    if (nf_mp_is(rec, "top"))
+        return nf_top_rec_read(rec, &top, err);
+    if (nf_mp_is(rec, "cka"))
+        return check_cka(rec, err);
+    if (nf_mp_is(rec, "similarity"))
+        return check_similarity(s, rec, err);
+    if (nf_mp_is(rec, "influence"))
+        return check_influence(rec, err);
+    if (nf_mp_is(rec, "ratio"))
+        return check_ratio(s, rec, err);
+    return nf_mp_is(rec, "locality") ? check_locality(s, rec, err) : check_merging(s, rec, err);
 }
 
 /* Stages go up; from a layered one it may go back to the first of them with the next layer. */

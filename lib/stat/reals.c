@@ -11,13 +11,13 @@
 
 enum { PRED_TOP1 = 2 };   /* the column of pred that holds an id */
 
-struct nf_reals *nf_reals_open(size_t from, size_t to, size_t top, size_t context, bool bos, struct nf_err *err)
+struct nf_reals *nf_reals_open(size_t top, size_t context, struct nf_err *err)
 {
     struct nf_reals *r = nf_alloc(1, sizeof *r, err);
 
     if (!r)
         return NULL;
-    *r = (struct nf_reals){ .from = from, .to = to, .k = top, .C = context, .bos = bos };
+    *r = (struct nf_reals){ .k = top, .C = context };
     r->context = nf_alloc(context, sizeof *r->context, err);
     if (!r->context) {
         nf_reals_close(r);
@@ -52,9 +52,6 @@ void nf_reals_close(struct nf_reals *r)
         close_site(r->site[i]);
     free(r->site);
     free(r->context);
-    free(r->window);
-    free(r->pos);
-    free(r->first);
     free(r->x);
     free(r);
 }
@@ -125,35 +122,21 @@ int nf_reals_site(struct nf_reals *r, const char *site, size_t layer, size_t W, 
 
 int nf_reals_end(struct nf_reals *r, struct nf_err *err)
 {
-    for (size_t i = 0; r->batch && i < r->sites; i++)
-        if (r->site[i]->row < r->R)
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu has %zu of %zu rows", (unsigned long long)r->batch->batch,
-                           r->site[i]->site, r->site[i]->layer, r->site[i]->row, r->R);
-    r->batch = NULL;
+    for (size_t i = 0; r->rows && i < r->sites; i++)
+        if (r->site[i]->row < r->rows->R)
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu has %zu of %zu rows",
+                           (unsigned long long)r->rows->batch->batch, r->site[i]->site, r->site[i]->layer, r->site[i]->row,
+                           r->rows->R);
+    r->rows = NULL;
     return NF_OK;
 }
 
-int nf_reals_batch(struct nf_reals *r, const struct nf_batch *b, const size_t *domain, struct nf_err *err)
+void nf_reals_batch(struct nf_reals *r, const struct nf_batch_rows *rows, const size_t *domain)
 {
-    size_t first = 0;
-
-    if (nf_grow(&r->window, &r->window_cap, b->T, sizeof *r->window, err) < 0 ||
-        nf_grow(&r->pos, &r->pos_cap, b->T, sizeof *r->pos, err) < 0 ||
-        nf_grow(&r->first, &r->first_cap, b->W, sizeof *r->first, err) < 0)
-        return NF_ESYS;
-    r->batch = b;
+    r->rows = rows;
     r->domain = domain;
-    r->R = 0;
-    for (size_t w = 0; w < b->W; first += b->length[w++]) {
-        r->first[w] = first;
-        for (size_t p = r->from; p < nf_min(r->to, b->length[w]); p++, r->R++) {
-            r->window[r->R] = (uint32_t)w;
-            r->pos[r->R] = (uint32_t)p;
-        }
-    }
     for (size_t i = 0; i < r->sites; i++)
         r->site[i]->row = 0;
-    return NF_OK;
 }
 
 static size_t padded(size_t W)
@@ -174,7 +157,7 @@ static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum
         if (!(fabsf(x[u]) < 0x1p31f) && !(s->by_domain && isnan(x[u])))
             return nf_fail(err, NF_EFORMAT,
                            "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are wanted",
-                           (unsigned long long)r->batch->batch, s->site, s->layer, row, u, (double)x[u]);
+                           (unsigned long long)r->rows->batch->batch, s->site, s->layer, row, u, (double)x[u]);
         x[u] += 0.0f;
     }
     return NF_OK;
@@ -183,7 +166,7 @@ static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum
 /* Tokens up to and including a position. */
 static void tokens_before(struct nf_reals *r, size_t window, size_t pos)
 {
-    const uint32_t *ids = r->batch->ids + r->first[window];
+    const uint32_t *ids = r->rows->batch->ids + r->rows->first[window];
 
     for (size_t i = 0; i < r->C; i++)
         r->context[r->C - 1 - i] = i <= pos ? ids[pos - i] : NF_TOP_NONE;
@@ -195,12 +178,13 @@ static void offer_rows(struct nf_reals *r, struct nf_real_site *s, size_t u0, si
     for (size_t i = 0; i < rows; i++)
         for (size_t u = u0; u < u1; u++) {
             float v = x[i * stride + u];
-            size_t w = r->window[row + i];
+            size_t w = r->rows->window[row + i];
 
             if (!(v >= s->top.floor[u]))
                 continue;
-            tokens_before(r, w, r->pos[row + i]);
-            nf_top_offer(&s->top, u, &(struct nf_top_entry){ v, r->batch->doc[w], r->batch->window[w], r->pos[row + i] },
+            tokens_before(r, w, r->rows->pos[row + i]);
+            nf_top_offer(&s->top, u,
+                         &(struct nf_top_entry){ v, r->rows->batch->doc[w], r->rows->batch->window[w], r->rows->pos[row + i] },
                          r->context);
         }
 }
@@ -225,7 +209,7 @@ static int add_rows(struct nf_reals *r, struct nf_real_site *s, const float *x, 
     size_t stride = padded(s->W), targets = 1;
 
     if (s->by_domain) {
-        of[1] = nf_reals_distribution(s, r->domain[r->window[row]], err);
+        of[1] = nf_reals_distribution(s, r->domain[r->rows->window[row]], err);
         targets = 2;
         if (!of[1])
             return NF_ESYS;
@@ -243,26 +227,21 @@ static int add_rows(struct nf_reals *r, struct nf_real_site *s, const float *x, 
     return NF_OK;
 }
 
-/* Is this row the BOS of its window, and left out? */
-static bool is_left_out(const struct nf_reals *r, size_t row)
+static bool is_first(const struct nf_batch_rows *r, size_t row)
 {
-    return !r->bos && r->pos[row] == 0 && r->batch->bos[r->window[row]];
-}
-
-static bool is_first(const struct nf_reals *r, size_t row)
-{
-    return row == 0 || r->window[row - 1] != r->window[row] || is_left_out(r, row - 1);
+    return row == 0 || r->window[row - 1] != r->window[row] || !nf_row_counted(r, row - 1);
 }
 
 int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf_err *err)
 {
     struct nf_real_site *s = nf_reals_find(r, rows->site, rows->layer);
+    const struct nf_batch_rows *at = r->rows;
     const struct nf_tensor *t = &rows->data;
     size_t R = t->shape[0], stride, W = 1, n;
 
     for (size_t i = 1; i < t->ndim; i++)
         W *= t->shape[i];
-    if (!s || W != s->W || !r->batch || rows->batch != r->batch->batch || rows->row != s->row || R > r->R - s->row)
+    if (!s || W != s->W || !at || rows->batch != at->batch->batch || rows->row != s->row || R > at->R - s->row)
         return nf_fail(err, NF_EFORMAT,
                        "batch %llu: %s of layer %zu, row %zu: not in the header's sites, of another width, or out of order",
                        (unsigned long long)rows->batch, rows->site, rows->layer, rows->row);
@@ -276,10 +255,10 @@ int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf
     for (size_t i = 0; i < R; i += n) {
         size_t row = s->row + i;
 
-        for (n = 1; i + n < R && r->window[row + n] == r->window[row] && !is_left_out(r, row); n++)
+        for (n = 1; i + n < R && at->window[row + n] == at->window[row] && nf_row_counted(at, row); n++)
             ;
-        if (!is_left_out(r, row) && add_rows(r, s, r->x + i * stride, n, row, is_first(r, row),
-                                             row + n == r->R || r->window[row + n] != r->window[row], err) < 0)
+        if (nf_row_counted(at, row) && add_rows(r, s, r->x + i * stride, n, row, is_first(at, row),
+                                                row + n == at->R || at->window[row + n] != at->window[row], err) < 0)
             return err->code;
     }
     s->row += R;

@@ -15,18 +15,17 @@
 #include "base/err.h"
 #include "record/activations.h"
 #include "record/stats.h"
+#include "stat/rows.h"
 
 struct nf_reals;
 
 /*
  * nf_reals_open - no sites yet.
  *
- *   from, to   captured positions of a window, as in struct nf_totals
  *   top        highest positions kept for each unit
  *   context    tokens kept with each
- *   bos        count BOS positions too
  */
-struct nf_reals *nf_reals_open(size_t from, size_t to, size_t top, size_t context, bool bos, struct nf_err *err);
+struct nf_reals *nf_reals_open(size_t top, size_t context, struct nf_err *err);
 void nf_reals_close(struct nf_reals *r);   /* accepts NULL */
 
 /*
@@ -39,10 +38,10 @@ size_t nf_reals_unit_bytes(size_t top, size_t context);
 int nf_reals_site(struct nf_reals *r, const char *site, size_t layer, size_t W, struct nf_err *err);
 
 /*
- * As nf_firings_batch(), _rows(), _end().  The batch and `domain` are borrowed until the next batch.
+ * As nf_firings_batch(), _rows(), _end().  The rows of the batch and `domain` are borrowed until the next batch.
  * NF_EFORMAT also: a value that is NaN (but in pred), infinite, or 2^31 or more.
  */
-int nf_reals_batch(struct nf_reals *r, const struct nf_batch *b, const size_t *domain, struct nf_err *err);
+void nf_reals_batch(struct nf_reals *r, const struct nf_batch_rows *rows, const size_t *domain);
 int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf_err *err);
 int nf_reals_end(struct nf_reals *r, struct nf_err *err);
 

@@ -28,18 +28,13 @@ struct nf_real_site {
 };
 
 struct nf_reals {
-    size_t from, to, k, C;
-    bool bos;
+    size_t k, C;
     struct nf_real_site **site;
     size_t sites, site_cap;
     uint32_t *context;         /* [C] workspace */
 
-    const struct nf_batch *batch;
+    const struct nf_batch_rows *rows;   /* NULL: between batches */
     const size_t *domain;
-    size_t R;
-    uint32_t *window, *pos;    /* [R] of each row of the batch */
-    size_t *first;             /* [W] offset of each window in its ids */
-    size_t window_cap, pos_cap, first_cap;
     float *x;                  /* [rows, stride] of one record */
     size_t x_cap;
 

@@ -12,6 +12,8 @@
 #include "record/stats.h"
 #include "stat/firings.h"
 #include "stat/reals.h"
+#include "stat/rows.h"
+#include "stat/stages.h"
 #include "stream/mp.h"
 
 enum {
@@ -35,9 +37,11 @@ struct nf_reduce {
     struct nf_totals t;            /* domains in the order of their first document */
     struct nf_firings *firings;    /* NULL: the stream has no ffn.active */
     struct nf_reals *reals;
-    size_t real_bytes;             /* of its sites */
+    size_t real_bytes;             /* of its sites, and of the measures */
+    struct nf_stages *stages;
 
     struct nf_batch batch;
+    struct nf_batch_rows rows;     /* of it */
     uint64_t batches;
     size_t *domain;                /* [W] of the batch */
     size_t domain_cap;
@@ -51,9 +55,13 @@ struct nf_reduce {
 
 struct nf_reduce_cfg nf_reduce_defaults(void)
 {
-    return (struct nf_reduce_cfg){
-        .memory = (uint64_t)2 << 30, .bin = 16, .order = { true, true, true }, .ngram_layers = NF_RANGE_ALL, .top = 10, .context = 8
-    };
+    return (struct nf_reduce_cfg){ .memory = (uint64_t)2 << 30,
+                                   .bin = 16,
+                                   .order = { true, true, true },
+                                   .ngram_layers = NF_RANGE_ALL,
+                                   .top = 10,
+                                   .context = 8,
+                                   .stages = nf_stages_defaults() };
 }
 
 void nf_reduce_close(struct nf_reduce *r)
@@ -66,7 +74,9 @@ void nf_reduce_close(struct nf_reduce *r)
     nf_totals_clear(&r->in);
     nf_firings_close(r->firings);
     nf_reals_close(r->reals);
+    nf_stages_close(r->stages);
     nf_batch_clear(&r->batch);
+    nf_batch_rows_clear(&r->rows);
     free(r->domain);
     free(r->doc);
     free(r);
@@ -149,10 +159,14 @@ static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err
         r->t.F = width;
         return NF_OK;
     }
-    if (rc == NF_OK)
+    if (rc == NF_OK && !r->cfg.no_moments)
         rc = charge_reals(r, name, n * width, err);
-    for (size_t i = 0; rc == NF_OK && i < n; i++)
-        rc = nf_reals_site(r->reals, name, layers[i], width, err);
+    for (size_t i = 0; rc == NF_OK && i < n; i++) {
+        if (!r->cfg.no_moments)
+            rc = nf_reals_site(r->reals, name, layers[i], width, err);
+        if (rc == NF_OK)
+            rc = nf_stages_site(r->stages, name, layers[i], width, err);
+    }
     free(layers);
     return rc;
 }
@@ -188,6 +202,18 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
         return NF_EFORMAT;
     r->cfg.top = (uint64_t)json_integer_value(top);
     r->cfg.context = context;
+    r->cfg.no_moments = json_is_false(json_object_get(o, "moments"));
+    return nf_stages_get_header(o, &r->cfg.stages, err);
+}
+
+static int open_stages(struct nf_reduce *r, struct nf_err *err)
+{
+    json_int_t L = json_integer_value(json_object_get(json_object_get(r->header, "model"), "L"));
+    size_t bytes;
+
+    if (nf_stages_ready(r->stages, L > 0 ? (size_t)L : 0, r->t.context, &r->vocab, r->cfg.memory - r->real_bytes, &bytes, err) < 0)
+        return err->code;
+    r->real_bytes += bytes;
     return NF_OK;
 }
 
@@ -203,13 +229,15 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (!json_array_size(sites))
         return nf_fail(err, NF_EFORMAT, "header: sites: at least one is wanted");
     r->t.bin = r->cfg.bin;
-    r->reals = nf_reals_open(r->t.from, r->t.to, r->cfg.top, r->cfg.context, r->cfg.include_bos, err);
-    if (!r->reals)
+    r->rows = (struct nf_batch_rows){ .from = r->t.from, .to = r->t.to, .bos = r->cfg.include_bos };
+    r->reals = nf_reals_open(r->cfg.top, r->cfg.context, err);
+    r->stages = nf_stages_open(&r->cfg.stages, err);
+    if (!r->reals || !r->stages)
         return NF_ESYS;
     json_array_foreach (sites, i, site)
         if (read_site(r, site, err) < 0)
             return err->code;
-    return NF_OK;
+    return open_stages(r, err);
 }
 
 static int open_firings(struct nf_reduce *r, struct nf_err *err)
@@ -253,6 +281,12 @@ int nf_reduce_header(const struct nf_reduce *r, json_t *header, struct nf_err *e
     failed |= json_array_append_new(excluded, json_string("n-grams that contain a BOS or cross the start of their window"));
     failed |= json_array_append_new(
         excluded, json_string(r->cfg.include_bos ? "real-valued sites: nothing" : "real-valued sites: BOS positions"));
+    if (r->cfg.stages.want[NF_MEASURE_LOCALITY] && r->cfg.stages.exclude_bos_key)
+        failed |=
+            json_array_append_new(excluded, json_string("locality: attention on BOS, from the sums over preceding positions"));
+    if (r->cfg.no_moments)
+        failed |= json_object_set_new(reduce, "moments", json_false());
+    failed |= nf_stages_put_header(&r->cfg.stages, reduce, err) < 0;
     failed |= json_object_set_new(header, "excluded", excluded);
     failed |= json_object_set_new(header, "reduce", reduce);
     return failed ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
@@ -362,6 +396,7 @@ static int take_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf
     t->windows += in->windows;
     t->full += in->full;
     t->docs += in->docs;
+    nf_stages_merge_begin(r->stages);
     if (nf_reals_merge_begin(r->reals, in->Q, r->in_domain, err) < 0)
         return err->code;
     return r->firings ? nf_firings_merge_begin(r->firings, in, r->in_domain, err) : NF_OK;
@@ -379,6 +414,8 @@ static int merge_record(struct nf_reduce *r, const msgpack_object *rec, struct n
         rc = nf_firings_merge_record(r->firings, rec, err);
     if (rc == NF_EOF)
         rc = nf_reals_merge_record(r->reals, rec, err);
+    if (rc == NF_EOF)
+        rc = nf_stages_merge_record(r->stages, rec, err);
     return rc == NF_EOF ? nf_fail(err, NF_EFORMAT, "a record of an unknown type") : rc;
 }
 
@@ -424,7 +461,7 @@ static int end_batch(struct nf_reduce *r, struct nf_err *err)
 {
     if ((r->firings && nf_firings_end(r->firings, err) < 0) || nf_reals_end(r->reals, err) < 0)
         return NF_EFORMAT;
-    return NF_OK;
+    return nf_stages_end(r->stages, err);
 }
 
 static void count_windows(struct nf_reduce *r)
@@ -462,7 +499,10 @@ static int take_batch(struct nf_reduce *r, const msgpack_object *rec, struct nf_
         return nf_fail(err, NF_EFORMAT, "more than %u positions", UINT32_MAX);
     if (r->firings && nf_firings_batch(r->firings, &r->batch, r->domain, err) < 0)
         return err->code;
-    return nf_reals_batch(r->reals, &r->batch, r->domain, err);
+    if (nf_batch_rows_set(&r->rows, &r->batch, err) < 0)
+        return NF_ESYS;
+    nf_reals_batch(r->reals, &r->rows, r->domain);
+    return nf_stages_batch(r->stages, &r->rows, err);
 }
 
 static int take_site(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
@@ -473,7 +513,9 @@ static int take_site(struct nf_reduce *r, const msgpack_object *rec, struct nf_e
         return NF_EFORMAT;
     if (r->firings && strcmp(s.site, "ffn.active") == 0)
         return nf_firings_rows(r->firings, &s, err);
-    return nf_reals_rows(r->reals, &s, err);
+    if (!r->cfg.no_moments && nf_reals_rows(r->reals, &s, err) < 0)
+        return err->code;
+    return nf_stages_rows(r->stages, &s, err);
 }
 
 /* ---- records ---- */
@@ -507,13 +549,17 @@ int nf_reduce_record(struct nf_reduce *r, const msgpack_object *rec, struct nf_e
 
 int nf_reduce_end(struct nf_reduce *r, struct nf_err *err)
 {
-    if (!r->merging)
-        return end_batch(r, err);
+    if (!r->merging) {
+        int rc = end_batch(r, err);
+
+        nf_stages_finish(r->stages);
+        return rc;
+    }
     if (!r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals are missing");
     if ((r->firings && nf_firings_merge_end(r->firings, err) < 0) || nf_reals_merge_end(r->reals, err) < 0)
         return NF_EFORMAT;
-    return NF_OK;
+    return nf_stages_merge_end(r->stages, err);
 }
 
 /* ---- output ---- */
@@ -552,7 +598,9 @@ int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err
     for (size_t i = 0; r->firings && i < r->t.n_layers; i++)
         if (nf_firings_write_layer(r->firings, i, order, w, err) < 0)
             return NF_ESYS;
-    return nf_reals_write(r->reals, r->t.Q, order, w, err);
+    if (nf_reals_write(r->reals, r->t.Q, order, w, err) < 0)
+        return NF_ESYS;
+    return nf_stages_write(r->stages, w, err);
 }
 
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r)
@@ -561,5 +609,6 @@ struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r)
 
     if (r->firings)
         nf_firings_held(r->firings, p.delta, &p.ngrams, &p.bytes);
+    p.cka = nf_stages_groups(r->stages, &p.cka_groups, &p.cka_left_out);
     return p;
 }

@@ -3,7 +3,7 @@
  *
  * One reduction takes one stream of activations, or any number of streams of stats, record by record, and is then written.
  * Whatever way a corpus is cut into shards (of whole documents), the sum of the shards' statistics has the same records, bit for bit, as the
- * statistics of the whole, as long as no n-gram had to be dropped (ngrams.h).
+ * statistics of the whole, as long as no n-gram had to be dropped (ngrams.h); the CKA over last positions excepted (similarity.h).
  */
 #ifndef NF_STAT_REDUCE_H
 #define NF_STAT_REDUCE_H
@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/opt.h"
+#include "stat/stages.h"
 #include "stream/writer.h"
 
 enum { NF_REDUCE_TOP_MAX = 1000, NF_REDUCE_CONTEXT_MAX = 1000 };   /* together under the 16 MiB of a record */
@@ -28,8 +29,10 @@ struct nf_reduce_cfg {
     struct nf_range ngram_layers;  /* for which layers */
     uint64_t top, context;         /* highest positions kept for each unit of a real-valued site, tokens with each (>= 1) */
     bool include_bos;              /* real-valued sites: BOS positions too */
+    bool no_moments;               /* real-valued sites: only the measures, no moments, histograms, highest positions */
+    struct nf_stages_cfg stages;   /* measures */
 };
-struct nf_reduce_cfg nf_reduce_defaults(void);   /* 2 GiB, 16, 1 2 3, all, 10, 8, false */
+struct nf_reduce_cfg nf_reduce_defaults(void);   /* 2 GiB, 16, 1 2 3, all, 10, 8, false, false, no measures */
 
 struct nf_reduce;
 
@@ -68,6 +71,8 @@ struct nf_reduce_progress {
     uint64_t positions, windows;   /* positions: BOS included */
     uint64_t delta[3];          /* of each order (ngrams.h) */
     size_t ngrams, bytes;       /* held */
+    bool cka;                   /* wanted */
+    uint64_t cka_groups, cka_left_out;   /* similarity.h */
 };
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r);
 

@@ -368,6 +368,9 @@ static int take_fires(struct nf_study *s, const msgpack_object *rec, struct nf_e
 
 int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
 {
+    /* Of other sites than ffn.active: nothing here. */
+    static const char *const elsewhere[] = { "moments",   "histogram", "top",      "cka",    "similarity",
+                                             "influence", "ratio",     "locality", "merging" };
     int rc;
 
     if (nf_mp_is(rec, "totals"))
@@ -383,8 +386,9 @@ int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *
     rc = s->in_layer ? nf_layer_take(&s->layer, rec, err) : NF_EOF;
     if (rc != NF_EOF)
         return rc;
-    if (nf_mp_is(rec, "moments") || nf_mp_is(rec, "histogram") || nf_mp_is(rec, "top"))
-        return end_layer(s, err);   /* of other sites: nothing here */
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (nf_mp_is(rec, elsewhere[i]))
+            return end_layer(s, err);
     return nf_fail(err, NF_EFORMAT, "a record of unknown type, or out of order");
 }
 

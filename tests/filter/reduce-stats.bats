@@ -127,3 +127,141 @@ field() {
     exits 1 reduce-stats /nonexistent
     says "/nonexistent"
 }
+
+# ---- measures of stages; their numbers: tests/unit/test_stages_reference.c (NumPy), test_{cka,similarity,locality,merging}.c ----
+
+STAGES=resid.pre,blocks.5.hook_resid_post,norms,attn.local,attn.back
+
+# stages OPTIONS...: activations with what every measure needs.
+stages() {
+    tokenize -m "$MODEL" --context 32 "$@" "$CORPUS/letters" | forward-capture -q -m "$MODEL" --sites $STAGES
+}
+
+@test "measures of shards add up to those of the whole, whatever the batches and threads" {
+    local k o=(--no-moments --cka-rows all --measure "similarity,ratios,locality,merging")
+    for k in 1 2 3; do
+        tokenize -m "$MODEL" --context 32 --shard $k/3 "$CORPUS/letters" | forward-capture -q -m "$MODEL" --batch-tokens $((k * 90)) \
+            --sites $STAGES | reduce-stats -j $k "${o[@]}" >"$D/m$k.nf"
+    done
+    stages | reduce-stats "${o[@]}" >"$D/m.nf"
+    stream-check "$D/m.nf"
+    reduce-stats "$D/m3.nf" "$D/m1.nf" | reduce-stats "$D/m2.nf" - >"$D/merged.nf"
+    exits 0 stream-diff --nan-equal "$D/m.nf" "$D/merged.nf"
+    cmp <(stream-dump -f ndjson "$D/m.nf") <(stream-dump -f ndjson "$D/merged.nf")
+    [ "$(stream-dump -f ndjson "$D/m.nf" | jq -r .r | grep -v vocab | sort | uniq -c | tr -s ' \n' ' ')" = \
+        " 1 cka 6 influence 6 locality 6 merging 42 ratio 4 similarity 1 special 1 totals " ]
+}
+
+@test "groups of last positions: shards have their own, and all windows are accounted for" {
+    stages | reduce-stats --no-moments --measure similarity --cka-batch 32 >"$D/whole.nf"
+    stages --shard 1/2 | reduce-stats --no-moments --measure similarity --cka-batch 32 >"$D/1.nf"
+    stages --shard 2/2 | reduce-stats --no-moments --measure similarity --cka-batch 32 >"$D/2.nf"
+    reduce-stats "$D/1.nf" "$D/2.nf" >"$D/merged.nf"
+    stream-check "$D/merged.nf"
+    for f in whole 1 2 merged; do
+        stream-dump -f ndjson -r cka "$D/$f.nf" | jq -c '[.n, .left_out, (.blocks | add)]'
+        stream-dump -f ndjson -r cka "$D/$f.nf" | jq -e --argjson full "$(field full "$D/$f.nf")" '.n * 32 + .left_out == $full and .n == (.blocks | add)'
+    done
+    # all the rest is the same, bit for bit; the CKA is the same within its error
+    cmp <(stream-dump -f ndjson -r similarity,influence "$D/whole.nf") <(stream-dump -f ndjson -r similarity,influence "$D/merged.nf")
+    jq -se '.[0] as $a | .[1] as $b | [range(7) as $i | range(7) as $j | ($a.cka[$i][$j] - $b.cka[$i][$j] | fabs) <= 3 * $a.se[$i][$j]] | all' \
+        <(stream-dump -f ndjson -r cka "$D/whole.nf") <(stream-dump -f ndjson -r cka "$D/merged.nf")
+}
+
+@test "resid.post of each layer serves as well as resid.pre of the next" {
+    stages --limit 3000 | reduce-stats --no-moments --measure similarity --cka-batch 16 >"$D/pre.nf"
+    tokenize -m "$MODEL" --context 32 --limit 3000 "$CORPUS/letters" |
+        forward-capture -q -m "$MODEL" --sites blocks.0.hook_resid_pre,resid.post | reduce-stats --no-moments --measure similarity --cka-batch 16 >"$D/post.nf"
+    cmp <(stream-dump -f ndjson -r cka,similarity "$D/pre.nf") <(stream-dump -f ndjson -r cka,similarity "$D/post.nf")
+}
+
+@test "a measure whose site or layer is missing is refused by name" {
+    tokenize -m "$MODEL" --context 32 --limit 300 "$CORPUS/letters" >"$D/t.nf"
+    forward-capture -q -m "$MODEL" --sites resid.pre --layers 0:4 <"$D/t.nf" >"$D/a.nf"
+    exits 3 reduce-stats --measure similarity "$D/a.nf"
+    says "similarity needs resid.pre of layer 4, which the stream lacks"
+    forward-capture -q -m "$MODEL" --sites resid.pre <"$D/t.nf" >"$D/a.nf"
+    exits 3 reduce-stats --measure similarity "$D/a.nf"
+    says "similarity needs resid.post of layer 5, which the stream lacks"
+    for m in ratios:norms locality:attn.local merging:attn.back; do
+        exits 3 reduce-stats --measure "${m%:*}" "$D/a.nf"
+        says "${m%:*} needs the site ${m#*:}, which the stream lacks"
+    done
+    exits 2 reduce-stats --measure stages "$D/a.nf"
+    says "--measure stages"
+    exits 2 reduce-stats --measure similarity --cka-batch 3 "$D/a.nf"
+    says "--cka-batch 3"
+}
+
+@test "similarity says when its memory does not do" {
+    stages --limit 3000 >"$D/a.nf"
+    exits 2 reduce-stats --no-moments --measure similarity -M 1M "$D/a.nf"
+    says "the measures need"
+    exits 2 reduce-stats --no-moments --measure similarity -M 2M "$D/a.nf"
+    says "let forward-capture take fewer --batch-tokens"
+    tokenize -m "$MODEL" --context 32 --limit 3000 "$CORPUS/letters" | forward-capture -q -m "$MODEL" --sites $STAGES --batch-tokens 200 >"$D/b.nf"
+    exits 0 reduce-stats --no-moments --measure similarity -M 2M "$D/b.nf"
+}
+
+@test "too few windows for a group: no CKA, and a line that says so" {
+    stages --limit 300 >"$D/a.nf"
+    exits 0 reduce-stats --no-moments --measure similarity "$D/a.nf"
+    says "0 groups; 9 rows are in none: choose a smaller --cka-batch"
+    stream-check "$BATS_TEST_TMPDIR/out"
+    stream-dump -f ndjson -r cka "$BATS_TEST_TMPDIR/out" | jq -e '.n == 0 and .left_out == 9 and (.cka | flatten | all(. == null))'
+}
+
+@test "BOS: as a query with --include-bos, as a key without --exclude-bos-key" {
+    local out=$BATS_TEST_TMPDIR/out
+    stages --limit 3000 >"$D/a.nf"
+    exits 0 reduce-stats --no-moments --measure locality "$D/a.nf"
+    stream-dump -f ndjson -r locality -l 0 "$out" >"$D/key"
+    exits 0 reduce-stats --no-moments --measure locality --exclude-bos-key "$D/a.nf"
+    stream-dump -f ndjson -r locality -l 0 "$out" >"$D/no_key"
+    stream-dump -f ndjson --header "$out" | head -1 | jq -e '.excluded | any(startswith("locality: attention on BOS"))'
+    exits 0 reduce-stats --no-moments --measure locality --include-bos "$D/a.nf"
+    stream-dump -f ndjson -r locality -l 0 "$out" >"$D/query"
+    # taking the key away lowers every sum and leaves position 0; one query a window more
+    jq -se '.[0].mean as $a | .[1].mean as $b | [range(6) as $i | $a[4][$i] > $b[4][$i] and $a[5][$i] > $b[5][$i]] + [$a[4][6] == $b[4][6]] | all' "$D/key" "$D/no_key"
+    jq -se --argjson bos "$(field bos "$out")" '.[1].n[0][0] - .[0].n[0][0] == $bos' "$D/key" "$D/query"
+    # a window begins with its BOS, which looks at itself
+    jq -se '.[1].mean[0][6] > .[0].mean[0][6]' "$D/key" "$D/query"
+}
+
+@test "measures travel: into tables, arrays, classify-neurons" {
+    tokenize -m "$MODEL" --context 32 --limit 3000 "$CORPUS/letters" | forward-capture -q -m "$MODEL" --sites ffn.active,$STAGES |
+        reduce-stats --top 1 --measure similarity,ratios,locality,merging --cka-batch 16 >"$D/all.nf"
+    stream-check "$D/all.nf"
+    classify-neurons <"$D/all.nf" | stream-check
+    cmp <(classify-neurons <"$D/all.nf" | stream-dump -f ndjson) \
+        <(tokenize -m "$MODEL" --context 32 --limit 3000 "$CORPUS/letters" | forward-capture -q -m "$MODEL" | reduce-stats | classify-neurons | stream-dump -f ndjson)
+    [ "$(stream-dump -f csv -r influence "$D/all.nf" | head -1)" = layer,n,docs,influence,se ]
+    [ "$(stream-dump -f csv -r influence "$D/all.nf" | wc -l)" -eq 7 ]
+    [ "$(stream-dump -f csv -r ratio -l 3 -c layer,of "$D/all.nf" | sed -n 4p)" = 3,block/resid.pre ]
+    stream-dump -f safetensors -r cka,similarity "$D/all.nf" | head -c 4000 | grep -a -q '"similarity.mean.cos.last"'
+    stream-dump -f npy -r cka --field cka "$D/all.nf" | head -c 128 | grep -a -q "(7, 7,"
+}
+
+@test "block influence is 1 - the cosine that site norms has" {
+    stages --limit 3000 | reduce-stats --no-moments --measure similarity,ratios >"$D/both.nf" 2>/dev/null
+    # f32 cosines in norms: 6e-8 each
+    jq -se 'map(select(.r == "influence")) as $i | map(select(.of == "cos resid.pre resid.post")) as $r
+        | ($i | length) == 6 and ([range(6) | ($i[.].influence - 1 + $r[.].mean | fabs) < 1e-6] | all)' <(stream-dump -f ndjson -r influence,ratio "$D/both.nf")
+}
+
+@test "stream-check finds a matrix that is not symmetric, and an impossible count of documents" {
+    local at
+    stages --limit 3000 | reduce-stats -u --no-moments --measure similarity,ratios --cka-batch 16 >"$D/raw.nf"
+    stream-check "$D/raw.nf"
+    cp "$D/raw.nf" "$D/bad.nf"
+    at=$(LC_ALL=C grep -aboP '\xa3cka\x85' "$D/bad.nf" | cut -d: -f1)   # the matrix, 7 x 7: byte 100 is in its first row
+    printf '\x01' | dd of="$D/bad.nf" bs=1 seek=$((at + 100)) conv=notrunc status=none
+    exits 3 stream-check "$D/bad.nf"
+    grep -q "cka: points" "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err"
+    cp "$D/raw.nf" "$D/bad.nf"
+    at=$(LC_ALL=C grep -aboP '\xa2of.{1,40}?\xa4docs' "$D/bad.nf" | head -1 | cut -d: -f1)   # a ratio: docs is a small integer behind its key
+    at=$((at + $(tail -c +$((at + 1)) "$D/bad.nf" | head -c 80 | LC_ALL=C grep -aboP '\xa4docs' | cut -d: -f1) + 5))
+    printf '\x7f' | dd of="$D/bad.nf" bs=1 seek=$at conv=notrunc status=none
+    exits 3 stream-check "$D/bad.nf"
+    grep -q "ratio: layer 0" "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err"
+}

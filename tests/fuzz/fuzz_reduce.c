@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,6 +28,22 @@ static void write_all(struct nf_reduce *r, const json_t *in, struct nf_err *err)
     close(fd);
 }
 
+/* Every measure whose site the header names. */
+static void want_measures(const json_t *header, struct nf_stages_cfg *cfg)
+{
+    static const char *const site[NF_MEASURES] = { "resid.pre", "norms", "attn.local", "attn.back" };
+    const json_t *s;
+    size_t i;
+
+    json_array_foreach (json_object_get(header, "sites"), i, s)
+        for (size_t m = 0; m < NF_MEASURES; m++) {
+            const char *name = json_string_value(json_object_get(s, "site"));
+
+            cfg->want[m] = cfg->want[m] || (name && strcmp(name, site[m]) == 0);
+        }
+    cfg->cka_batch = 4;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nf_err err = NF_ERR_INIT;
@@ -41,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     lseek(fd, 0, SEEK_SET);
     in = nf_reader_open(fd, "fuzz", "activations|stats", &err);
+    if (in)
+        want_measures(nf_reader_header(in), &cfg.stages);
     if (in)
         r = nf_reduce_open(&cfg, nf_reader_header(in), &err);
     if (r)

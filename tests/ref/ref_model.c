@@ -113,12 +113,19 @@ static void local_sums(const double *p, size_t T, size_t h, size_t H, double *ou
     }
 }
 
+static void looks_back(const double *p, size_t T, size_t h, size_t H, double *out)
+{
+    for (size_t t = 0; t < T; t++)
+        for (size_t s = 0; s < 17; s++)
+            out[(t * H + h) * 17 + s] = s <= t ? p[t * T + t - s] : 0;
+}
+
 static void attention(const struct nf_config *cfg, const struct nf_layer *l, size_t layer, const double *x, size_t T,
                       const struct wish *wish, double *y)
 {
     size_t K = cfg->K, H = cfg->H, G = cfg->G;
     double *q = doubles(T * H * K), *k = doubles(T * G * K), *v = doubles(T * G * K), *z = doubles(T * H * K), *p = doubles(T * T),
-           *local = doubles(T * H * 7), scale = cfg->scale_scores ? 1 / sqrt((double)K) : 1;
+           *local = doubles(T * H * 7), *back = doubles(T * H * 17), scale = cfg->scale_scores ? 1 / sqrt((double)K) : 1;
 
     if (cfg->scale_by_layer)
         scale /= (double)layer + 1;
@@ -132,8 +139,10 @@ static void attention(const struct nf_config *cfg, const struct nf_layer *l, siz
 
         ref_attention(q + h * K, H * K, k + g, v + g, G * K, T, K, scale, nf_config_window(cfg, layer), p, z + h * K, H * K);
         local_sums(p, T, h, H, local);
+        looks_back(p, T, h, H, back);
     }
     grant(wish, NF_SITE_ATTN_LOCAL, layer, local, T * H * 7);
+    grant(wish, NF_SITE_ATTN_BACK, layer, back, T * H * 17);
     linear(&l->o, z, T, H * K, cfg->D, y);
     free(q);
     free(k);
@@ -141,6 +150,7 @@ static void attention(const struct nf_config *cfg, const struct nf_layer *l, siz
     free(z);
     free(p);
     free(local);
+    free(back);
 }
 
 static double dot(const double *a, const double *b, size_t n)

@@ -108,7 +108,7 @@ static void local_sums_equal_the_weights(void)
     static const size_t back[] = { 1, 2, 4, 5, 8, 16 };
     const uint32_t length[] = { 1, 30, 18 };
     enum { W = 3, T = 49 };
-    static float qkv[T * 3 * D], y[T * D], log_sum[H * T], local[T * H * NF_LOCAL_WIDTH];
+    static float qkv[T * 3 * D], y[T * D], log_sum[H * T], local[T * H * NF_LOCAL_WIDTH], before[T * H * NF_BACK_WIDTH];
     static double x[T * 3 * D], p[30 * 30], out[T * 3 * D];
     size_t row = 0;
 
@@ -116,6 +116,7 @@ static void local_sums_equal_the_weights(void)
     ref_widen(qkv, T * 3 * D, x);
     attend(qkv, length, W, 2, y, log_sum);
     nf_attend_local(&plain, qkv, length, W, log_sum, local);
+    nf_attend_back(&plain, qkv, length, W, log_sum, before);
     for (size_t w = 0; w < W; row += length[w++])
         for (size_t h = 0; h < H; h++) {
             const double *q = x + row * 3 * D + h * K;
@@ -125,6 +126,8 @@ static void local_sums_equal_the_weights(void)
             for (size_t t = 0; t < n; t++) {
                 const float *got = local + ((row + t) * H + h) * NF_LOCAL_WIDTH;
 
+                for (size_t s = 0; s < NF_BACK_WIDTH; s++)
+                    CHECK_NEAR(before[((row + t) * H + h) * NF_BACK_WIDTH + s], s <= t ? p[t * n + t - s] : 0, 20 * 0x1p-24);
                 for (size_t i = 0; i < 6; i++) {
                     double sum = 0;
 
@@ -143,13 +146,15 @@ static void heads_share_keys(void)
     enum { Q = 6, G = 2, WIDTH = (Q + 2 * G) * K, N = 90, BACK = 7 };
     const struct nf_attention a = { Q, G, K, 0.25f, BACK };
     const uint32_t length = N;
-    static float qkv[N * WIDTH], y[N * Q * K], log_sum[Q * N], local[N * Q * NF_LOCAL_WIDTH], work[NF_ATTEND_WORK(K)];
+    static float qkv[N * WIDTH], y[N * Q * K], log_sum[Q * N], local[N * Q * NF_LOCAL_WIDTH], before[N * Q * NF_BACK_WIDTH],
+        work[NF_ATTEND_WORK(K)];
     static double x[N * WIDTH], p[N * N], want[N * K];
 
     ref_random(6, N * WIDTH, qkv);
     ref_widen(qkv, N * WIDTH, x);
     nf_attend(&a, qkv, &length, 1, 1, y, log_sum, work);
     nf_attend_local(&a, qkv, &length, 1, log_sum, local);
+    nf_attend_back(&a, qkv, &length, 1, log_sum, before);
     for (size_t h = 0; h < Q; h++) {
         const double *key = x + (Q + h / 3) * K;
 
@@ -159,8 +164,10 @@ static void heads_share_keys(void)
             double sum = 0;
 
             CHECK_NEAR(ref_distance(y + (t * Q + h) * K, want + t * K, K), 0, 20 * 0x1p-24);
-            for (size_t s = 1; s <= 16 && s <= t; s++)
+            for (size_t s = 1; s <= 16 && s <= t; s++) {
                 sum += p[t * N + t - s];
+                CHECK_NEAR(before[(t * Q + h) * NF_BACK_WIDTH + s], p[t * N + t - s], 20 * 0x1p-24);
+            }
             CHECK_NEAR(got[5], sum, 20 * 0x1p-24);
             CHECK_NEAR(got[6], p[t * N], 20 * 0x1p-24);
         }

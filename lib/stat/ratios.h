@@ -1,0 +1,20 @@
+/*
+ * ratios.h - what a block adds to the residual stream, relative to it.  FORMAT.md section 4.4: ratio.
+ *
+ * From a row of site norms, for residual stream h = resid.pre, attention A, FFN M, block F = A + M (Csordas et al. 2025,
+ * arXiv:2505.13898):
+ *
+ *   |A| / |h|   |M| / |h|   |F| / |h|   |M| / |A|   cos(F, h)   cos(A, h)   cos(h, h')       h' = resid.post
+ *
+ * Means of the ratios of each position; the ratio of the mean norms, which moments of the site give, is another number: long vectors
+ * weigh more in it.  A ratio whose divisor is 0, and a cosine with h = 0, is left out.
+ */
+#ifndef NF_STAT_RATIOS_H
+#define NF_STAT_RATIOS_H
+
+#include "stat/docmeans.h"
+
+/* nf_ratios_row - add a position; norms [8] as in FORMAT.md section 4.3. */
+void nf_ratios_row(const float *norms, struct nf_docmeans *m);
+
+#endif
