@@ -1,0 +1,501 @@
+/*
+ * lesion - change which blocks of a model run, and measure what that does to its predictions.
+ *
+ *   in   tokens    windows; each is a sequence of its own
+ *   out  effects   for each intervention KL, relative accuracy, entropy and loss, over all rows, by domain and by position
+ *   doc  src/lesion.md: the interventions, the measures, which positions count
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/hub.h"
+#include "base/opt.h"
+#include "base/par.h"
+#include "base/prog.h"
+#include "model/compare.h"
+#include "model/lesion.h"
+#include "record/effects.h"
+#include "record/intake.h"
+#include "record/measures.h"
+#include "record/subject.h"
+#include "stat/tallies.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
+
+enum { BATCH_TOKENS = 4096, LESIONS_MAX = 100000 };
+static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
+
+struct options {
+    const char *model, *revision, *dtype;
+    struct nf_list lesion[NF_LESION_KINDS];   /* by kind */
+    struct nf_list neuron;
+    uint64_t memory;
+    bool include_bos, per_token, allow_nonfinite;
+    char *dir;
+};
+
+struct plan {
+    struct nf_subject subject;
+    struct nf_lesion *lesion;    /* [n]; the first is the model itself */
+    size_t n, cap;
+    size_t group, parallel;      /* lesions that run together at most; those of any group with parallel steps */
+    size_t tokens;               /* of a batch */
+    struct nf_forward *forward;
+};
+
+struct run {
+    struct plan *plan;
+    const struct options *o;
+    struct nf_intake intake;
+    struct nf_tallies tallies;
+    struct nf_writer *out;
+    float **h, **x, *work;       /* [L+1], [group] streams; of parallel steps */
+    struct nf_divergence *row;   /* [group + 1, tokens] */
+    uint64_t tokens, windows;
+    struct nf_err *err;
+};
+
+/* ---- the interventions ---- */
+
+static struct nf_lesion *next_lesion(struct plan *p, struct nf_err *err)
+{
+    if (p->n == LESIONS_MAX || nf_grow(&p->lesion, &p->cap, p->n + 1, sizeof *p->lesion, err) < 0)
+        nf_die(NF_EXIT_USAGE, "more than %d interventions, or no memory", LESIONS_MAX);
+    return &p->lesion[p->n++];
+}
+
+static void add_lesion(struct plan *p, enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err)
+{
+    if (nf_lesion_make(kind, a, b, &p->subject.cfg, next_lesion(p, err), err) < 0)
+        nf_die_err(err);
+}
+
+static size_t number_of(enum nf_lesion_kind kind, const char *text, const char *wanted, char **end)
+{
+    size_t v = strtoul(text, end, 10);
+
+    if (*end == text || text[0] < '0' || text[0] > '9')
+        nf_die(NF_EXIT_USAGE, "--%s %s: %s is wanted", nf_lesion_kind_name(kind), text, wanted);
+    return v;
+}
+
+/* "3", or "all": every layer that can. */
+static void add_by_layer(struct plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
+{
+    size_t L = p->subject.cfg.L, last = kind == NF_LESION_SWAP ? L - 1 : L, layer;
+    char *end;
+
+    for (size_t l = 0; strcmp(text, "all") == 0 && l < last; l++)
+        add_lesion(p, kind, l, 0, err);
+    if (strcmp(text, "all") == 0)
+        return;
+    layer = number_of(kind, text, "a layer, or all,", &end);
+    if (*end)
+        nf_die(NF_EXIT_USAGE, "--%s %s: a layer, or all, is wanted", nf_lesion_kind_name(kind), text);
+    add_lesion(p, kind, layer, 0, err);
+}
+
+/* "N": blocks of N layers, wherever they fit. */
+static void add_repeats(struct plan *p, const char *text, struct nf_err *err)
+{
+    size_t L = p->subject.cfg.L, n;
+    char *end;
+
+    n = number_of(NF_LESION_REPEAT, text, "a number of layers", &end);
+    if (*end || n < 1 || n > L)
+        nf_die(NF_EXIT_USAGE, "--repeat %s: from 1 to %zu layers are wanted", text, L);
+    for (size_t l = 0; l + n <= L; l++)
+        add_lesion(p, NF_LESION_REPEAT, l, l + n, err);
+}
+
+/* "a:b" */
+static void add_by_range(struct plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
+{
+    char *colon, *end;
+    size_t a = number_of(kind, text, "A:B", &colon), b;
+
+    if (*colon != ':')
+        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
+    b = number_of(kind, colon + 1, "A:B", &end);
+    if (*end)
+        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
+    add_lesion(p, kind, a, b, err);
+}
+
+/* "L.H", "L.all", "all" */
+static void add_heads(struct plan *p, const char *text, struct nf_err *err)
+{
+    bool all = strcmp(text, "all") == 0, heads;
+    size_t L = p->subject.cfg.L, H = p->subject.cfg.H, layer = 0, head = 0;
+    char *dot = NULL, *end = NULL;
+
+    if (!all) {
+        layer = number_of(NF_LESION_DROP_HEAD, text, "L.H, L.all or all", &dot);
+        if (*dot != '.')
+            nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+    }
+    heads = all || strcmp(dot, ".all") == 0;
+    if (!heads) {
+        head = number_of(NF_LESION_DROP_HEAD, dot + 1, "L.H, L.all or all", &end);
+        if (*end)
+            nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+    }
+    for (size_t l = all ? 0 : layer; l < (all ? L : layer + 1); l++)
+        for (size_t h = heads ? 0 : head; h < (heads ? H : head + 1); h++)
+            add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
+}
+
+struct named {
+    uint32_t layer, neuron;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+
+    return x->layer != y->layer ? (x->layer > y->layer) - (x->layer < y->layer) : (x->neuron > y->neuron) - (x->neuron < y->neuron);
+}
+
+/* Neurons "L.N": all of them together are one intervention. */
+static void add_neurons(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    size_t n = o->neuron.n;
+    struct named *list = nf_alloc(n, sizeof *list, err);
+    uint32_t *layer = nf_alloc(n, sizeof *layer, err), *neuron = nf_alloc(n, sizeof *neuron, err);
+    float *value = nf_alloc(n, sizeof *value, err);
+    char name[48], *dot, *end;
+
+    if (!list || !layer || !neuron || !value)
+        nf_die_err(err);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = o->neuron.item[i];
+
+        list[i].layer = (uint32_t)strtoul(text, &dot, 10);
+        list[i].neuron = *dot == '.' ? (uint32_t)strtoul(dot + 1, &end, 10) : 0;
+        if (dot == text || *dot != '.' || end == dot + 1 || *end)
+            nf_die(NF_EXIT_USAGE, "--neurons %s: LAYER.NEURON is wanted", text);
+    }
+    qsort(list, n, sizeof *list, by_place);
+    for (size_t i = 0; i < n; i++) {
+        layer[i] = list[i].layer;
+        neuron[i] = list[i].neuron;
+    }
+    snprintf(name, sizeof name, "neurons (%zu)", n);
+    if (nf_lesion_neurons(name, layer, neuron, value, n, &p->subject.cfg, next_lesion(p, err), err) < 0)
+        nf_die_err(err);
+    free(list);
+    free(layer);
+    free(neuron);
+    free(value);
+}
+
+static void make_lesions(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    add_lesion(p, NF_LESION_NONE, 0, 0, err);
+    for (enum nf_lesion_kind k = NF_LESION_DROP; k < NF_LESION_NEURONS; k++)
+        for (size_t i = 0; i < o->lesion[k].n; i++) {
+            const char *text = o->lesion[k].item[i];
+
+            if (k == NF_LESION_REPEAT)
+                add_repeats(p, text, err);
+            else if (k == NF_LESION_DROP_HEAD)
+                add_heads(p, text, err);
+            else if (k >= NF_LESION_SKIP && k <= NF_LESION_REPLACE)
+                add_by_range(p, k, text, err);
+            else
+                add_by_layer(p, k, text, err);
+        }
+    if (o->neuron.n)
+        add_neurons(o, p, err);
+    if (p->n == 1)
+        nf_die(NF_EXIT_USAGE, "an intervention is wanted: --drop, --swap, ..; --help names them");
+}
+
+/* ---- memory ---- */
+
+static uint64_t token_bytes(const struct plan *p, size_t group)
+{
+    const struct nf_config *c = &p->subject.cfg;
+    size_t parallel = nf_min(group, p->parallel);
+
+    return (c->L + 1 + group + 3 * parallel) * c->D * sizeof(float) + (group + 1) * sizeof(struct nf_divergence);
+}
+
+/* As many interventions at a time as fit with one window, then as many tokens as fit with them. */
+static uint64_t choose_sizes(const struct options *o, struct plan *p)
+{
+    uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES;   /* the other half is for weights and work space */
+    size_t context = p->subject.context;
+
+    p->parallel = 0;
+    for (size_t i = 0; i < p->n; i++)
+        p->parallel += nf_lesion_is_parallel(&p->lesion[i]);
+    p->group = p->n - 1;
+    while (p->group > 1 && token_bytes(p, p->group) * context > room)
+        p->group = (p->group + 1) / 2;
+    p->tokens = nf_min(room / token_bytes(p, p->group), BATCH_TOKENS);
+    p->tokens = nf_max(p->tokens, context);
+    return token_bytes(p, p->group) * p->tokens;
+}
+
+static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    uint64_t streams = choose_sizes(o, p);
+    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+                                    .batch_tokens = p->tokens,
+                                    .memory = o->memory,
+                                    .allow_nonfinite = o->allow_nonfinite,
+                                    .streams = p->group + 1 };
+
+    if (o->memory && streams >= o->memory)
+        nf_die(NF_EXIT_USAGE,
+               "--memory %" PRIu64 " is too small: the streams of one intervention and one window need %" PRIu64 " bytes",
+               o->memory, streams);
+    opts.memory = o->memory ? o->memory - streams : 0;
+    p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
+    if (!p->forward)
+        nf_die_err(err);
+}
+
+static float **streams_of(size_t n, size_t floats, struct nf_err *err)
+{
+    float **s = nf_alloc(n + 1, sizeof *s, err);
+
+    for (size_t i = 0; s && i < n; i++)
+        if (!(s[i] = nf_alloc(floats, sizeof **s, err)))
+            nf_die_err(err);
+    if (!s)
+        nf_die_err(err);
+    return s;
+}
+
+/* ---- the loop ---- */
+
+static int compute_base(struct run *r, const struct nf_windows *win)
+{
+    const struct nf_config *c = &r->plan->subject.cfg;
+    int rc = nf_forward_embed(r->plan->forward, win, r->h[0], r->err);
+
+    for (size_t l = 0; rc == NF_OK && l < c->L; l++) {
+        memcpy(r->h[l + 1], r->h[l], win->T * c->D * sizeof **r->h);
+        rc = nf_forward_block(r->plan->forward, l, win, r->h[l + 1], r->err);
+    }
+    return rc;
+}
+
+/* The rows of intervention `i` of the plan, which is the k-th of its group; base is row 0 of the group. */
+static int take_rows(struct run *r, size_t i, size_t k, size_t T)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    size_t row = 0;
+    double x[NF_EFFECT_COUNT];
+    int rc = NF_OK;
+
+    for (size_t w = 0; w < b->W; w++)
+        for (size_t pos = 0; pos < b->length[w] && rc == NF_OK; pos++, row++) {
+            const struct nf_divergence *base = &r->row[row], *own = &r->row[k * T + row];
+
+            if (pos == 0 && b->bos[w] && !r->o->include_bos)
+                continue;
+            nf_effects_of(base, own, x);
+            rc = nf_tallies_add(&r->tallies, i, b->doc[w], r->intake.domain[w], pos, x, r->err);
+            if (r->o->per_token)
+                nf_effect_token_write(r->out, i, &r->plan->lesion[i],
+                                      &(struct nf_effect_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+        }
+    return rc < 0 ? rc : (int)r->err->code;
+}
+
+static int run_group(struct run *r, const struct nf_windows *win, size_t from, size_t n)
+{
+    struct plan *p = r->plan;
+    const float **all = nf_alloc(n + 1, sizeof *all, r->err);
+    int rc =
+        all ? nf_lesions_run(p->forward, win, (const float *const *)r->h, p->lesion + from, n, r->x, r->work, r->err) : NF_ESYS;
+
+    if (all)
+        all[0] = r->h[p->subject.cfg.L];
+    for (size_t k = 0; all && k < n; k++)
+        all[k + 1] = r->x[k];
+    if (rc == NF_OK)
+        rc = nf_forward_compare(p->forward, win, all, n + 1, r->row, r->err);
+    for (size_t k = from == 1 ? 0 : 1; rc == NF_OK && k <= n; k++)
+        rc = take_rows(r, k ? from + k - 1 : 0, k, win->T);
+    free(all);
+    return rc;
+}
+
+static int run_batch(struct run *r)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    const struct nf_windows win = { b->ids, b->length, b->W, b->T };
+    int rc = compute_base(r, &win);
+
+    for (size_t from = 1; rc == NF_OK && from < r->plan->n; from += r->plan->group)
+        rc = run_group(r, &win, from, nf_min(r->plan->group, r->plan->n - from));
+    r->tokens += b->T;
+    r->windows += b->W;
+    nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %zu interventions", r->tokens, r->plan->n - 1);
+    return rc;
+}
+
+/* ---- results ---- */
+
+static void write_cell(struct run *r, size_t thing, const struct nf_tally *t, struct nf_measure_group *g)
+{
+    struct nf_measure m[NF_EFFECT_COUNT];
+
+    for (size_t i = 0; i < NF_EFFECT_COUNT; i++) {
+        struct nf_tally_mean mean = nf_tally_read(&t[thing * NF_EFFECT_COUNT + i]);
+
+        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se };
+        g->docs = i ? g->docs : mean.docs;
+    }
+    if (m[0].n)
+        nf_measures_write(r->out, "effect", "intervention", thing, g, nf_effect_names, m, NF_EFFECT_COUNT);
+}
+
+static void write_effects(struct run *r)
+{
+    for (size_t i = 0; i < r->plan->n; i++) {
+        write_cell(r, i, r->tallies.all, &(struct nf_measure_group){ 0 });
+        for (size_t q = 0; q < r->tallies.domains; q++)
+            if (r->tallies.domain[q])
+                write_cell(r, i, r->tallies.domain[q], &(struct nf_measure_group){ .domain = r->intake.domains[q] });
+        for (size_t b = 0; b < NF_TALLY_BINS; b++)
+            if (r->tallies.bin[b])
+                write_cell(r, i, r->tallies.bin[b],
+                           &(struct nf_measure_group){ .from = nf_tallies_bin_from(b), .to = nf_tallies_bin_to(b) });
+    }
+}
+
+static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
+                                     const struct nf_cmd *cmd, struct nf_err *err)
+{
+    json_t *header = nf_header_new("effects", nf_reader_header(in), cmd, err);
+    struct nf_writer *out = NULL;
+
+    if (header &&
+        (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
+         json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
+         json_object_set_new(header, "interventions", json_integer((json_int_t)p->n)) < 0))
+        nf_fail(err, NF_ESYS, "out of memory");
+    if (header && err->code == NF_OK)
+        out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
+    json_decref(header);
+    if (!out)
+        nf_die_err(err);
+    return out;
+}
+
+static void lesion(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    size_t D = p->subject.cfg.D, L = p->subject.cfg.L;
+    struct run r = { .plan = p, .o = o, .err = err };
+    json_t *totals;
+    int rc;
+
+    open_forward(o, p, err);
+    r.h = streams_of(L + 1, p->tokens * D, err);
+    r.x = streams_of(p->group, p->tokens * D, err);
+    r.work = nf_alloc(3 * nf_min(p->group, p->parallel) * p->tokens * D, sizeof *r.work, err);
+    r.row = nf_alloc((p->group + 1) * p->tokens, sizeof *r.row, err);
+    if (!r.work || !r.row || nf_tallies_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
+        nf_die_err(err);
+    r.out = open_output(o, p, in, cmd, err);
+    for (size_t i = 0; i < p->n; i++)
+        nf_intervention_write(r.out, i, &p->lesion[i]);
+    r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
+    while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
+        if ((rc = run_batch(&r)) < 0)
+            break;
+    nf_progress_end();
+    if (rc < 0)
+        nf_die_err(err);
+    write_effects(&r);
+    totals = json_pack("{s:I, s:I, s:I}", "interventions", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows",
+                       (json_int_t)r.windows);
+    if (nf_writer_close(r.out, totals) < 0)
+        nf_die_err(err);
+    json_decref(totals);
+    for (size_t i = 0; i <= L; i++)
+        free(r.h[i]);
+    for (size_t i = 0; i < p->group; i++)
+        free(r.x[i]);
+    free(r.h);
+    free(r.x);
+    free(r.work);
+    free(r.row);
+    nf_tallies_clear(&r.tallies);
+    nf_intake_clear(&r.intake);
+    nf_forward_close(p->forward);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .dtype = "f32" };
+    const struct nf_opt opts[] = {
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
+        { 0, "drop", NF_OPT_LIST, &o.lesion[NF_LESION_DROP], 0, 0, "L|all", "leave out block L", false },
+        { 0, "swap", NF_OPT_LIST, &o.lesion[NF_LESION_SWAP], 0, 0, "L|all", "run block L + 1 before block L", false },
+        { 0, "repeat", NF_OPT_LIST, &o.lesion[NF_LESION_REPEAT], 0, 0, "N",
+          "run each of N blocks in a row twice in place, wherever they begin", false },
+        { 0, "skip", NF_OPT_LIST, &o.lesion[NF_LESION_SKIP], 0, 0, "A:B", "leave out blocks A to B-1", false },
+        { 0, "reverse", NF_OPT_LIST, &o.lesion[NF_LESION_REVERSE], 0, 0, "A:B", "run blocks A to B-1 in reverse order", false },
+        { 0, "parallel", NF_OPT_LIST, &o.lesion[NF_LESION_PARALLEL], 0, 0, "A:B",
+          "give blocks A to B-1 the same input, go on with the mean", false },
+        { 0, "move", NF_OPT_LIST, &o.lesion[NF_LESION_MOVE], 0, 0, "A:B", "take block A out, and put it in as the B-th", false },
+        { 0, "replace", NF_OPT_LIST, &o.lesion[NF_LESION_REPLACE], 0, 0, "A:B", "run block B in the place of block A, too", false },
+        { 0, "drop-attention", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_ATTENTION], 0, 0, "L|all", "attention of block L adds nothing",
+          false },
+        { 0, "drop-ffn", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_FFN], 0, 0, "L|all", "the FFN of block L adds nothing", false },
+        { 0, "drop-head", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_HEAD], 0, 0, "L.H|L.all|all",
+          "the output of head H of block L is zero", false },
+        { 0, "neurons", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "the activations of these FFN neurons are zero, all together",
+          false },
+        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
+        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every intervention as well", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
+          false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE",
+          "for weights, streams and work space; 0: 1G of streams, weights stay in memory", true },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "lesion", "change which blocks of a model run, and measure what that does", "", "tokens", "effects",
+                                opts };
+    struct nf_err err = NF_ERR_INIT;
+    struct plan p = { 0 };
+    struct nf_reader *in;
+
+    nf_prog_start(cmd.name, argv);
+    if (nf_opt_parse(&cmd, argc, argv) < argc)
+        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (!o.model)
+        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+    o.dir = nf_model_dir(o.model, o.revision, &err);
+    if (!o.dir)
+        nf_die_err(&err);
+    nf_prog_no_terminal(STDOUT_FILENO);
+    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
+        nf_die_err(&err);
+    make_lesions(&o, &p, &err);
+    if (p.subject.unchecked && !nf_common.quiet)
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
+    if (nf_subject_weights(&p.subject, &err) < 0)
+        nf_die_err(&err);
+    lesion(&o, &p, in, &cmd, &err);
+
+    for (size_t i = 0; i < p.n; i++)
+        nf_lesion_clear(&p.lesion[i]);
+    free(p.lesion);
+    nf_reader_close(in);
+    nf_subject_close(&p.subject);
+    free(o.dir);
+    return NF_EXIT_OK;
+}
