@@ -18,9 +18,9 @@
 #include "base/prog.h"
 #include "model/compare.h"
 #include "model/lesion.h"
+#include "model/streams.h"
 #include "record/effects.h"
 #include "record/intake.h"
-#include "record/measures.h"
 #include "record/subject.h"
 #include "stat/tallies.h"
 #include "stream/reader.h"
@@ -261,31 +261,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
         nf_die_err(err);
 }
 
-static float **streams_of(size_t n, size_t floats, struct nf_err *err)
-{
-    float **s = nf_alloc(n + 1, sizeof *s, err);
-
-    for (size_t i = 0; s && i < n; i++)
-        if (!(s[i] = nf_alloc(floats, sizeof **s, err)))
-            nf_die_err(err);
-    if (!s)
-        nf_die_err(err);
-    return s;
-}
-
 /* ---- the loop ---- */
-
-static int compute_base(struct run *r, const struct nf_windows *win)
-{
-    const struct nf_config *c = &r->plan->subject.cfg;
-    int rc = nf_forward_embed(r->plan->forward, win, r->h[0], r->err);
-
-    for (size_t l = 0; rc == NF_OK && l < c->L; l++) {
-        memcpy(r->h[l + 1], r->h[l], win->T * c->D * sizeof **r->h);
-        rc = nf_forward_block(r->plan->forward, l, win, r->h[l + 1], r->err);
-    }
-    return rc;
-}
 
 /* The rows of intervention `i` of the plan, which is the k-th of its group; base is row 0 of the group. */
 static int take_rows(struct run *r, size_t i, size_t k, size_t T)
@@ -322,7 +298,7 @@ static int run_group(struct run *r, const struct nf_windows *win, size_t from, s
     for (size_t k = 0; all && k < n; k++)
         all[k + 1] = r->x[k];
     if (rc == NF_OK)
-        rc = nf_forward_compare(p->forward, win, all, n + 1, r->row, r->err);
+        rc = nf_forward_compare(p->forward, win, all, n + 1, NULL, r->row, r->err);
     for (size_t k = from == 1 ? 0 : 1; rc == NF_OK && k <= n; k++)
         rc = take_rows(r, k ? from + k - 1 : 0, k, win->T);
     free(all);
@@ -333,7 +309,7 @@ static int run_batch(struct run *r)
 {
     const struct nf_batch *b = &r->intake.batch;
     const struct nf_windows win = { b->ids, b->length, b->W, b->T };
-    int rc = compute_base(r, &win);
+    int rc = nf_streams_run(r->plan->forward, &win, r->h, r->err);
 
     for (size_t from = 1; rc == NF_OK && from < r->plan->n; from += r->plan->group)
         rc = run_group(r, &win, from, nf_min(r->plan->group, r->plan->n - from));
@@ -344,34 +320,6 @@ static int run_batch(struct run *r)
 }
 
 /* ---- results ---- */
-
-static void write_cell(struct run *r, size_t thing, const struct nf_tally *t, struct nf_measure_group *g)
-{
-    struct nf_measure m[NF_EFFECT_COUNT];
-
-    for (size_t i = 0; i < NF_EFFECT_COUNT; i++) {
-        struct nf_tally_mean mean = nf_tally_read(&t[thing * NF_EFFECT_COUNT + i]);
-
-        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se };
-        g->docs = i ? g->docs : mean.docs;
-    }
-    if (m[0].n)
-        nf_measures_write(r->out, "effect", "intervention", thing, g, nf_effect_names, m, NF_EFFECT_COUNT);
-}
-
-static void write_effects(struct run *r)
-{
-    for (size_t i = 0; i < r->plan->n; i++) {
-        write_cell(r, i, r->tallies.all, &(struct nf_measure_group){ 0 });
-        for (size_t q = 0; q < r->tallies.domains; q++)
-            if (r->tallies.domain[q])
-                write_cell(r, i, r->tallies.domain[q], &(struct nf_measure_group){ .domain = r->intake.domains[q] });
-        for (size_t b = 0; b < NF_TALLY_BINS; b++)
-            if (r->tallies.bin[b])
-                write_cell(r, i, r->tallies.bin[b],
-                           &(struct nf_measure_group){ .from = nf_tallies_bin_from(b), .to = nf_tallies_bin_to(b) });
-    }
-}
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
@@ -400,11 +348,11 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     int rc;
 
     open_forward(o, p, err);
-    r.h = streams_of(L + 1, p->tokens * D, err);
-    r.x = streams_of(p->group, p->tokens * D, err);
+    r.h = nf_streams_open(L + 1, p->tokens * D, err);
+    r.x = nf_streams_open(p->group, p->tokens * D, err);
     r.work = nf_alloc(3 * nf_min(p->group, p->parallel) * p->tokens * D, sizeof *r.work, err);
     r.row = nf_alloc((p->group + 1) * p->tokens, sizeof *r.row, err);
-    if (!r.work || !r.row || nf_tallies_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
+    if (!r.h || !r.x || !r.work || !r.row || nf_tallies_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
         nf_die_err(err);
     r.out = open_output(o, p, in, cmd, err);
     for (size_t i = 0; i < p->n; i++)
@@ -416,18 +364,14 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
-    write_effects(&r);
+    nf_tallies_write(&r.tallies, r.out, "effect", "intervention", r.intake.domains, nf_effect_names);
     totals = json_pack("{s:I, s:I, s:I}", "interventions", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows",
                        (json_int_t)r.windows);
     if (nf_writer_close(r.out, totals) < 0)
         nf_die_err(err);
     json_decref(totals);
-    for (size_t i = 0; i <= L; i++)
-        free(r.h[i]);
-    for (size_t i = 0; i < p->group; i++)
-        free(r.x[i]);
-    free(r.h);
-    free(r.x);
+    nf_streams_close(r.h);
+    nf_streams_close(r.x);
     free(r.work);
     free(r.row);
     nf_tallies_clear(&r.tallies);

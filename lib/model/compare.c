@@ -64,6 +64,7 @@ void nf_comparison_close(struct nf_forward *f)
 struct part {
     struct nf_forward *f;
     const struct nf_windows *win;
+    const struct nf_lens *lens;   /* NULL: none */
     size_t n, row, rows;
     struct nf_err *err;
 };
@@ -74,6 +75,64 @@ static struct nf_mat final_of(const struct part *p, size_t stream)
     size_t at = stream * NF_CHUNK * p->f->cfg->E;
 
     return nf_forward_mat(p->f, c->final + at, c->final16 ? c->final16 + at : NULL);
+}
+
+/* Mean and 1 / standard deviation of a row; RMSNorm's lens knows neither. */
+static void scale_of(const struct nf_forward *f, const float *x, double *mean, double *rstd)
+{
+    size_t D = f->cfg->D;
+    double var = 0;
+
+    *mean = 0;
+    *rstd = 1;
+    if (f->cfg->norm == NF_NORM_RMS)
+        return;
+    for (size_t d = 0; d < D; d++)
+        *mean += x[d];
+    *mean /= (double)D;
+    for (size_t d = 0; d < D; d++)
+        var += (x[d] - *mean) * (x[d] - *mean);
+    *rstd = 1 / sqrt(var / (double)D + f->cfg->norm_eps);
+}
+
+/* nf_head_final() of another stream, by the lens. */
+static void lens_final(const struct part *p, const float *base, const float *x, struct nf_mat to)
+{
+    const struct nf_forward *f = p->f;
+    const float *gain = f->final_norm.gain, *bias = p->lens->no_bias ? NULL : f->final_norm.bias;
+    size_t D = f->cfg->D;
+
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->rows; i++) {
+        double mean, rstd, ignored;
+
+        scale_of(f, x + i * D, &mean, &rstd);
+        if (p->lens->cached)
+            scale_of(f, base + i * D, &ignored, &rstd);
+        for (size_t d = 0; d < D; d++)
+            f->h[i * D + d] = (float)((x[i * D + d] - mean) * rstd * (gain ? gain[d] : 1) + (bias ? bias[d] : 0));
+    }
+    nf_copy_to(f->h, p->rows * D, to);
+}
+
+static int final_stream(const struct part *p, size_t s, const float *const *x)
+{
+    size_t at = p->row * p->f->cfg->D;
+
+    if (s == 0 || !p->lens || (!p->lens->cached && !p->lens->no_bias))
+        return nf_head_final(p->f, x[s] + at, p->rows, final_of(p, s), p->err);
+    if (!p->lens->cached && p->f->cfg->norm == NF_NORM_RMS)   /* which has no bias to leave out */
+        return nf_head_final(p->f, x[s] + at, p->rows, final_of(p, s), p->err);
+    lens_final(p, x[0] + at, x[s] + at, final_of(p, s));
+    return NF_OK;
+}
+
+/* Logits of a stream for a packed tile. */
+static int stream_logits(const struct part *p, size_t s, const void *packed, size_t tile, float *logits)
+{
+    bool bias = s == 0 || !p->lens || !p->lens->no_bias;
+
+    return nf_head_logits(p->f, packed, tile, bias, final_of(p, s), p->rows, logits, p->err);
 }
 
 /* The logit of the next token, which must be known before the first tile: all of a chunk's are a tile of their own. */
@@ -87,7 +146,7 @@ static int start(const struct part *p, const bool *last)
     if (nf_head_targets(f, p->win->ids + p->row + 1, targets, &packed, p->err) < 0)
         return NF_ESYS;
     for (size_t s = 0; s < p->n; s++) {
-        if (nf_head_logits(f, packed, tile, final_of(p, s), p->rows, f->logits, p->err) < 0)
+        if (stream_logits(p, s, packed, tile, f->logits) < 0)
             return NF_ESYS;
         for (size_t i = 0; i < p->rows; i++) {
             c->running[s * NF_CHUNK + i] = nf_running_init(last[i] ? NAN : f->logits[i * f->tile + i]);
@@ -103,7 +162,7 @@ static int base_tile(const struct part *p, size_t tile, const void *packed, size
     struct nf_comparison *c = f->comparison;
     const struct nf_kernels *k = nf_kernels();
 
-    if (nf_head_logits(f, packed, tile, final_of(p, 0), p->rows, c->base, p->err) < 0)
+    if (stream_logits(p, 0, packed, tile, c->base) < 0)
         return NF_ESYS;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < p->rows; i++) {
@@ -123,7 +182,7 @@ static int other_tile(const struct part *p, size_t s, size_t tile, const void *p
     struct nf_comparison *c = f->comparison;
     const struct nf_kernels *k = nf_kernels();
 
-    if (nf_head_logits(f, packed, tile, final_of(p, s), p->rows, f->logits, p->err) < 0)
+    if (stream_logits(p, s, packed, tile, f->logits) < 0)
         return NF_ESYS;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < p->rows; i++) {
@@ -171,7 +230,7 @@ static int compare_part(const struct part *p, const float *const *x, const bool 
     int rc = NF_OK;
 
     for (size_t s = 0; s < p->n && rc == NF_OK; s++)
-        rc = nf_head_final(f, x[s] + p->row * f->cfg->D, p->rows, final_of(p, s), p->err);
+        rc = final_stream(p, s, x);
     if (rc == NF_OK)
         rc = start(p, last);
     for (size_t tile = 0; rc == NF_OK && tile < nf_head_tiles(f); tile++) {

@@ -22,11 +22,22 @@ struct nf_divergence {
     uint32_t rank;    /* logits above the next token's; 0 at the last position of a window */
 };
 
+/* How the others become what the unembedding takes; the base is always the model's own. */
+struct nf_lens {
+    /*
+     * As TransformerLens had it until 2.18 (its issue 1076): LayerNorm by the standard deviation of the base's row instead of the row's own, RMSNorm
+     * by nothing at all.  For curves that were published so.
+     */
+    bool cached;
+    bool no_bias;   /* without the final norm's bias and that of the unembedding: the released code of Lad et al. leaves out b_U */
+};
+
 /*
  * nf_forward_compare - x[0] is the base, x[1 .. n-1] the others: residual streams [T,D] as they leave the last block, before the final norm.
  *
- *   n    1 .. opts.streams of nf_forward_open()
- *   out  [n,T]
+ *   n     1 .. opts.streams of nf_forward_open()
+ *   lens  of the others; NULL: as the base.  Not with models without final norm
+ *   out   [n,T]
  *
  * With a, b the logits of base and stream, m the running maximum of a, S = sum e^(a-m), C = sum e^(a-m) (a-b):
  * KL = C/S - lse(a) + lse(b), both sums rescaled when m grows (Milakov and Gimelshein 2018, arXiv:1805.02867).  In float32 within 256

@@ -95,8 +95,8 @@ static inline const void *nf_mat_data(struct nf_mat m)
 int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
 int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
 void nf_block_free(struct nf_block *b);
-int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit, const struct nf_windows *win,
-                 float *x, enum nf_depth depth, struct nf_err *err);
+int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit,
+                 const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err);
 
 /* ---- head.c ---- */
 int nf_head_open(struct nf_forward *f, struct nf_err *err);
@@ -112,8 +112,8 @@ int nf_head_tile(struct nf_forward *f, size_t tile, size_t *first, size_t *colum
 /* nf_head_targets - the tokens id[0..n), n <= tile, as a tile of their own, number nf_head_tiles(). */
 int nf_head_targets(struct nf_forward *f, const uint32_t *id, size_t n, const void **packed, struct nf_err *err);
 
-/* nf_head_logits - logits [rows, tile] of x [rows, E] for one packed tile. */
-int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, struct nf_mat x, size_t rows, float *logits,
+/* nf_head_logits - logits [rows, tile] of x [rows, E] for one packed tile; `bias`: with that of the unembedding, where there is one. */
+int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, bool bias, struct nf_mat x, size_t rows, float *logits,
                    struct nf_err *err);
 
 /* ---- compare.c ---- */

@@ -213,7 +213,7 @@ static int start_rows(struct nf_forward *f, const struct nf_windows *win, struct
         size_t rows = nf_min(step, win->T - at), targets = nf_min(rows, win->T - at - 1);
 
         if (nf_head_targets(f, win->ids + at + 1, targets, &packed, err) < 0 ||
-            nf_head_logits(f, packed, nf_head_tiles(f), final_at(f, at), rows, f->logits, err) < 0)
+            nf_head_logits(f, packed, nf_head_tiles(f), true, final_at(f, at), rows, f->logits, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; i < rows; i++) {
             while (at + i >= last + win->length[w])
@@ -235,7 +235,7 @@ static int run_tile(struct nf_forward *f, size_t tile, size_t row, size_t n, boo
     for (size_t at = row; at < row + n; at += NF_CHUNK) {
         size_t rows = nf_min(NF_CHUNK, row + n - at);
 
-        if (nf_head_logits(f, packed, tile, final_at(f, at), rows, f->logits, err) < 0)
+        if (nf_head_logits(f, packed, tile, true, final_at(f, at), rows, f->logits, err) < 0)
             return NF_ESYS;
         for (size_t i = 0; logits && i < rows; i++)
             memcpy(f->row_logits + i * f->cfg->V + first, f->logits + i * f->tile, columns * sizeof *f->logits);

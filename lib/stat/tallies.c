@@ -1,12 +1,18 @@
 /* tallies.c - tallies by thing, group and measure. */
 #include "stat/tallies.h"
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "record/measures.h"
+
+enum { MEASURES_MAX = 16 };
 
 int nf_tallies_init(struct nf_tallies *t, size_t things, size_t measures, struct nf_err *err)
 {
+    assert(measures <= MEASURES_MAX);
     *t = (struct nf_tallies){ .things = things, .measures = measures };
     t->all = nf_alloc(things * measures, sizeof *t->all, err);
     return t->all ? NF_OK : NF_ESYS;
@@ -30,16 +36,6 @@ static size_t bin_of(size_t position)
     for (; position; position >>= 1)
         b++;
     return b < NF_TALLY_BINS ? b : NF_TALLY_BINS - 1;
-}
-
-size_t nf_tallies_bin_from(size_t bin)
-{
-    return bin ? (size_t)1 << (bin - 1) : 0;
-}
-
-size_t nf_tallies_bin_to(size_t bin)
-{
-    return (size_t)1 << bin;
 }
 
 /* The group's tallies, made when its first row comes. */
@@ -76,4 +72,34 @@ int nf_tallies_add(struct nf_tallies *t, size_t thing, uint64_t doc, size_t doma
             nf_tally_add(&to[g][thing * t->measures + m], doc, x[m]);
     }
     return NF_OK;
+}
+
+static void write_group(const struct nf_tallies *t, const struct nf_tally *group, size_t thing, struct nf_measure_group g,
+                        struct nf_writer *out, const char *type, const char *key, const char *const *name)
+{
+    struct nf_measure m[MEASURES_MAX];
+    bool any = false;
+
+    for (size_t i = 0; group && i < t->measures; i++) {
+        struct nf_tally_mean mean = nf_tally_read(&group[thing * t->measures + i]);
+
+        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se };
+        g.docs = mean.docs > g.docs ? mean.docs : g.docs;
+        any = any || mean.n;
+    }
+    if (any)
+        nf_measures_write(out, type, key, thing, &g, name, m, t->measures);
+}
+
+void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key, char *const *domain,
+                      const char *const *name)
+{
+    for (size_t i = 0; i < t->things; i++) {
+        write_group(t, t->all, i, (struct nf_measure_group){ 0 }, out, type, key, name);
+        for (size_t q = 0; q < t->domains; q++)
+            write_group(t, t->domain[q], i, (struct nf_measure_group){ .domain = domain[q] }, out, type, key, name);
+        for (size_t b = 0; b < NF_TALLY_BINS; b++)
+            write_group(t, t->bin[b], i, (struct nf_measure_group){ .from = b ? (size_t)1 << (b - 1) : 0, .to = (size_t)1 << b },
+                        out, type, key, name);
+    }
 }

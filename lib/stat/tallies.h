@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "stat/tally.h"
+#include "stream/writer.h"
 
 /*
  * Positions are put together by powers of two: bin 0 is position 0, bin b positions 2^(b-1) .. 2^b - 1.  Position 0 is that of BOS, where
@@ -31,8 +32,14 @@ void nf_tallies_clear(struct nf_tallies *t);   /* accepts a zeroed struct */
 int nf_tallies_add(struct nf_tallies *t, size_t thing, uint64_t doc, size_t domain, size_t position, const double *x,
                    struct nf_err *err);
 
-/* The first position of a bin, and that behind its last. */
-size_t nf_tallies_bin_from(size_t bin);
-size_t nf_tallies_bin_to(size_t bin);
+/*
+ * nf_tallies_write - thing by thing, records of all rows, of each domain, of each bin of positions: record/measures.h.
+ *
+ *   type, key  of the record, and its field that holds the thing's number
+ *   domain     [domains] their names
+ *   name       [measures] theirs
+ */
+void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key, char *const *domain,
+                      const char *const *name);
 
 #endif

@@ -111,7 +111,7 @@ static void every_row_equals_sums_in_double(void)
     struct nf_forward *f = open_forward(&tap, 0);
     struct nf_divergence *out = nf_alloc(STREAMS * T, sizeof *out, NULL);
 
-    CHECK(nf_forward_compare(f, &win, (const float *const *)x, STREAMS, out, NULL) == NF_OK);
+    CHECK(nf_forward_compare(f, &win, (const float *const *)x, STREAMS, NULL, out, NULL) == NF_OK);
     for (size_t s = 0; s < STREAMS; s++)
         for (size_t t = 0; t < T; t += 7)
             check_row(s, t, t == 299 || t == 300 || t == T - 1, &out[s * T + t]);
@@ -133,8 +133,8 @@ static void company_threads_and_memory_do_not_change_a_bit(void)
 
         omp_set_num_threads(round == 1 ? 1 : 4);
         CHECK(nf_forward_get_plan(f)->resident == (round != 2));
-        CHECK(nf_forward_compare(f, &win, (const float *const *)x, STREAMS, all, NULL) == NF_OK);
-        CHECK(nf_forward_compare(f, &win, pair, 2, some, NULL) == NF_OK);
+        CHECK(nf_forward_compare(f, &win, (const float *const *)x, STREAMS, NULL, all, NULL) == NF_OK);
+        CHECK(nf_forward_compare(f, &win, pair, 2, NULL, some, NULL) == NF_OK);
         CHECK(memcmp(some, all, T * sizeof *all) == 0 && memcmp(some + T, all + 3 * T, T * sizeof *all) == 0);
         nf_forward_close(f);
     }
