@@ -183,10 +183,11 @@ int nf_head_tile(struct nf_forward *f, size_t tile, size_t *first, size_t *colum
     return f->plan.resident ? NF_OK : pack_tile(f, NULL, *first, *columns, f->vocab[0], err);
 }
 
-int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, struct nf_mat x, size_t rows, float *logits,
+int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, bool bias, struct nf_mat x, size_t rows, float *logits,
                    struct nf_err *err)
 {
-    return nf_gemm_run(f->unembed, packed, f->head_bias ? f->head_bias + tile * f->tile : NULL, nf_mat_data(x), rows, logits, err);
+    return nf_gemm_run(f->unembed, packed, bias && f->head_bias ? f->head_bias + tile * f->tile : NULL, nf_mat_data(x), rows,
+                       logits, err);
 }
 
 int nf_head_targets(struct nf_forward *f, const uint32_t *id, size_t n, const void **packed, struct nf_err *err)

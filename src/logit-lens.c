@@ -1,0 +1,329 @@
+/*
+ * logit-lens - what a model would predict if it ended at any point of its residual stream.
+ *
+ *   in   tokens   windows; each is a sequence of its own
+ *   out  lens     for each point entropy, divergence from the final distribution, agreement with it, loss and rank of the next token
+ *   doc  src/logit-lens.md: the points, the measures, the lenses
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/hub.h"
+#include "base/opt.h"
+#include "base/par.h"
+#include "base/prog.h"
+#include "model/compare.h"
+#include "model/streams.h"
+#include "model/tuned.h"
+#include "record/intake.h"
+#include "record/lens.h"
+#include "record/subject.h"
+#include "stat/tallies.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
+
+enum { BATCH_TOKENS = 4096 };
+static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
+
+struct options {
+    const char *model, *revision, *dtype, *norm, *tuned;
+    uint64_t memory;
+    bool mid, no_bias, include_bos, per_token, allow_nonfinite;
+    char *dir;
+};
+
+struct plan {
+    struct nf_subject subject;
+    struct nf_tuned *tuned;      /* NULL: none */
+    struct nf_lens lens;
+    struct nf_point *point;      /* [n] */
+    size_t n, tokens;            /* points; tokens of a batch */
+    bool legacy;                 /* the last point is a point like the others, not the model's output */
+    struct nf_tap tap;
+    struct nf_forward *forward;
+};
+
+struct run {
+    struct plan *plan;
+    const struct options *o;
+    struct nf_intake intake;
+    struct nf_tallies tallies;
+    struct nf_writer *out;
+    float **h, **mid, **tuned;   /* [L+1], [L], [L] streams; NULL: not wanted */
+    struct nf_divergence *row;   /* [n + 1, tokens] */
+    uint64_t tokens, windows;
+    struct nf_err *err;
+};
+
+/* ---- points ---- */
+
+static void make_points(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    size_t L = p->subject.cfg.L;
+
+    p->point = nf_alloc(2 * L + 1, sizeof *p->point, err);
+    if (!p->point)
+        nf_die_err(err);
+    for (size_t l = 0; l <= L; l++) {
+        p->point[p->n++] = (struct nf_point){ .layer = l };
+        if (o->mid && l < L)
+            p->point[p->n++] = (struct nf_point){ .layer = l, .mid = true };
+    }
+}
+
+/* The streams between attention and FFN, as the pass goes by them. */
+static bool wants_mid(void *self, enum nf_site site, size_t layer)
+{
+    const struct run *r = self;
+
+    (void)layer;
+    return site == NF_SITE_RESID_MID && r->o->mid;
+}
+
+static int keep_mid(void *self, const struct nf_rows *rows)
+{
+    struct run *r = self;
+
+    memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
+    return NF_OK;
+}
+
+/* ---- memory ---- */
+
+static uint64_t token_bytes(const struct options *o, const struct plan *p)
+{
+    const struct nf_config *c = &p->subject.cfg;
+    size_t streams = c->L + 1 + (o->mid ? c->L : 0) + (p->tuned ? c->L : 0);
+
+    return streams * c->D * sizeof(float) + (p->n + 1) * sizeof(struct nf_divergence);
+}
+
+static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES, each = token_bytes(o, p),
+             streams;   /* the other half: weights, work space */
+    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+                                    .tap = &p->tap,
+                                    .allow_nonfinite = o->allow_nonfinite,
+                                    .streams = p->n + 1 };
+
+    p->tokens = nf_max(nf_min(room / each, BATCH_TOKENS), p->subject.context);
+    streams = each * p->tokens;
+    if (o->memory && streams >= o->memory)
+        nf_die(NF_EXIT_USAGE, "--memory %" PRIu64 " is too small: the streams of one window need %" PRIu64 " bytes", o->memory,
+               streams);
+    opts.batch_tokens = p->tokens;
+    opts.memory = o->memory ? o->memory - streams : 0;
+    p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
+    if (!p->forward)
+        nf_die_err(err);
+}
+
+/* ---- the loop ---- */
+
+static int take_rows(struct run *r, size_t point, size_t k, size_t T)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    double x[NF_LENS_COUNT];
+    size_t row = 0;
+    int rc = NF_OK;
+
+    for (size_t w = 0; w < b->W; w++)
+        for (size_t pos = 0; pos < b->length[w] && rc == NF_OK; pos++, row++) {
+            const struct nf_divergence *base = &r->row[row], *own = &r->row[k * T + row];
+
+            if (pos == 0 && b->bos[w] && !r->o->include_bos)
+                continue;
+            nf_lens_of(base, own, x);
+            rc = nf_tallies_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
+            if (r->o->per_token)
+                nf_lens_token_write(r->out, point, &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+        }
+    return rc < 0 ? rc : (int)r->err->code;
+}
+
+static int translate(struct run *r, size_t T)
+{
+    int rc = NF_OK;
+
+    for (size_t l = 0; r->tuned && rc == NF_OK && l < r->plan->subject.cfg.L; l++)
+        rc = nf_tuned_apply(r->plan->tuned, l, r->h[l], T, r->tuned[l], r->err);
+    return rc;
+}
+
+static const float *stream_of(const struct run *r, const struct nf_point *p)
+{
+    if (p->mid)
+        return r->mid[p->layer];
+    return r->tuned && p->layer < r->plan->subject.cfg.L ? r->tuned[p->layer] : r->h[p->layer];
+}
+
+static int run_batch(struct run *r)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    const struct nf_windows win = { b->ids, b->length, b->W, b->T };
+    struct plan *p = r->plan;
+    size_t L = p->subject.cfg.L, others = p->legacy ? p->n : p->n - 1;
+    const float **x = nf_alloc(p->n + 1, sizeof *x, r->err);
+    int rc = x ? nf_streams_run(p->forward, &win, r->h, r->err) : NF_ESYS;
+
+    if (rc == NF_OK)
+        rc = translate(r, win.T);
+    if (x)
+        x[0] = r->h[L];
+    for (size_t i = 0; x && i < others; i++)
+        x[i + 1] = stream_of(r, &p->point[i]);
+    if (rc == NF_OK)
+        rc = nf_forward_compare(p->forward, &win, x, others + 1, p->legacy ? &p->lens : NULL, r->row, r->err);
+    for (size_t i = 0; rc == NF_OK && i < p->n; i++)
+        rc = take_rows(r, i, i < others ? i + 1 : 0, win.T);
+    free(x);
+    r->tokens += b->T;
+    r->windows += b->W;
+    nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %zu points", r->tokens, p->n);
+    return rc;
+}
+
+/* ---- results ---- */
+
+static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
+                                     const struct nf_cmd *cmd, struct nf_err *err)
+{
+    json_t *header = nf_header_new("lens", nf_reader_header(in), cmd, err);
+    json_t *lens = json_pack("{s:I, s:b, s:s, s:b, s:b}", "points", (json_int_t)p->n, "mid", o->mid, "norm", o->norm, "bias",
+                             !o->no_bias, "tuned", o->tuned != NULL);
+    struct nf_writer *out = NULL;
+
+    if (header &&
+        (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
+         json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
+         json_object_set_new(header, "lens", lens) < 0))
+        nf_fail(err, NF_ESYS, "out of memory");
+    if (header && err->code == NF_OK)
+        out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
+    json_decref(header);
+    if (!out)
+        nf_die_err(err);
+    return out;
+}
+
+static void open_streams(const struct options *o, const struct plan *p, struct run *r, struct nf_err *err)
+{
+    size_t floats = p->tokens * p->subject.cfg.D, L = p->subject.cfg.L;
+
+    r->h = nf_streams_open(L + 1, floats, err);
+    r->mid = o->mid ? nf_streams_open(L, floats, err) : NULL;
+    r->tuned = p->tuned ? nf_streams_open(L, floats, err) : NULL;
+    r->row = nf_alloc((p->n + 1) * p->tokens, sizeof *r->row, err);
+    if (!r->h || (o->mid && !r->mid) || (p->tuned && !r->tuned) || !r->row ||
+        nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, err) < 0)
+        nf_die_err(err);
+}
+
+static void look(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    struct run r = { .plan = p, .o = o, .err = err };
+    json_t *totals;
+    int rc;
+
+    make_points(o, p, err);
+    p->tap = (struct nf_tap){ &r, wants_mid, keep_mid, 0 };
+    open_forward(o, p, err);
+    open_streams(o, p, &r, err);
+    r.out = open_output(o, p, in, cmd, err);
+    for (size_t i = 0; i < p->n; i++)
+        nf_point_write(r.out, i, &p->point[i], p->subject.cfg.L);
+    r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
+    while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
+        if ((rc = run_batch(&r)) < 0)
+            break;
+    nf_progress_end();
+    if (rc < 0)
+        nf_die_err(err);
+    nf_tallies_write(&r.tallies, r.out, "lens", "point", r.intake.domains, nf_lens_names);
+    totals =
+        json_pack("{s:I, s:I, s:I}", "points", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
+    if (nf_writer_close(r.out, totals) < 0)
+        nf_die_err(err);
+    json_decref(totals);
+    nf_streams_close(r.h);
+    nf_streams_close(r.mid);
+    nf_streams_close(r.tuned);
+    free(r.row);
+    nf_tallies_clear(&r.tallies);
+    nf_intake_clear(&r.intake);
+    nf_forward_close(p->forward);
+    free(p->point);
+}
+
+static void check_lens(const struct options *o, struct plan *p)
+{
+    const struct nf_config *c = &p->subject.cfg;
+
+    p->lens = (struct nf_lens){ .cached = strcmp(o->norm, "cached") == 0, .no_bias = o->no_bias };
+    p->legacy = p->lens.cached || p->lens.no_bias;
+    if (o->mid && c->parallel)
+        nf_die(NF_EXIT_USAGE, "--mid: attention and FFN of %s are parallel, there is no stream between them", c->name);
+    if (p->legacy && !c->final_norm)
+        nf_die(NF_EXIT_USAGE, "--norm cached, --no-bias: %s has no final norm", c->name);
+    if (p->legacy && o->tuned)
+        nf_die(NF_EXIT_USAGE, "--tuned: a translator goes with the lens's own norm and biases");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .dtype = "f32", .norm = "own" };
+    const struct nf_opt opts[] = {
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
+        { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "points between attention and FFN too", false },
+        { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "translators of a tuned lens: config.json and params.pt", false },
+        { 0, "norm", NF_OPT_CHOICE, &o.norm, 0, 0, "own|cached",
+          "final norm by the point's own scale; cached: by the last point's, a known error", false },
+        { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "without the biases of final norm and unembedding, another", false },
+        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
+        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every point as well", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
+          false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE",
+          "for weights, streams and work space; 0: 1G of streams, weights stay in memory", true },
+        NF_OPT_LAST,
+    };
+    const struct nf_cmd cmd = { "logit-lens", "what a model would predict at any point of its residual stream",
+                                "",           "tokens",
+                                "lens",       opts };
+    struct nf_err err = NF_ERR_INIT;
+    struct plan p = { 0 };
+    struct nf_reader *in;
+
+    nf_prog_start(cmd.name, argv);
+    if (nf_opt_parse(&cmd, argc, argv) < argc)
+        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (!o.model)
+        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
+    o.dir = nf_model_dir(o.model, o.revision, &err);
+    if (!o.dir)
+        nf_die_err(&err);
+    nf_prog_no_terminal(STDOUT_FILENO);
+    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
+        nf_die_err(&err);
+    check_lens(&o, &p);
+    if (p.subject.unchecked && !nf_common.quiet)
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
+    if (o.tuned && !(p.tuned = nf_tuned_open(o.tuned, &p.subject.cfg, &err)))
+        nf_die_err(&err);
+    if (nf_subject_weights(&p.subject, &err) < 0)
+        nf_die_err(&err);
+    look(&o, &p, in, &cmd, &err);
+
+    nf_tuned_close(p.tuned);
+    nf_reader_close(in);
+    nf_subject_close(&p.subject);
+    free(o.dir);
+    return NF_EXIT_OK;
+}
