@@ -26,7 +26,7 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-enum { BATCH_TOKENS = 4096, LESIONS_MAX = 100000 };
+enum { LESIONS_MAX = 100000 };
 static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
 
 struct options {
@@ -225,37 +225,24 @@ static uint64_t token_bytes(const struct plan *p, size_t group)
     return (c->L + 1 + group + 3 * parallel) * c->D * sizeof(float) + (group + 1) * sizeof(struct nf_divergence);
 }
 
-/* As many interventions at a time as fit with one window, then as many tokens as fit with them. */
-static uint64_t choose_sizes(const struct options *o, struct plan *p)
+/* As many interventions at a time as fit in half of the memory with one window, then as many tokens as fit with them. */
+static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES;   /* the other half is for weights and work space */
-    size_t context = p->subject.context;
+    uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES;
+    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+                                    .memory = o->memory,
+                                    .allow_nonfinite = o->allow_nonfinite };
 
     p->parallel = 0;
     for (size_t i = 0; i < p->n; i++)
         p->parallel += nf_lesion_is_parallel(&p->lesion[i]);
     p->group = p->n - 1;
-    while (p->group > 1 && token_bytes(p, p->group) * context > room)
+    while (p->group > 1 && token_bytes(p, p->group) * p->subject.context > room)
         p->group = (p->group + 1) / 2;
-    p->tokens = nf_min(room / token_bytes(p, p->group), BATCH_TOKENS);
-    p->tokens = nf_max(p->tokens, context);
-    return token_bytes(p, p->group) * p->tokens;
-}
-
-static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
-{
-    uint64_t streams = choose_sizes(o, p);
-    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
-                                    .batch_tokens = p->tokens,
-                                    .memory = o->memory,
-                                    .allow_nonfinite = o->allow_nonfinite,
-                                    .streams = p->group + 1 };
-
-    if (o->memory && streams >= o->memory)
-        nf_die(NF_EXIT_USAGE,
-               "--memory %" PRIu64 " is too small: the streams of one intervention and one window need %" PRIu64 " bytes",
-               o->memory, streams);
-    opts.memory = o->memory ? o->memory - streams : 0;
+    opts.streams = p->group + 1;
+    if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(p, p->group), &opts, err) < 0)
+        nf_die_err(err);
+    p->tokens = opts.batch_tokens;
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
         nf_die_err(err);

@@ -26,9 +26,6 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-enum { BATCH_TOKENS = 4096 };
-static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
-
 struct options {
     const char *model, *revision, *dtype, *norm, *tuned;
     uint64_t memory;
@@ -104,20 +101,15 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
 
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES, each = token_bytes(o, p),
-             streams;   /* the other half: weights, work space */
     struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+                                    .memory = o->memory,
                                     .tap = &p->tap,
                                     .allow_nonfinite = o->allow_nonfinite,
                                     .streams = p->n + 1 };
 
-    p->tokens = nf_max(nf_min(room / each, BATCH_TOKENS), p->subject.context);
-    streams = each * p->tokens;
-    if (o->memory && streams >= o->memory)
-        nf_die(NF_EXIT_USAGE, "--memory %" PRIu64 " is too small: the streams of one window need %" PRIu64 " bytes", o->memory,
-               streams);
-    opts.batch_tokens = p->tokens;
-    opts.memory = o->memory ? o->memory - streams : 0;
+    if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
+        nf_die_err(err);
+    p->tokens = opts.batch_tokens;
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
         nf_die_err(err);

@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# logit-lens: every point against transformers, the model's own output at the end, the lenses, what is refused.
+
+load ../helpers
+
+D=$ROOT/tests/data
+
+# rows FIXTURE OPTION...: fixture-free lines "point window position kl entropy loss rank top" of every row.
+rows() {
+    local m=$1
+    shift
+    logit-lens -q -m "$D/$m" --include-bos --per-token "$@" <"$D/$m/tokens.nf" | stream-dump --format ndjson --record token |
+        jq -r '[.point, .window, .position, .kl, .entropy, .loss // "nan", .rank // "nan", .top] | @tsv' | sort -s -n -k1,1 -k2,2 -k3,3
+}
+
+# agrees FIXTURE LENS OPTION...: logits of up to 16 are off by 4e-6 (tests/oracle/README.txt), and so are loss and entropy; a divergence is off by that times
+# its square root and by 2e-7 (compare.h).  Ranks and top-1 are equal: no two logits are as near.
+agrees() {
+    local m=$1 lens=$2
+    shift 2
+    rows "$m" "$@" >"$BATS_TEST_TMPDIR/got"
+    awk -F'\t' -v m="$m" -v l="$lens" '$1 == m && $2 == l { print $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 "\t" $9 "\t" $10 }' \
+        "$ROOT/tests/oracle/lens_reference.tsv" | sort -s -n -k1,1 -k2,2 -k3,3 >"$BATS_TEST_TMPDIR/want"
+    [ -s "$BATS_TEST_TMPDIR/want" ]
+    paste "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want" | awk -v m="$m $lens" '
+        function off(x, y) { return x > y ? x - y : y - x }
+        {
+            if ($1 != $9 || $2 != $10 || $3 != $11 || $7 != $15 || $8 != $16 || off($4, $12) > 1e-6 + 1e-5 * $12 || off($5, $13) > 2e-5 ||
+                (($6 == "nan") != ($14 == "nan")) || ($6 != "nan" && off($6, $14) > 2e-5)) { print m ": " $0; bad = 1 }
+        }
+        END { exit bad || NR == 0 }'
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/got")" -eq "$(wc -l <"$BATS_TEST_TMPDIR/want")" ]
+}
+
+@test "every row of every point is that of transformers in float64" {
+    for m in opt-preln opt-postln gpt2-plain gpt-neox-parallel phi-gqa llama-plain qwen3-tied; do agrees $m own; done
+}
+
+@test "the legacy lens is that of the released code" {
+    for m in opt-preln gpt2-plain phi-gqa llama-plain; do agrees $m cached --norm cached --no-bias; done
+}
+
+@test "translators of a tuned lens are applied" {
+    agrees gpt2-plain tuned --tuned "$D/tuned-lens"
+}
+
+# float32 as its shortest decimal, and as the double that it is: equal in what is printed here
+@test "the last point is the model's output" {
+    for m in gpt2-plain opt-postln llama-rope3 phi-half; do
+        L=$(model-info --no-weights -f json "$D/$m" | jq .sizes.L)
+        rows $m | awk -v l="$L" '$1 == l { printf "%.6g %.6g %s %s %s\n", $5, $6, $7, $8, $4 }' >"$BATS_TEST_TMPDIR/lens"
+        forward-capture -q -m "$D/$m" --sites pred <"$D/$m/tokens.nf" | stream-dump --format ndjson --record site |
+            jq -r '.data[] | [.[1], .[0] // "nan", .[3] // "nan", .[2], 0] | join(" ")' |
+            awk '{ printf "%.6g %.6g %s %s %s\n", $1, $2, $3, $4, $5 }' >"$BATS_TEST_TMPDIR/pred"
+        cmp "$BATS_TEST_TMPDIR/lens" "$BATS_TEST_TMPDIR/pred"
+    done
+}
+
+# means of the rows by jq, for the group of records that the filter FILTER chooses
+@test "means, deviations and errors are those of the rows" {
+    tokenize -q -m "$MODEL" --context 64 "$CORPUS"/fiction/0[12].txt "$CORPUS/code/01.py" >"$BATS_TEST_TMPDIR/t"
+    logit-lens -q -m "$MODEL" --per-token <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/l"
+    exits 0 stream-check "$BATS_TEST_TMPDIR/l"
+    stream-dump --format ndjson --record token,lens "$BATS_TEST_TMPDIR/l" | jq -s -e '
+        def off($a; $b): (($a - $b) | fabs) <= 1e-9 * (1 + ($b | fabs));
+        (map(select(.r == "lens" and .by == "all" and .point == 3))[0]) as $want |
+        map(select(.r == "token" and .point == 3)) as $rows |
+        [$rows | group_by(.doc)[] | {n: length, s: (map(.kl) | add)}] as $docs |
+        ($rows | length) as $n | ($docs | length) as $g | (($rows | map(.kl) | add) / $n) as $mean |
+        (($rows | map((.kl - $mean) | . * .) | add / $n) | sqrt) as $sd |
+        (($docs | map((.s - $mean * .n) | . * .) | add) * $g / ($g - 1) | sqrt / $n) as $se |
+        $n == $want.kl.n and $g == $want.docs and $g > 1 and off($want.kl.mean; $mean) and (($want.kl.sd - $sd) | fabs) < 1e-6 and
+        (($want.kl.se - $se) | fabs) < 1e-7 and off($want.loss.mean; ($rows | map(.loss | select(. != null)) | add / length))'
+    # groups add up
+    stream-dump --format ndjson --record lens "$BATS_TEST_TMPDIR/l" | jq -s -e '
+        group_by(.point) | all(.[]; (map(select(.by == "all").kl.n) | add) as $n | (map(select(.by == "domain").kl.n) | add) == $n and
+            (map(select(.by == "position").kl.n) | add) == $n and (map(select(.by == "domain")) | length) == 2)'
+}
+
+@test "BOS is left out unless it is asked for" {
+    d=$D/gpt2-plain
+    n() { logit-lens -q -m "$d" "$@" <"$d/tokens.nf" | stream-dump --format ndjson --record lens | jq -s 'map(select(.by == "all"))[0].kl.n'; }
+    [ "$(n)" -eq 23 ]    # 26 tokens, three windows
+    [ "$(n --include-bos)" -eq 26 ]
+}
+
+@test "points between attention and FFN" {
+    logit-lens -q -m "$D/opt-preln" --mid <"$D/opt-preln/tokens.nf" | stream-dump --format ndjson --record point | jq -s -e 'map(.name) == ["0", "0.mid", "1", "1.mid", "2"]'
+    # leaving out the FFN of the last block ends where its middle point is
+    mid=$(logit-lens -q -m "$D/opt-preln" --mid <"$D/opt-preln/tokens.nf" | stream-dump --format ndjson --record lens | jq -s -c 'map(select(.by == "all" and .point == 3))[0] | [.kl.mean, .entropy.mean]')
+    ffn=$(lesion -q -m "$D/opt-preln" --drop-ffn 1 <"$D/opt-preln/tokens.nf" | stream-dump --format ndjson --record effect | jq -s -c 'map(select(.by == "all" and .intervention == 1))[0] | [.kl.mean, .entropy.mean]')
+    [ "$mid" = "$ffn" ]
+}
+
+@test "memory, batches and threads do not change a byte" {
+    tokenize -q -m "$MODEL" --context 48 --limit 900 "$CORPUS/letters" >"$BATS_TEST_TMPDIR/t"
+    logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson >"$BATS_TEST_TMPDIR/want"
+    for o in "-j 1" "-j 3" "--memory 24M" "--memory 60M"; do
+        # shellcheck disable=SC2086
+        logit-lens -q -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$o"; false; }
+    done
+    exits 2 logit-lens -q -m "$MODEL" --memory 1M <"$BATS_TEST_TMPDIR/t"
+    says "too small"
+}
+
+@test "what does not go together is refused" {
+    exits 2 logit-lens -q -m "$D/phi-half" --mid <"$D/phi-half/tokens.nf"
+    says "parallel"
+    exits 2 logit-lens -q -m "$D/opt-postln" --norm cached <"$D/opt-postln/tokens.nf"
+    says "no final norm"
+    exits 2 logit-lens -q -m "$D/gpt2-plain" --no-bias --tuned "$D/tuned-lens" <"$D/gpt2-plain/tokens.nf"
+    says "--tuned"
+    exits 3 logit-lens -q -m "$D/llama-plain" --tuned "$D/tuned-lens" <"$D/llama-plain/tokens.nf"
+    says "d_model: 12, the model has"
+    cp -r "$D/tuned-lens" "$BATS_TEST_TMPDIR/lens"
+    sed -i 's/"d_model": 12/"d_model": 12, "x": 1/; s/linear_tuned_lens/other/' "$BATS_TEST_TMPDIR/lens/config.json"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
+    says "lens_type other"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"
+    says "kind"
+}
