@@ -1,7 +1,7 @@
 /*
  * classify-neurons - name the roles of every FFN neuron, with the evidence.
  *
- *   in   stats     firing counts and triggers of the layers' neurons
+ *   in   stats     firing counts and triggers of the layers' neurons; --weights: tokens, for their vocabulary
  *   out  neurons   one record a neuron: classes and why; one a layer; suppression of triggers; positional teams
  *   doc  src/classify-neurons.md: the rules and where each threshold comes from
  */
@@ -12,15 +12,14 @@
 #include "base/hub.h"
 #include "base/opt.h"
 #include "base/prog.h"
-#include "model/weights.h"
+#include "record/subject.h"
 #include "stat/study.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
 /* The model, when one is given. */
 struct model {
-    struct nf_config cfg;
-    struct nf_weights weights;
+    struct nf_subject subject;
     struct nf_output_end end;
 };
 
@@ -38,6 +37,14 @@ static size_t size_of(const json_t *header, const char *map, const char *key)
     return v > 0 ? (size_t)v : 0;
 }
 
+static int check_vocabulary(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
+{
+    if (size_of(header, "tokenizer", "vocab") > cfg->V)
+        return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
+                       size_of(header, "tokenizer", "vocab"), cfg->V);
+    return NF_OK;
+}
+
 /* The checkpoint must be the one that fired. */
 static int check_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
@@ -52,33 +59,67 @@ static int check_model(const json_t *header, const struct nf_config *cfg, const 
     if (size_of(header, "model", "L") != cfg->L || size_of(header, "model", "F") != cfg->F)
         return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
                        size_of(header, "model", "L"), size_of(header, "model", "F"));
-    if (size_of(header, "tokenizer", "vocab") > cfg->V)
-        return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
-                       size_of(header, "tokenizer", "vocab"), cfg->V);
-    return NF_OK;
+    return check_vocabulary(header, cfg, dir, err);
 }
 
-static int open_model(struct model *m, const char *dir, const json_t *header, struct nf_err *err)
+/* The configuration that fired, or for --weights that of the tokens' own model. */
+static int read_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
 {
-    if (nf_config_read(dir, &m->cfg, err) < 0 || nf_weights_open(dir, &m->cfg, &m->weights, err) < 0)
-        return err->code;
-    m->end = (struct nf_output_end){ .V = m->cfg.V,
-                                     .D = m->cfg.D,
-                                     .unembed = m->weights.unembed,
-                                     .project_out = m->weights.project_out.w,
-                                     .final_norm = m->cfg.final_norm,
-                                     .gain = m->weights.final_norm.gain };
-    return check_model(header, &m->cfg, dir, err);
+    if (!fired) {
+        if (nf_subject_open(dir, in, &m->subject, err) < 0)
+            return err->code;
+        if (m->subject.unchecked && !nf_common.quiet)
+            nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", dir);
+        return NF_OK;
+    }
+    m->subject.dir = dir;
+    return nf_config_read(dir, &m->subject.cfg, err);
 }
 
-static void output_row(void *ctx, size_t layer, size_t neuron, float *w)
+static int open_model(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
+{
+    const struct nf_config *cfg = &m->subject.cfg;
+    const struct nf_weights *w = &m->subject.weights;
+
+    if (read_config(m, dir, fired, in, err) < 0 || nf_subject_weights(&m->subject, err) < 0)
+        return err->code;
+    m->end = (struct nf_output_end){ .V = cfg->V,
+                                     .D = cfg->D,
+                                     .unembed = w->unembed,
+                                     .project_out = w->project_out.w,
+                                     .final_norm = cfg->final_norm,
+                                     .gain = w->final_norm.gain,
+                                     .rms = cfg->norm == NF_NORM_RMS };
+    return (fired ? check_model : check_vocabulary)(nf_reader_header(in), cfg, dir, err);
+}
+
+static void ffn_rows(void *ctx, size_t layer, enum nf_ffn_map map, size_t first, size_t n, float *w)
 {
     const struct model *m = ctx;
+    const struct nf_layer *l = &m->subject.weights.layer[layer];
 
-    nf_linear_columns(&m->weights.layer[layer].ffn_out, neuron, 1, w);
+    if (map == NF_FFN_OUT)
+        nf_linear_columns(&l->ffn_out, first, n, w);
+    else
+        nf_linear_rows(map == NF_FFN_IN && m->subject.cfg.gated ? &l->ffn_up : &l->ffn_in, first, n, w);
 }
 
-static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, struct nf_err *err)
+/* After attention's residual sum there is a norm of its own, the block's only one, or (post-norm) the one on that sum. */
+static void ffn_gain(void *ctx, size_t layer, float *gain)
+{
+    const struct model *m = ctx;
+    const struct nf_layer *l = &m->subject.weights.layer[layer];
+    const struct nf_tensor *g = m->subject.cfg.pre_norm && !m->subject.cfg.one_norm ? &l->ffn_norm.gain : &l->attn_norm.gain;
+
+    for (size_t d = 0; d < m->subject.cfg.D; d++)
+        gain[d] = 1;
+    if (g->data)
+        nf_to_f32(g->dtype, g->data, m->subject.cfg.D, gain);
+}
+
+/* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */
+static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_subject *weights,
+                                     struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
     struct nf_writer *out;
@@ -90,12 +131,14 @@ static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in,
     json_object_del(thresholds, "model");
     json_object_del(thresholds, "revision");
     json_object_set_new(header, "thresholds", thresholds);
+    if (weights)
+        json_object_set_new(header, "model", nf_subject_json(weights, NF_F32));
     out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
     return out;
 }
 
-static int pass(struct nf_reader *in, struct nf_writer *out, struct nf_study *study, struct nf_err *err)
+static int pass(struct nf_reader *in, struct nf_writer *out, bool weights, struct nf_study *study, struct nf_err *err)
 {
     const msgpack_object *rec;
     size_t layer, layers, n;
@@ -108,6 +151,8 @@ static int pass(struct nf_reader *in, struct nf_writer *out, struct nf_study *st
             nf_writer_copy(out, bytes, n);
             continue;
         }
+        if (weights)
+            continue;   /* documents and windows */
         if (nf_study_take(study, rec, err) < 0)
             return err->code;
         layer = nf_study_layer(study, &layers);
@@ -121,11 +166,14 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct nf_classify c = nf_classify_defaults();
-    const char *name = NULL, *revision = NULL, *scope = "half";
+    const char *name = NULL, *revision = NULL, *scope = "half", *vocabulary = "all", *product = "cosine";
     char *dir = NULL;
+    bool weights = false;
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(name, revision,
-                     "checkpoint that fired, a directory or its name in the Hub cache; without it suppression is left out"),
+                     "checkpoint that fired, a directory or its name in the Hub cache; without it what needs weights is left out"),
+        { 0, "weights", NF_OPT_FLAG, &weights, 0, 0, NULL, "only what weights say: reads tokens, not stats, for the vocabulary",
+          false },
         { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "layers of the n-gram rules: bottom half, or all", false },
         { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "share of its activations that a neuron's covering n-grams explain",
           false },
@@ -162,6 +210,22 @@ int main(int argc, char **argv)
         { 0, "null-draws", NF_OPT_UINT, &c.draws, 0, 1e6, "N", "suppression: random token sets a detector", false },
         { 0, "null-neurons", NF_OPT_UINT, &c.null_neurons, 0, 1e6, "N", "suppression: random firing neurons a layer", false },
         { 0, "seed", NF_OPT_UINT, &c.seed, 0, 0, "N", "of the random choices", false },
+        { 0, "vocabulary", NF_OPT_CHOICE, &vocabulary, 0, 0, "all|tokenizer|none",
+          "rows of the unembedding: padding too, the tokenizer's; none leaves effects on the vocabulary out", false },
+        { 0, "product", NF_OPT_CHOICE, &product, 0, 0, "cosine|raw", "of output row and unembedding: cosine, or as they are",
+          false },
+        { 0, "kurtosis", NF_OPT_REAL, &c.kurtosis, 0, 1e6, "X", "prediction, suppression: kurtosis above this (Gaussian: 3)",
+          false },
+        { 0, "partition", NF_OPT_REAL, &c.partition, 0, 1e6, "X", "partition: variance above this", false },
+        { 0, "entropy-layers", NF_OPT_UINT, &c.entropy_layers, 0, 1e6, "N", "entropy: last layers that may have such neurons",
+          false },
+        { 0, "entropy-norm", NF_OPT_REAL, &c.entropy_norm, 0, 1, "P", "entropy: norms from this quantile of the layer up", false },
+        { 0, "entropy-var", NF_OPT_REAL, &c.entropy_var, 0, 1, "P", "entropy: variance at most this share of the layer's median",
+          false },
+        { 0, "null-space", NF_OPT_UINT, &c.null_space, 0, 1e4, "N", "weakest directions of the unembedding for null_share; 0: none",
+          false },
+        { 0, "frequency", NF_OPT_REAL, &c.frequency, 0, 1, "X", "token-frequency: |correlation| with log frequency from this up",
+          false },
         { 0, "top", NF_OPT_UINT, &c.top, 1, 200, "N", "most frequent triggers shown for a neuron", false },
         { 0, "listed", NF_OPT_UINT, &c.listed, 1, 1e4, "N", "covered n-grams shown for a neuron", false },
         { 0, "extremes", NF_OPT_UINT, &c.extremes, 0, 1e3, "N", "promoted and suppressed tokens shown for a detector", false },
@@ -174,41 +238,52 @@ int main(int argc, char **argv)
     struct nf_writer *out = NULL;
     struct nf_study *study = NULL;
     struct model model = { 0 };
-    struct nf_output_rows rows = { output_row, &model };
+    struct nf_ffn_rows rows = { .rows = ffn_rows, .gain = ffn_gain, .ctx = &model };
     json_t *totals = NULL;
     int rc = NF_ESYS;
 
     nf_prog_start(cmd.name, argv);
     if (nf_opt_parse(&cmd, argc, argv) < argc)
         nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
+    if (weights && !name)
+        nf_die(NF_EXIT_USAGE, "--weights needs a model: -m MODEL");
     c.all_layers = strcmp(scope, "all") == 0;
+    c.raw_product = strcmp(product, "raw") == 0;
+    c.vocabulary = strcmp(vocabulary, "all") == 0         ? NF_VOCABULARY_ALL
+                   : strcmp(vocabulary, "tokenizer") == 0 ? NF_VOCABULARY_TOKENIZER
+                                                          : NF_VOCABULARY_NONE;
+    if (weights && c.vocabulary == NF_VOCABULARY_NONE)
+        nf_die(NF_EXIT_USAGE, "--weights with --vocabulary none leaves nothing");
     if (nf_classify_check(&c, &err) < 0)
         nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
     if (name && !(dir = nf_model_dir(name, revision, &err)))
         nf_die_err(&err);
 
-    in = nf_reader_open(STDIN_FILENO, "standard input", "stats", &err);
-    if (in && (!dir || open_model(&model, dir, nf_reader_header(in), &err) == NF_OK))
-        out = open_output(&cmd, nf_reader_header(in), &err);
+    in = nf_reader_open(STDIN_FILENO, "standard input", weights ? "tokens" : "stats", &err);
+    if (in && (!dir || open_model(&model, dir, !weights, in, &err) == NF_OK))
+        out = open_output(&cmd, nf_reader_header(in), weights ? &model.subject : NULL, &err);
+    rows.gated = model.subject.cfg.gated;
     if (out)
-        study = nf_study_open(&(struct nf_study_setup){ .cfg = &c,
-                                                        .L = size_of(nf_reader_header(in), "model", "L"),
-                                                        .F = size_of(nf_reader_header(in), "model", "F"),
-                                                        .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
-                                                        .end = dir ? &model.end : NULL,
-                                                        .rows = &rows,
-                                                        .out = out },
-                              &err);
+        study =
+            nf_study_open(&(struct nf_study_setup){ .cfg = &c,
+                                                    .L = dir ? model.subject.cfg.L : size_of(nf_reader_header(in), "model", "L"),
+                                                    .F = dir ? model.subject.cfg.F : size_of(nf_reader_header(in), "model", "F"),
+                                                    .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
+                                                    .end = dir ? &model.end : NULL,
+                                                    .rows = &rows,
+                                                    .weights_only = weights,
+                                                    .out = out },
+                          &err);
     if (study)
-        rc = pass(in, out, study, &err);
+        rc = pass(in, out, weights, study, &err);
     if (rc == NF_EOF)
         rc = nf_study_end(study, &totals, &err);
     if (rc < 0 || nf_writer_close(out, totals) < 0)
         nf_die_err(&err);
     json_decref(totals);
     nf_study_close(study);
-    nf_weights_close(&model.weights);
+    nf_subject_close(&model.subject);
     nf_reader_close(in);
     free(dir);
     return NF_EXIT_OK;

@@ -8,7 +8,8 @@
 #include "stream/mp.h"
 
 static const char *const class_name[NF_CLASSES] = {
-    "dead", "token-detector", "bigram-detector", "trigram-detector", "positional", "first-positions", "other",
+    "dead",       "token-detector", "bigram-detector", "trigram-detector", "positional",      "first-positions",
+    "prediction", "suppression",    "partition",       "entropy",          "token-frequency", "other",
 };
 static const char *const band_name[NF_BANDS] = { "dead", "dormant", "rare", "normal", "hyperactive" };
 static const char *const order_name[NF_ORDERS] = { "token", "bigram", "trigram" };
@@ -68,7 +69,7 @@ static void put_orders(struct nf_enc *e, const char *key, const uint64_t v[NF_OR
 void nf_run_write(struct nf_writer *w, const struct nf_run *r)
 {
     const struct nf_totals *t = r->totals;
-    struct nf_enc *e = nf_put_record(w, "run", 24);
+    struct nf_enc *e = nf_put_record(w, "run", 27);
 
     nf_totals_put(e, t);
     nf_put_u64s(e, "domain_tokens", t->domain_tokens, t->Q);
@@ -81,6 +82,9 @@ void nf_run_write(struct nf_writer *w, const struct nf_run *r)
     nf_put_u64s(e, "delta", r->delta, NF_ORDERS);
     nf_put_real(e, "dead_bound", t->tokens ? 3.0 / (double)t->tokens : NAN);
     nf_put_bool(e, "suppression", r->suppression);
+    nf_put_bool(e, "gated", r->gated);
+    nf_put_uint(e, "vocabulary", r->vocabulary);
+    nf_put_uint(e, "no_direction", r->no_direction);
     nf_writer_end(w);
 }
 
@@ -147,12 +151,8 @@ static void put_types(struct nf_enc *e, const struct nf_layer_summary *s)
         }
 }
 
-void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s)
+static void put_fires(struct nf_enc *e, const struct nf_layer_summary *s)
 {
-    struct nf_enc *e = nf_put_record(w, "layer", 19);
-
-    nf_put_uint(e, "layer", s->layer);
-    nf_put_uint(e, "neurons", s->F);
     nf_put_uint(e, "fires", s->fires);
     put_share(e, "dead", &s->dead);
     put_share(e, "dead_with_bos", &s->dead_with_bos);
@@ -176,6 +176,34 @@ void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *
     nf_put_uint(e, "first_positions", s->first_positions);
     nf_put_uint(e, "undecided_position", s->open_position);
     nf_put_uint(e, "near_zero", s->near_zero);
+}
+
+static void put_effect_summary(struct nf_enc *e, const struct nf_effect_summary *s)
+{
+    if (!s) {
+        nf_put_nil(e, "vocab");
+        return;
+    }
+    nf_enc_str(e, "vocab");
+    nf_enc_map(e, 7);
+    for (enum nf_class c = NF_PREDICTION; c <= NF_TOKEN_FREQUENCY; c++)
+        if ((c == NF_PARTITION && !s->partition) || (c == NF_ENTROPY && !s->entropy) || (c == NF_TOKEN_FREQUENCY && !s->frequency))
+            nf_put_nil(e, class_name[c]);
+        else
+            nf_put_uint(e, class_name[c], s->count[c]);
+    nf_put_real(e, "norm_limit", s->norm_limit);
+    nf_put_real(e, "var_limit", s->var_limit);
+}
+
+void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s)
+{
+    struct nf_enc *e = nf_put_record(w, "layer", s->counted_fires ? 20 : 3);
+
+    nf_put_uint(e, "layer", s->layer);
+    nf_put_uint(e, "neurons", s->F);
+    if (s->counted_fires)
+        put_fires(e, s);
+    put_effect_summary(e, s->effect);
     nf_writer_end(w);
 }
 
@@ -342,22 +370,31 @@ static void put_cover_numbers(struct nf_enc *e, const struct nf_neuron *n)
     }
 }
 
-void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n)
+static void put_effect(struct nf_enc *e, const struct nf_effect *x)
 {
-    size_t extra = (n->suppressed != NULL) + (n->position != NULL);
-    struct nf_enc *e;
-    unsigned first = 0;
+    const struct {
+        const char *key;
+        double v;
+    } weights[] = { { "in_norm", x->in_norm },           { "out_norm", x->out_norm },         { "cos_in_out", x->cos_in_out },
+                    { "gate_norm", x->gate_norm },       { "cos_gate_out", x->cos_gate_out }, { "cos_gate_in", x->cos_gate_in } },
+      vocab[] = { { "mean", x->mean },           { "var", x->var },
+                  { "skew", x->skew },           { "kurt", x->kurt },
+                  { "logit_var", x->logit_var }, { "null_share", x->null_share },
+                  { "frequency", x->frequency } };
+    size_t n = isnan(x->gate_norm) ? 3 : 6;
 
-    while (!(n->classes >> first & 1))
-        first++;
-    for (size_t o = 0; o < NF_ORDERS; o++)
-        extra += n->evidence[o] != NULL;
-    e = nf_put_record(w, "neuron", 15 + extra);
-    nf_put_uint(e, "layer", n->layer);
-    nf_put_uint(e, "neuron", n->neuron);
-    nf_put_str(e, "class", class_name[first]);
-    put_classes(e, "classes", n->classes);
-    put_classes(e, "undecided", n->undecided);
+    nf_enc_str(e, "weights");
+    nf_enc_map(e, n);
+    for (size_t i = 0; i < n; i++)
+        nf_put_real(e, weights[i].key, weights[i].v);
+    nf_enc_str(e, "vocab");
+    nf_enc_map(e, sizeof vocab / sizeof *vocab);
+    for (size_t i = 0; i < sizeof vocab / sizeof *vocab; i++)
+        nf_put_real(e, vocab[i].key, vocab[i].v);
+}
+
+static void put_counted(struct nf_enc *e, const struct nf_neuron *n)
+{
     nf_put_uint(e, "fires", n->fires);
     nf_put_uint(e, "fires_bos", n->fires_bos);
     nf_put_uint(e, "n", n->freq.n);
@@ -372,6 +409,37 @@ void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n)
         put_suppressed(e, n->suppressed);
     if (n->position)
         put_position(e, n->position);
+}
+
+void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n)
+{
+    size_t extra = (n->suppressed != NULL) + (n->position != NULL) + 2 * (n->effect != NULL);
+    struct nf_enc *e;
+    unsigned first = 0;
+
+    while (!(n->classes >> first & 1))
+        first++;
+    for (size_t o = 0; o < NF_ORDERS; o++)
+        extra += n->evidence[o] != NULL;
+    e = nf_put_record(w, "neuron", (n->counted_fires ? 15 : 5) + extra);
+    nf_put_uint(e, "layer", n->layer);
+    nf_put_uint(e, "neuron", n->neuron);
+    nf_put_str(e, "class", class_name[first]);
+    put_classes(e, "classes", n->classes);
+    put_classes(e, "undecided", n->undecided);
+    if (n->counted_fires)
+        put_counted(e, n);
+    if (n->effect)
+        put_effect(e, n->effect);
+    nf_writer_end(w);
+}
+
+void nf_activation_write(struct nf_writer *w, const struct nf_activation_rec *a)
+{
+    struct nf_enc *e = nf_put_record(w, "activation", 2);
+
+    nf_put_uint(e, "layer", a->layer);
+    nf_put_1d(e, "mean", NF_F64, a->mean, a->F);
     nf_writer_end(w);
 }
 

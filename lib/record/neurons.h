@@ -22,9 +22,16 @@ enum nf_class {
     NF_TRIGRAM_DETECTOR,
     NF_POSITIONAL,
     NF_FIRST_POSITIONS,
+    NF_PREDICTION,          /* from here on by the weights alone, but for the frequencies of tokens */
+    NF_SUPPRESSION,
+    NF_PARTITION,
+    NF_ENTROPY,
+    NF_TOKEN_FREQUENCY,
     NF_OTHER,
     NF_CLASSES,
 };
+#define NF_WEIGHT_CLASSES                                                                                                          \
+    (1u << NF_PREDICTION | 1u << NF_SUPPRESSION | 1u << NF_PARTITION | 1u << NF_ENTROPY | 1u << NF_TOKEN_FREQUENCY)
 const char *nf_class_name(enum nf_class c);   /* "token-detector" */
 
 enum nf_band { NF_BAND_DEAD, NF_BAND_DORMANT, NF_BAND_RARE, NF_BAND_NORMAL, NF_BAND_HYPERACTIVE, NF_BANDS };
@@ -98,8 +105,19 @@ struct nf_positional {
     size_t T;
 };
 
+/* What a neuron's weights say.  Every real is NaN where it was not computed or is not defined. */
+struct nf_effect {
+    double in_norm, gate_norm, out_norm;             /* lengths of the processed vectors */
+    double cos_in_out, cos_gate_out, cos_gate_in;
+    double mean, var, skew, kurt;                    /* over the vocabulary; var divides by its size, kurt of a Gaussian is 3 */
+    double logit_var;                                /* variance of the effect on the logits, unnormalised */
+    double null_share;                               /* of the output's length in the weakest directions of the unembedding, 0 .. 1 */
+    double frequency;                                /* correlation with log frequency, -1 .. 1 */
+};
+
 struct nf_neuron {
     size_t layer, neuron;
+    bool counted_fires;                  /* false: the layer has no counts, only the classes and `effect` are there */
     unsigned classes, undecided;         /* bits of enum nf_class */
     uint64_t fires, fires_bos;
     struct nf_share freq;                /* n: the tokens */
@@ -113,6 +131,7 @@ struct nf_neuron {
     const struct nf_evidence *evidence[NF_ORDERS];   /* NULL: none */
     const struct nf_suppressed *suppressed;          /* NULL: none */
     const struct nf_positional *position;            /* NULL: none */
+    const struct nf_effect *effect;                  /* NULL: none */
 };
 void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n);
 
@@ -128,8 +147,17 @@ struct nf_variant {
 };
 enum { NF_VARIANTS = 3 };
 
+/* Neurons of a layer by the classes of their weights, and the limits that the layer set for entropy neurons. */
+struct nf_effect_summary {
+    uint64_t count[NF_CLASSES];
+    bool partition, entropy,
+        frequency;                       /* rules that were applied: the model is wide enough, one of the last layers, tokens were counted */
+    double norm_limit, var_limit;        /* NaN: !entropy */
+};
+
 struct nf_layer_summary {
     size_t layer, F;
+    bool counted_fires;                  /* false: what rests on counts is nil */
     uint64_t fires;                      /* of all neurons, BOS left out */
     struct nf_share dead, dead_with_bos;
     uint64_t alive;
@@ -145,6 +173,7 @@ struct nf_layer_summary {
     uint64_t positional[NF_POSITION_TYPES][2];   /* [type][strong] */
     uint64_t first_positions, open_position;
     uint64_t near_zero;
+    const struct nf_effect_summary *effect;      /* NULL: none */
 };
 void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s);
 
@@ -155,9 +184,19 @@ struct nf_run {
     const size_t *scope;
     uint64_t full_needed;
     bool exact, suppression;
+    bool gated;                          /* of the model's FFNs */
+    size_t vocabulary;                   /* columns of the unembedding that effects are on; 0: no effects */
+    size_t no_direction;                 /* of these without a direction, left out */
     uint64_t delta[NF_ORDERS];
 };
 void nf_run_write(struct nf_writer *w, const struct nf_run *r);
+
+/* Gated FFNs: mean activation of each neuron, whose sign turns the effect of its output round. */
+struct nf_activation_rec {
+    size_t layer, F;
+    const void *mean;                    /* f8[F]; NaN where undefined */
+};
+void nf_activation_write(struct nf_writer *w, const struct nf_activation_rec *a);
 
 #define NF_SCOPE_ALL SIZE_MAX
 

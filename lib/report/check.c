@@ -46,7 +46,7 @@ int nf_check_total(const msgpack_object *end, const char *key, uint64_t want, st
 
 /* ---- finite ---- */
 
-/* Fields that may hold NaN: FORMAT.md sections 4.3 and 4.4. */
+/* Fields that may hold NaN: FORMAT.md sections 4.3 to 4.5. */
 static bool may_be_nan(const msgpack_object *rec, const msgpack_object *key, const struct nf_tensor *t, size_t i)
 {
     static const char *const moments[] = { "min", "max", "mean", "var", "skew", "kurt", "values" };
@@ -56,7 +56,7 @@ static bool may_be_nan(const msgpack_object *rec, const msgpack_object *key, con
     if (nf_mp_is(rec, "site"))   /* loss and rank: columns 0 and 3 of 4 */
         return site && site->type == MSGPACK_OBJECT_STR && site->via.str.size == 4 && memcmp(site->via.str.ptr, "pred", 4) == 0 &&
                t->ndim == 2 && t->shape[1] == 4 && (i % 4 == 0 || i % 4 == 3);
-    if (nf_mp_is(rec, "top"))
+    if (nf_mp_is(rec, "top") || nf_mp_is(rec, "activation"))
         return true;
     for (size_t k = 0; k < sizeof stages / sizeof *stages; k++)
         if (nf_mp_is(rec, stages[k]))   /* means without positions, errors of one document */

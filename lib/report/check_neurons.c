@@ -54,8 +54,8 @@ static int check_share(const msgpack_object *key, const msgpack_object *v, struc
              nf_mp_real(v, "hi", &hi, NULL) == NF_OK && lo >= 0 && lo <= p && p <= hi && hi <= 1;
     return ok ? NF_OK
               : nf_fail(err, NF_EFORMAT, "%.*s: not a share: k of n with 0 <= lo <= p <= hi <= 1",
-                                key->type == MSGPACK_OBJECT_STR && key->via.str.size < 80 ? (int)key->via.str.size : 1,
-                                key->type == MSGPACK_OBJECT_STR ? key->via.str.ptr : "?");
+                        key->type == MSGPACK_OBJECT_STR && key->via.str.size < 80 ? (int)key->via.str.size : 1,
+                        key->type == MSGPACK_OBJECT_STR ? key->via.str.ptr : "?");
 }
 
 static int check_shares(const msgpack_object *key, const msgpack_object *v, struct nf_err *err)
@@ -117,7 +117,7 @@ static int check_neuron(struct neurons *n, const msgpack_object *rec, struct nf_
 
 static int neurons_record(void *state, const msgpack_object *rec, struct nf_err *err)
 {
-    static const char *const others[] = { "run", "layer", "suppression", "team" };
+    static const char *const others[] = { "run", "layer", "suppression", "team", "activation" };
     struct neurons *n = state;
     int rc = nf_check_context_record(&n->context, rec, err);
     bool known = nf_mp_is(rec, "neuron");
@@ -133,6 +133,14 @@ static int neurons_record(void *state, const msgpack_object *rec, struct nf_err 
     return check_shares(&rec->via.map.ptr[0].key, rec, err);
 }
 
+/* Streams of the time before a class was known have no total of it. */
+static bool has_total(const msgpack_object *end, enum nf_class c)
+{
+    const msgpack_object *totals = nf_mp_find(end, "totals");
+
+    return totals && totals->type == MSGPACK_OBJECT_MAP && nf_mp_find(totals, nf_class_name(c));
+}
+
 static int neurons_end(void *state, const msgpack_object *end, struct nf_err *err)
 {
     const struct neurons *n = state;
@@ -140,7 +148,8 @@ static int neurons_end(void *state, const msgpack_object *end, struct nf_err *er
     if (nf_check_total(end, "neurons", n->neurons, err) < 0)
         return NF_EFORMAT;
     for (size_t c = 0; !n->uncounted && c < NF_CLASSES; c++)
-        if (nf_check_total(end, nf_class_name((enum nf_class)c), n->classes[c], err) < 0)
+        if ((n->classes[c] > 0 || !(NF_WEIGHT_CLASSES >> c & 1) || has_total(end, c)) &&
+            nf_check_total(end, nf_class_name((enum nf_class)c), n->classes[c], err) < 0)
             return NF_EFORMAT;
     return NF_OK;
 }

@@ -416,6 +416,13 @@ static int check_layer(const struct nf_input *run, const msgpack_object *rec, st
     return NF_OK;
 }
 
+/* A layer without counts, or a neuron of it: only what the weights say, of which the page has no figure. */
+static bool uncounted(const msgpack_object *rec)
+{
+    return (nf_mp_is(rec, "layer") && nf_mp_find(rec, "vocab") && !nf_mp_find(rec, "dead")) ||
+           (nf_mp_is(rec, "neuron") && nf_mp_find(rec, "weights") && !nf_mp_find(rec, "fires"));
+}
+
 static int take_record(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     json_t *to = nf_mp_is(rec, "layer")         ? run->layers
@@ -425,6 +432,8 @@ static int take_record(struct nf_input *run, const msgpack_object *rec, struct n
     const char *type = "?";
     size_t len = 1;
 
+    if (nf_mp_is(rec, "activation") || uncounted(rec))
+        return NF_OK;
     if (nf_mp_is(rec, "neuron"))
         return take_neuron(run, rec, err);
     if (to == run->layers && check_layer(run, rec, err) < 0)

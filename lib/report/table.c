@@ -38,6 +38,8 @@ static const struct {
     { "layer", COVER("covered.bigram") },
     { "layer", COVER("covered.trigram") },
     { "layer", "first_positions,undecided_position,near_zero" },
+    { "layer", "prediction=vocab.prediction,suppression=vocab.suppression,partition=vocab.partition,entropy=vocab.entropy" },
+    { "layer", "token-frequency=vocab.token-frequency" },
     { "neuron", "layer,neuron,class,classes,undecided,fires,fires_bos,n" },
     { "neuron", SHARE("freq") },
     { "neuron", "band,domain_freq,domain_entropy,cover1.lo=cover.0.0,cover1.hi=cover.0.1,cover2.lo=cover.1.0" },
@@ -47,6 +49,8 @@ static const struct {
     { "neuron", DETECTOR("trigram") },
     { "neuron", "position.mi,position.mi_raw,position.full,position.type,position.strength,position.ranges,position.cycles" },
     { "neuron", "position.run0,position.run1,position.roughness,position.stable" },
+    { "neuron", "weights.in_norm,weights.gate_norm,weights.out_norm,weights.cos_in_out,weights.cos_gate_out,weights.cos_gate_in" },
+    { "neuron", "vocab.mean,vocab.var,vocab.skew,vocab.kurt,vocab.logit_var,vocab.null_share,vocab.frequency" },
     { "suppression", "projection,scope" },
     { "suppression", SHARE("suppressing") },
     { "suppression", SHARE("all_negative") },
@@ -55,6 +59,7 @@ static const struct {
     { "suppression", SHARE("null") },
     { "suppression", SHARE("null_alive") },
     { "suppression", "mean_percentile" },
+    { "activation", "layer,mean" },
     { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
 };
 

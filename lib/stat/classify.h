@@ -27,6 +27,8 @@ static inline uint64_t nf_ratio_need(struct nf_ratio r, uint64_t y)
     return (r.num * y + r.den - 1) / r.den;
 }
 
+enum nf_vocabulary { NF_VOCABULARY_ALL, NF_VOCABULARY_TOKENIZER, NF_VOCABULARY_NONE };
+
 struct nf_classify {
     /* N-gram detectors.  Paper sections 4.1, 4.2, A.2. */
     double cover;              /* share of a neuron's activations that covering n-grams must explain: 0.95, 4.1 */
@@ -63,6 +65,18 @@ struct nf_classify {
     uint64_t draws;            /* random token sets a detector */
     uint64_t null_neurons;     /* random firing neurons a layer */
     uint64_t seed;
+
+    /* Effect on the vocabulary.  Gurnee et al. 2024 (arXiv 2401.12181), whose thresholds Lad et al. 2024 (arXiv 2406.19384) take over. */
+    enum nf_vocabulary vocabulary;
+    bool raw_product;          /* products with the columns as they are, instead of cosines */
+    double kurtosis;           /* prediction and suppression above this: 10 */
+    double partition;          /* variance above this: 0.005 */
+    /* Entropy neurons: heuristic.  Gurnee et al. query the last two layers for large norms and small variance, with numbers for each model. */
+    uint64_t entropy_layers;   /* last layers: 2 */
+    double entropy_norm;       /* ours: quantile of the layer's squared norms that a neuron reaches */
+    double entropy_var;        /* ours: its variance is at most this share of the layer's median */
+    uint64_t null_space;       /* weakest directions of the unembedding: 40, Stolfo et al. 2024 (arXiv 2406.16254) */
+    double frequency;          /* ours: token-frequency from this |correlation| */
 
     /* How much evidence is written. */
     uint64_t top;              /* most frequent triggers */

@@ -16,7 +16,7 @@ static enum nf_band band_of(const struct nf_classify *cfg, uint64_t fires, doubl
            : freq < cfg->dormant       ? NF_BAND_DORMANT
            : freq < cfg->rare          ? NF_BAND_RARE
            : freq > cfg->hyperactive   ? NF_BAND_HYPERACTIVE
-                                       : NF_BAND_NORMAL;
+                                     : NF_BAND_NORMAL;
 }
 
 /* Covering number and detector rule of one order. */
@@ -132,6 +132,13 @@ int nf_judge_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, str
     return failed ? nf_fail(err, NF_ESYS, "out of memory: neurons of layer %zu", l->layer) : NF_OK;
 }
 
+void nf_judge_add(struct nf_judged *judged, size_t F, const unsigned *classes)
+{
+    for (size_t f = 0; f < F; f++)
+        if (classes[f])
+            judged[f].classes = (judged[f].classes & ~(1u << NF_OTHER)) | classes[f];
+}
+
 void nf_judge_clear(struct nf_judged *judged, size_t F)
 {
     for (size_t f = 0; f < F; f++) {
@@ -176,6 +183,7 @@ void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_count
 
     *s = (struct nf_layer_summary){ .layer = l->layer,
                                     .F = l->F,
+                                    .counted_fires = true,
                                     .in_scope = l->in_scope,
                                     .near_zero = l->near_zero,
                                     .n_variants = l->in_scope ? NF_VARIANTS : 0,

@@ -30,6 +30,9 @@ struct nf_judged {
  * NF_ESYS: memory.  Independent of threads.
  */
 int nf_judge_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_judged *judged, struct nf_err *err);
+/* nf_judge_add - classes [F] that hold as well, bits of enum nf_class: `other` no longer does. */
+void nf_judge_add(struct nf_judged *judged, size_t F, const unsigned *classes);
+
 void nf_judge_clear(struct nf_judged *judged, size_t F);
 
 /* nf_judge_summary - the layer's record, all but `covered` and the covered counts of variants (they need the layers below). */

@@ -15,7 +15,7 @@ enum { BATCH = 16 };   /* rows projected at a time: 16 x 4 x V doubles */
 /* What a pass over rows needs. */
 struct pass {
     const struct nf_suppress *s;
-    const struct nf_output_rows *rows;
+    const struct nf_ffn_rows *rows;
     const struct nf_classify *cfg;
     const struct nf_layer_counts *l;
     size_t V, D;
@@ -52,7 +52,7 @@ static struct nf_rng seeded(const struct pass *x, size_t neuron)
 static int project(struct pass *x, const size_t *neuron, size_t n, struct nf_err *err)
 {
     for (size_t i = 0; i < n; i++)
-        x->rows->row(x->rows->ctx, x->l->layer, neuron[i], x->w + i * x->D);
+        x->rows->rows(x->rows->ctx, x->l->layer, NF_FFN_OUT, neuron[i], 1, x->w + i * x->D);
     return nf_suppress_project(x->s, x->w, n, x->p, err);
 }
 
@@ -187,7 +187,7 @@ static int run(struct pass *x, const size_t *pick, size_t n, size_t detectors, s
     return NF_OK;
 }
 
-int nf_push_layer(const struct nf_suppress *s, const struct nf_output_rows *rows, const struct nf_classify *cfg,
+int nf_push_layer(const struct nf_suppress *s, const struct nf_ffn_rows *rows, const struct nf_classify *cfg,
                   const struct nf_layer_counts *l, const struct nf_judged *judged, struct nf_pushes *out, struct nf_err *err)
 {
     struct pass x = { .s = s, .rows = rows, .cfg = cfg, .l = l, .out = out };

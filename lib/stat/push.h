@@ -7,12 +7,6 @@
 #include "stat/judge.h"
 #include "stat/suppress.h"
 
-/* Where rows of the second FFN matrix come from: w [D] is column `neuron` of the layer's [D, F] matrix. */
-struct nf_output_rows {
-    void (*row)(void *ctx, size_t layer, size_t neuron, float *w);
-    void *ctx;
-};
-
 /* Counts that make one suppression record, by projection. */
 struct nf_push_tally {
     uint64_t detectors, suppressing, all_negative, majority_negative, weighted;
@@ -45,7 +39,7 @@ struct nf_pushes {
  *
  * Random choices depend on seed, layer and neuron alone.  Nothing for a layer outside the scope.  NF_ESYS: memory.  Release with nf_push_clear().
  */
-int nf_push_layer(const struct nf_suppress *s, const struct nf_output_rows *rows, const struct nf_classify *cfg,
+int nf_push_layer(const struct nf_suppress *s, const struct nf_ffn_rows *rows, const struct nf_classify *cfg,
                   const struct nf_layer_counts *l, const struct nf_judged *judged, struct nf_pushes *out, struct nf_err *err);
 
 /* nf_push_sort - hits by c, descending, then by key: the order in which covered n-grams are written. */

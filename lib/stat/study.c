@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/par.h"
+#include "stat/effect.h"
 #include "stat/ensemble.h"
 #include "record/share.h"
 #include "stat/team.h"
@@ -14,6 +15,12 @@
 struct nf_study {
     struct nf_study_setup setup;
     struct nf_suppress *suppress;            /* NULL: left out */
+    struct nf_unembed *unembed;              /* NULL, as the next four: effects are left out */
+    struct nf_effects *effects;
+    struct nf_effect *effect;                /* [F] of the layer being written */
+    unsigned *effect_class;                  /* [F] */
+    struct nf_effect_summary effect_sum;
+    size_t next;                             /* first layer that is not written */
     struct nf_totals totals;
     bool has_totals, has_run, in_layer;
     struct nf_keys keys[NF_ORDERS];
@@ -40,7 +47,7 @@ struct nf_study *nf_study_open(const struct nf_study_setup *setup, struct nf_err
         if (!s->trigger[o])
             goto fail;
     }
-    if (setup->end) {
+    if (setup->end && !setup->weights_only) {
         s->suppress = nf_suppress_open(setup->end, err);
         if (!s->suppress)
             goto fail;
@@ -67,6 +74,10 @@ void nf_study_close(struct nf_study *s)
             nf_ensemble_clear(&s->ensemble[o][v]);
     }
     nf_suppress_close(s->suppress);
+    nf_effects_close(s->effects);
+    nf_unembed_close(s->unembed);
+    free(s->effect);
+    free(s->effect_class);
     nf_totals_clear(&s->totals);
     free(s->scope);
     free(s);
@@ -74,8 +85,8 @@ void nf_study_close(struct nf_study *s)
 
 size_t nf_study_layer(const struct nf_study *s, size_t *layers)
 {
-    *layers = s->totals.n_layers;
-    return s->done;
+    *layers = s->effects ? s->setup.L : s->totals.n_layers;
+    return s->effects ? s->next : s->done;
 }
 
 /* ---- before the layers ---- */
@@ -128,12 +139,98 @@ static int take_lost_ngrams(struct nf_study *s, const msgpack_object *rec, struc
     return NF_OK;
 }
 
+/* How often each column's token occurred, or NULL where unigrams were not counted.  NF_ESYS: memory. */
+static int token_counts(const struct nf_study *s, size_t V, uint64_t **counts, struct nf_err *err)
+{
+    const struct nf_keys *k = &s->keys[0];
+
+    *counts = NULL;
+    if (!s->totals.order[0])
+        return NF_OK;
+    *counts = nf_alloc(V, sizeof **counts, err);
+    for (size_t i = 0; *counts && i < k->k; i++)
+        if (k->id[i] < V)
+            (*counts)[k->id[i]] = k->n[i];
+    return *counts ? NF_OK : NF_ESYS;
+}
+
+static int open_effects(struct nf_study *s, struct nf_run *run, struct nf_err *err)
+{
+    const struct nf_study_setup *o = &s->setup;
+    size_t V = o->end ? o->end->V : 0;
+    uint64_t *counts;
+
+    if (!o->end || o->cfg->vocabulary == NF_VOCABULARY_NONE)
+        return NF_OK;
+    if (o->cfg->vocabulary == NF_VOCABULARY_TOKENIZER)
+        V = nf_min(V, o->V);
+    s->effect = nf_alloc(o->F, sizeof *s->effect, err);
+    s->effect_class = nf_alloc(o->F, sizeof *s->effect_class, err);
+    s->unembed = nf_unembed_open(o->end, V, err);
+    if (!s->effect || !s->effect_class || !s->unembed || token_counts(s, V, &counts, err) < 0)
+        return NF_ESYS;
+    s->effects = nf_effects_open(o->cfg, s->unembed, o->rows, o->end->D, o->F, counts, err);
+    free(counts);
+    if (!s->effects)
+        return NF_ESYS;
+    run->vocabulary = V;
+    run->no_direction = nf_effects_no_direction(s->effects);
+    return NF_OK;
+}
+
+/* What the weights of a layer say, into effect, effect_class and effect_sum. */
+static int find_effects(struct nf_study *s, size_t layer, struct nf_err *err)
+{
+    if (nf_effects_layer(s->effects, layer, s->effect, err) < 0)
+        return NF_ESYS;
+    return nf_effects_judge(s->effects, s->effect, layer, s->setup.L, s->effect_class, &s->effect_sum, err);
+}
+
+static void count_class(struct nf_study *s, unsigned classes)
+{
+    unsigned first = 0;
+
+    while (!(classes >> first & 1))
+        first++;
+    s->classes[first]++;
+}
+
+/* Layers before `end` that are not written: they have no counts. */
+static int write_uncounted(struct nf_study *s, size_t end, struct nf_err *err)
+{
+    for (; s->effects && s->next < end; s->next++) {
+        const struct nf_layer_summary sum = { .layer = s->next, .F = s->setup.F, .effect = &s->effect_sum };
+
+        if (find_effects(s, s->next, err) < 0)
+            return NF_ESYS;
+        nf_layer_summary_write(s->setup.out, &sum);
+        for (size_t f = 0; f < s->setup.F; f++) {
+            const struct nf_neuron n = { .layer = s->next,
+                                         .neuron = f,
+                                         .classes = s->effect_class[f] ? s->effect_class[f] : 1u << NF_OTHER,
+                                         .effect = &s->effect[f] };
+
+            count_class(s, n.classes);
+            nf_neuron_write(s->setup.out, &n);
+        }
+    }
+    return NF_OK;
+}
+
 /* All n-grams are known: make room for layers, and write the run record. */
 static int begin_layers(struct nf_study *s, struct nf_err *err)
 {
-    struct nf_run run = { &s->totals, s->setup.L,          s->n_scope, s->scope, s->setup.cfg->full_needed,
-                          !s->lossy,  s->suppress != NULL, { 0 } };
+    struct nf_run run = { .totals = &s->totals,
+                          .L = s->setup.L,
+                          .n_scope = s->n_scope,
+                          .scope = s->scope,
+                          .full_needed = s->setup.cfg->full_needed,
+                          .exact = !s->lossy,
+                          .suppression = s->suppress != NULL,
+                          .gated = s->setup.rows && s->setup.rows->gated };
 
+    if (open_effects(s, &run, err) < 0)
+        return NF_ESYS;
     for (size_t o = 0; o < NF_ORDERS; o++) {
         run.delta[o] = s->keys[o].delta;
         for (size_t v = 0; v < NF_VARIANTS; v++)
@@ -220,6 +317,7 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
     struct nf_evidence evidence[NF_ORDERS];
     struct nf_neuron n = { .layer = l->layer,
                            .neuron = f,
+                           .counted_fires = true,
                            .classes = j->classes,
                            .undecided = j->undecided,
                            .fires = l->all[f],
@@ -230,7 +328,8 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
                            .domain = domain,
                            .covered = l->in_scope,
                            .suppressed = suppressed,
-                           .position = j->placed ? &j->position : NULL };
+                           .position = j->placed ? &j->position : NULL,
+                           .effect = s->effects ? &s->effect[f] : NULL };
 
     for (size_t q = 0; q < l->Q; q++)
         domain[q] = nf_wilson(l->domain[q * l->F + f], s->totals.domain_tokens[q]);
@@ -241,11 +340,7 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
         n.cover_hi[o] = j->cover_hi[o];
         n.evidence[o] = evidence_of(s, f, o, &evidence[o]) ? &evidence[o] : NULL;
     }
-    for (size_t c = 0; c < NF_CLASSES; c++)
-        if (j->classes >> c & 1) {
-            s->classes[c]++;
-            break;
-        }
+    count_class(s, j->classes);
     nf_neuron_write(s->setup.out, &n);
 }
 
@@ -306,6 +401,7 @@ static void write_layer(struct nf_study *s, const struct nf_pushes *pushes)
 
     nf_judge_summary(s->setup.cfg, &s->layer, s->judged, &sum);
     add_covered(s, &sum);
+    sum.effect = s->effects ? &s->effect_sum : NULL;
     nf_layer_summary_write(s->setup.out, &sum);
     for (size_t f = 0; f < s->layer.F; f++) {
         bool pushed = next < pushes->n && pushes->push[next].neuron == f;
@@ -326,6 +422,11 @@ static int end_layer(struct nf_study *s, struct nf_err *err)
     rc = nf_layer_end(&s->layer, err);
     if (rc == NF_OK)
         rc = nf_judge_layer(s->setup.cfg, &s->layer, s->judged, err);
+    if (rc == NF_OK && s->effects) {
+        rc = find_effects(s, s->layer.layer, err);
+        if (rc == NF_OK)
+            nf_judge_add(s->judged, s->layer.F, s->effect_class);
+    }
     if (rc == NF_OK && s->suppress)
         rc = nf_push_layer(s->suppress, s->setup.rows, s->setup.cfg, &s->layer, s->judged, &pushes, err);
     if (rc == NF_OK) {
@@ -339,7 +440,18 @@ static int end_layer(struct nf_study *s, struct nf_err *err)
     nf_push_clear(&pushes);
     nf_judge_clear(s->judged, s->layer.F);
     s->done++;
+    s->next = s->layer.layer + 1;
     return rc;
+}
+
+/* All layers came: the last of them, and those above it without counts. */
+static int end_layers(struct nf_study *s, struct nf_err *err)
+{
+    int rc = end_layer(s, err);
+
+    if (rc == NF_OK && s->done != s->totals.n_layers)
+        return nf_fail(err, NF_EFORMAT, "%zu of %zu layers came", s->done, s->totals.n_layers);
+    return rc == NF_OK ? write_uncounted(s, s->setup.L, err) : rc;
 }
 
 static bool in_scope(const struct nf_study *s, size_t layer)
@@ -362,15 +474,33 @@ static int take_fires(struct nf_study *s, const msgpack_object *rec, struct nf_e
         return rc;
     if (s->done >= s->totals.n_layers || f.layer != s->totals.layers[s->done])
         return nf_fail(err, NF_EFORMAT, "fires: layer %zu is not the next of the layers of totals", f.layer);
+    if (write_uncounted(s, f.layer, err) < 0)
+        return NF_ESYS;
     s->in_layer = true;
     return nf_layer_begin(&s->layer, &f, in_scope(s, f.layer), err);
+}
+
+/* Of the sites with real values only the activations of gated FFNs are looked at: the sign of their mean. */
+static int take_moments(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_moments_rec m;
+    int rc = end_layers(s, err);
+
+    if (rc < 0 || !s->effects || !s->setup.rows->gated)
+        return rc;
+    if (nf_moments_rec_read(rec, &m, err) < 0)
+        return NF_EFORMAT;
+    if (strcmp(m.site, "ffn.act") != 0 || m.layer >= s->setup.L || m.W != s->setup.F)
+        return NF_OK;
+    nf_activation_write(s->setup.out, &(struct nf_activation_rec){ m.layer, m.W, m.mean });
+    return NF_OK;
 }
 
 int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
 {
     /* Of other sites than ffn.active: nothing here. */
-    static const char *const elsewhere[] = { "moments",   "histogram", "top",      "cka",    "similarity",
-                                             "influence", "ratio",     "locality", "merging" };
+    static const char *const elsewhere[] = { "histogram", "top",   "cka",      "similarity",
+                                             "influence", "ratio", "locality", "merging" };
     int rc;
 
     if (nf_mp_is(rec, "totals"))
@@ -386,23 +516,30 @@ int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *
     rc = s->in_layer ? nf_layer_take(&s->layer, rec, err) : NF_EOF;
     if (rc != NF_EOF)
         return rc;
+    if (nf_mp_is(rec, "moments"))
+        return take_moments(s, rec, err);
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (nf_mp_is(rec, elsewhere[i]))
-            return end_layer(s, err);
+            return end_layers(s, err);
     return nf_fail(err, NF_EFORMAT, "a record of unknown type, or out of order");
 }
 
 int nf_study_end(struct nf_study *s, json_t **totals, struct nf_err *err)
 {
     uint64_t neurons = 0;
-    int rc = end_layer(s, err);
+    int rc;
 
+    if (s->setup.weights_only) {
+        s->totals.F = s->setup.F;
+        rc = begin_layers(s, err);
+        if (rc < 0)
+            return rc;
+    } else if (!s->has_totals) {
+        return nf_fail(err, NF_EFORMAT, "no totals record");
+    }
+    rc = end_layers(s, err);
     if (rc < 0)
         return rc;
-    if (!s->has_totals)
-        return nf_fail(err, NF_EFORMAT, "no totals record");
-    if (s->done != s->totals.n_layers)
-        return nf_fail(err, NF_EFORMAT, "%zu of %zu layers came", s->done, s->totals.n_layers);
     if (s->suppress)
         write_suppression(s, s->tally, NF_SCOPE_ALL);
     *totals = json_object();

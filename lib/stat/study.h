@@ -1,5 +1,6 @@
 /*
- * study.h - a stats stream in, the records of a neurons stream out: the whole of Voita et al. 2023 over its layers.
+ * study.h - a stats stream in, the records of a neurons stream out: the whole of Voita et al. 2023 over its layers, and with a model what the weights of
+ * all its layers say.
  */
 #ifndef NF_STAT_STUDY_H
 #define NF_STAT_STUDY_H
@@ -9,14 +10,16 @@
 
 #include "stat/classify.h"
 #include "stat/push.h"
+#include "stat/weights.h"
 #include "stream/writer.h"
 
 /* What a study is of.  Borrowed until close. */
 struct nf_study_setup {
     const struct nf_classify *cfg;
     size_t L, F, V;                          /* of the model; vocabulary of the tokenizer, which bounds the ids */
-    const struct nf_output_end *end;         /* NULL: suppression is left out */
-    const struct nf_output_rows *rows;
+    const struct nf_output_end *end;         /* NULL: no model; suppression and effects on the vocabulary are left out */
+    const struct nf_ffn_rows *rows;
+    bool weights_only;                       /* no stats: nf_study_end() alone writes what the weights say */
     struct nf_writer *out;
 };
 
@@ -29,6 +32,7 @@ struct nf_study *nf_study_open(const struct nf_study_setup *setup, struct nf_err
  * nf_study_take - the next record of the stats stream, vocab and special left to the caller.
  *
  * A layer's records are written when the next layer, or the end, comes.  Memory: the list of n-grams, and one layer.
+ * Layers without counts are written in their place where there is a model: what its weights say.
  * NF_EFORMAT: out of order, impossible, or an unknown record type; no site ffn.active.
  */
 int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *err);

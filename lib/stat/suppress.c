@@ -8,8 +8,9 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "base/rng.h"
+#include "stat/dot.h"
 
-enum { ROWS = 64, LANES = 8 };   /* vocabulary rows a block; partial sums of a product */
+enum { ROWS = 64 };   /* vocabulary rows a block */
 
 struct nf_suppress {
     struct nf_output_end end;
@@ -19,19 +20,6 @@ struct nf_suppress {
     float *gain;     /* [D] */
     float *project;  /* [E, D] or NULL */
 };
-
-static double dot(const float *x, const float *y, size_t n)
-{
-    double lane[LANES] = { 0 };
-    size_t i = 0;
-
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += (double)x[i + j] * y[i + j];
-    for (; i < n; i++)
-        lane[0] += (double)x[i] * y[i];
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
 
 /* Rows r .. r+n-1 of E as float. */
 static void rows_of(const struct nf_suppress *s, size_t r, size_t n, float *y)
@@ -49,7 +37,7 @@ static int measure_rows(struct nf_suppress *s, struct nf_err *err)
         return NF_ESYS;
     for (size_t t = 0; t < s->end.V; t++) {
         rows_of(s, t, 1, row);
-        s->norm[t] = sqrt(dot(row, row, s->E));
+        s->norm[t] = sqrt(nf_dot(row, row, s->E));
         for (size_t e = 0; e < s->E; e++)
             s->mean[e] += row[e];
     }
@@ -111,15 +99,15 @@ static void through(const struct nf_suppress *s, const float *x, float *y)
         return;
     }
     for (size_t e = 0; e < s->E; e++)
-        y[e] = (float)dot(s->project + e * s->end.D, x, s->end.D);
+        y[e] = (float)nf_dot(s->project + e * s->end.D, x, s->end.D);
 }
 
-/* gain o (w - mean of w) */
+/* gain o (w - mean of w); RMSNorm: no mean */
 static void normed(const struct nf_suppress *s, const float *w, float *y)
 {
     double mean = 0;
 
-    for (size_t d = 0; d < s->end.D; d++)
+    for (size_t d = 0; !s->end.rms && d < s->end.D; d++)
         mean += w[d];
     mean /= (double)s->end.D;
     for (size_t d = 0; d < s->end.D; d++)
@@ -144,7 +132,7 @@ static void prepare(const struct nf_suppress *s, const float *w, size_t n, float
         } else {
             memcpy(ln, direct, s->E * sizeof *ln);
         }
-        x->norm[i] = sqrt(dot(direct, direct, s->E));
+        x->norm[i] = sqrt(nf_dot(direct, direct, s->E));
         x->shift[i] = 0;
         for (size_t e = 0; e < s->E; e++)
             x->shift[i] += s->mean[e] * direct[e];
@@ -159,11 +147,12 @@ static void project_rows(const struct nf_suppress *s, const struct prepared *x, 
     for (size_t i = 0; i < n; i++)
         for (size_t t = first; t < first + k; t++) {
             const float *e = row + (t - first) * s->E;
-            double raw = dot(e, x->direct + i * s->E, s->E), length = s->norm[t] * x->norm[i], *at = p + i * NF_PROJECTIONS * V + t;
+            double raw = nf_dot(e, x->direct + i * s->E, s->E), length = s->norm[t] * x->norm[i],
+                   *at = p + i * NF_PROJECTIONS * V + t;
 
             at[NF_RAW * V] = raw;
             at[NF_CENTRED * V] = raw - x->shift[i];
-            at[NF_LN * V] = s->end.final_norm ? dot(e, x->ln + i * s->E, s->E) : raw;
+            at[NF_LN * V] = s->end.final_norm ? nf_dot(e, x->ln + i * s->E, s->E) : raw;
             at[NF_COSINE * V] = length > 0 ? raw / length : 0;
         }
 }

@@ -6,7 +6,8 @@
  *
  *   raw      p[t] = <E[t], w>
  *   centred  raw minus its mean over the vocabulary: softmax ignores a constant, so the sign of raw alone says little
- *   ln       <E[t], gain o (w - mean of w)>: as the final LayerNorm passes it, up to a positive factor; without a final norm: raw
+ *   ln       <E[t], gain o (w - mean of w)>: as the final LayerNorm passes it, up to a positive factor; RMSNorm takes no mean off; without a
+ *            final norm: raw
  *   cosine   raw / (||E[t]|| ||w||)
  *
  * The paper says "points in the negative direction" and names no projection.
@@ -23,16 +24,7 @@
 #include "stat/classify.h"
 #include "stat/keys.h"
 #include "stat/triggers.h"
-#include "tensor/tensor.h"
-
-/* The output end of a model.  Tensors F32, F16 or BF16; data NULL: the model has none.  Borrowed. */
-struct nf_output_end {
-    size_t V, D;
-    struct nf_tensor unembed;       /* [V, E] */
-    struct nf_tensor project_out;   /* [E, D] */
-    bool final_norm;                /* LayerNorm before the unembedding ... */
-    struct nf_tensor gain;          /* ... [D], NULL: 1 */
-};
+#include "stat/weights.h"
 
 struct nf_suppress;
 

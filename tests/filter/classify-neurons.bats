@@ -37,8 +37,8 @@ same() {
 @test "each neuron set by hand has its label" {
     same "$D/neurons.nf" 'select(.r == "neuron" and .layer == 0) | [.neuron, .classes]' <<'END'
 [0,["dead"]]
-[1,["token-detector","bigram-detector"]]
-[2,["token-detector","bigram-detector"]]
+[1,["token-detector","bigram-detector","suppression"]]
+[2,["token-detector","bigram-detector","prediction"]]
 [3,["other"]]
 [4,["bigram-detector","trigram-detector"]]
 [5,["trigram-detector"]]

@@ -77,7 +77,7 @@ static void compare(const struct nf_output_end *end, size_t width)
             mean_w += w[n * D + d] / (double)D;
         for (size_t d = 0; d < D; d++) {
             x[d] = w[n * D + d];
-            y[d] = end->final_norm ? gain[d] * (x[d] - mean_w) : x[d];
+            y[d] = end->final_norm ? gain[d] * (x[d] - (end->rms ? 0 : mean_w)) : x[d];
         }
         for (size_t t = 0; t < V; t++)
             mean += naive(t, width, x) / V;
@@ -96,14 +96,19 @@ static void compare(const struct nf_output_end *end, size_t width)
 static void projections_are_the_naive_ones(void)
 {
     randomise();
-    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, D), { 0 }, true, nf_tensor_1d(NF_F32, gain, D) }, D);
+    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, D), { 0 }, true, nf_tensor_1d(NF_F32, gain, D), false },
+            D);
+    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, D), { 0 }, true, nf_tensor_1d(NF_F32, gain, D), true },
+            D);
 }
 
 static void through_project_out_without_final_norm(void)
 {
     randomise();
-    compare(&(struct nf_output_end){ V, D, nf_tensor_2d(NF_F32, unembed, V, E), nf_tensor_2d(NF_F32, project, E, D), false, { 0 } },
-            E);
+    compare(
+        &(struct nf_output_end){
+            V, D, nf_tensor_2d(NF_F32, unembed, V, E), nf_tensor_2d(NF_F32, project, E, D), false, { 0 }, false },
+        E);
 }
 
 static void means_and_ranks(void)
