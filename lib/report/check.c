@@ -12,8 +12,8 @@
 
 const struct nf_check_kind *nf_check_find(const char *kind)
 {
-    static const struct nf_check_kind *const kinds[] = { &nf_check_tokens, &nf_check_activations, &nf_check_stats,
-                                                         &nf_check_neurons };
+    static const struct nf_check_kind *const kinds[] = { &nf_check_tokens,  &nf_check_activations, &nf_check_stats,
+                                                         &nf_check_neurons, &nf_check_effects,     &nf_check_lens };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i]->kind, kind) == 0)

@@ -14,6 +14,8 @@
 #define COVER(f) f ".total," f ".new_overall," f ".new_previous," f ".in_lower," f ".in_previous," f ".cumulative"
 #define DETECTOR(f) f ".m," f ".activations," f ".detector," f ".covered," SHARE(f ".share")
 
+#define MEAN(f) f ".n," f ".mean," f ".sd," f ".se"
+
 /* The usual columns of each type, row after row: FORMAT.md section 4. What has no fixed length is left to --columns. */
 static const struct {
     const char *type, *columns;
@@ -60,6 +62,13 @@ static const struct {
     { "suppression", SHARE("null_alive") },
     { "suppression", "mean_percentile" },
     { "activation", "layer,mean" },
+    { "point", "point,name,layer,depth" },
+    { "lens", "point,by,domain,from,to,docs" },
+    { "lens", MEAN("kl") },
+    { "lens", MEAN("agree") },
+    { "lens", MEAN("entropy") },
+    { "lens", MEAN("loss") },
+    { "lens", MEAN("rank") },
     { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
 };
 

@@ -1,0 +1,115 @@
+/* check_measures.c - kinds "effects" and "lens": things with numbers, then means of each, FORMAT.md sections 4.6 and 4.7. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "report/check.h"
+#include "stream/mp.h"
+
+/* How the two kinds call their things. */
+struct words {
+    const char *thing, *mean, *total;   /* record of a thing, and its field in the others; record of means; END total */
+};
+
+static const struct words effects_words = { "intervention", "effect", "interventions" };
+static const struct words lens_words = { "point", "lens", "points" };
+
+struct measures {
+    const struct words *words;
+    uint64_t things, last;   /* thing of the last record of means */
+    bool means;              /* one was seen: no further things, no further rows */
+    uint64_t all;            /* things whose means over all rows were seen */
+};
+
+static void *measures_open(const struct words *words, struct nf_err *err)
+{
+    struct measures *m = nf_alloc(1, sizeof *m, err);
+
+    if (m)
+        m->words = words;
+    return m;
+}
+
+static void *effects_open(const json_t *header, struct nf_err *err)
+{
+    (void)header;
+    return measures_open(&effects_words, err);
+}
+
+static void *lens_open(const json_t *header, struct nf_err *err)
+{
+    (void)header;
+    return measures_open(&lens_words, err);
+}
+
+/* Every map with a mean in it: n > 0 has a mean, and 0 <= sd. */
+static int check_means(const msgpack_object *rec, struct nf_err *err)
+{
+    for (uint32_t i = 0; i < rec->via.map.size; i++) {
+        const msgpack_object *v = &rec->via.map.ptr[i].val, *key = &rec->via.map.ptr[i].key;
+        uint64_t n;
+        double mean, sd;
+
+        if (v->type != MSGPACK_OBJECT_MAP || nf_mp_uint(v, "n", UINT64_MAX, &n, NULL) < 0)
+            continue;
+        if (n && (nf_mp_real(v, "mean", &mean, NULL) < 0 || nf_mp_real(v, "sd", &sd, NULL) < 0 || sd < 0))
+            return nf_fail(err, NF_EFORMAT, "%.*s: n is %" PRIu64 ", but mean or sd is none", (int)key->via.str.size,
+                           key->via.str.ptr, n);
+    }
+    return NF_OK;
+}
+
+static int check_thing(struct measures *m, const msgpack_object *rec, struct nf_err *err)
+{
+    uint64_t number;
+
+    if (nf_mp_uint(rec, m->words->thing, UINT32_MAX, &number, err) < 0)
+        return NF_EFORMAT;
+    if (m->means || number != m->things++)
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 ": they count up from 0, before all other records", m->words->thing, number);
+    return NF_OK;
+}
+
+static int check_mean(struct measures *m, const msgpack_object *rec, uint64_t number, struct nf_err *err)
+{
+    const char *by;
+    size_t n;
+
+    if (nf_mp_str(rec, "by", &by, &n, err) < 0 || check_means(rec, err) < 0)
+        return NF_EFORMAT;
+    if (m->means && number < m->last)
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " after %s %" PRIu64, m->words->thing, number, m->words->thing, m->last);
+    m->means = true;
+    m->last = number;
+    m->all += n == 3 && memcmp(by, "all", 3) == 0;
+    return NF_OK;
+}
+
+static int measures_record(void *state, const msgpack_object *rec, struct nf_err *err)
+{
+    struct measures *m = state;
+    uint64_t number;
+
+    if (nf_mp_is(rec, m->words->thing))
+        return check_thing(m, rec, err);
+    if (nf_mp_uint(rec, m->words->thing, UINT32_MAX, &number, err) < 0)
+        return NF_EFORMAT;
+    if (number >= m->things)
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " of %" PRIu64, m->words->thing, number, m->things);
+    if (nf_mp_is(rec, m->words->mean))
+        return check_mean(m, rec, number, err);
+    if (!nf_mp_is(rec, "token"))
+        return nf_fail(err, NF_EFORMAT, "a record of a type that does not belong here");
+    return m->means ? nf_fail(err, NF_EFORMAT, "a row after the means") : NF_OK;
+}
+
+static int measures_end(void *state, const msgpack_object *end, struct nf_err *err)
+{
+    const struct measures *m = state;
+
+    return nf_check_total(end, m->words->total, m->things, err);
+}
+
+const struct nf_check_kind nf_check_effects = { "effects", effects_open, measures_record, measures_end, free };
+const struct nf_check_kind nf_check_lens = { "lens", lens_open, measures_record, measures_end, free };
