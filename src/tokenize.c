@@ -28,6 +28,9 @@
 /* A document up to this size is held until its end, so that its record can state its size. */
 enum { HOLD_BYTES = 256 << 10 };
 
+/* Longest window when nobody says: the memory of a forward pass grows with it, and models of 131,072 positions are run on texts of some thousand. */
+enum { CONTEXT = 2048 };
+
 struct options {
     const char *model, *revision, *split, *field, *domain_field, *domain, *bos, *special, *shard;
     uint64_t max_bad, context, limit, seed;
@@ -214,7 +217,7 @@ static void plan(struct run *r, struct nf_err *err)
 {
     const struct options *o = r->o;
 
-    r->pack.context = o->context ? o->context : r->t->context;
+    r->pack.context = o->context ? o->context : nf_min(r->t->context, CONTEXT);
     r->pack.full_only = o->full_only;
     r->pack.bos = strcmp(o->bos, "always") == 0 || (strcmp(o->bos, "auto") == 0 && r->t->bos_auto);
     if (!r->pack.context)
@@ -317,8 +320,8 @@ int main(int argc, char **argv)
         { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never",
           "BOS before each window; auto: as the model's own tokenizer does", false },
         { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text", "what the name of a special token in the text is", false },
-        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N", "tokens of a window, BOS included; 0: the model's positions",
-          false },
+        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N",
+          "tokens of a window, BOS included; 0: the model's positions, at most 2048", false },
         { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows of less than N tokens", false },
         { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after so many tokens, BOS included; 0: no limit", false },
         { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },

@@ -14,11 +14,11 @@ setup_file() {
 # The filters that read a stream on standard input, each with the stream made for it.
 declare -gA INPUT=(
     [forward-capture]=tokens [reduce-stats]=activations [classify-neurons]=stats [render-report]=neurons
-    [stream-dump]=stats [stream-check]=neurons [model-info]=activations
+    [stream-dump]=stats [stream-check]=neurons [model-info]=activations [logit-lens]=tokens [lesion]=tokens
 )
 FILTERS=("${!INPUT[@]}")
 ALL=("${FILTERS[@]}" tokenize stream-diff)
-WRITERS=(tokenize forward-capture reduce-stats classify-neurons)    # of streams
+WRITERS=(tokenize forward-capture reduce-stats classify-neurons logit-lens lesion)    # of streams
 
 # line FILTER: how it is called in these tests, reading standard input.
 line() {
@@ -27,6 +27,8 @@ line() {
     forward-capture) echo "forward-capture -q -m $N/model" ;;
     classify-neurons) echo "classify-neurons -m $N/model" ;;
     model-info) echo "model-info --verify - $N/model" ;;
+    logit-lens) echo "logit-lens -q -m $N/model" ;;
+    lesion) echo "lesion -q -m $N/model --drop all" ;;
     *) echo "$1" ;;
     esac
 }

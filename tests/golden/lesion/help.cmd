@@ -1,0 +1,1 @@
+lesion -h
