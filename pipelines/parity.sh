@@ -18,18 +18,31 @@ if [ $# -eq 0 ]; then
 fi
 
 status=0
-echo '| checkpoint | family | tokens | logits | of up to | worst other site | relative to its largest value | same top-1 | total variation, mean |'
-echo '|---|---|---|---|---|---|---|---|---|'
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
 for dir; do
     family=$(model-info --no-weights -f json "$dir" | jq -r .family)
     got=0
     table=$(model-info --dtype "$dtype" -f json --verify "$dir/reference.nf" "$dir" 2>/dev/null) || got=$?
     [ "$got" -eq 0 ] || status=3
-    jq -r --arg family "$family" --arg mark "$([ "$got" -eq 0 ] || echo ' (OFF)')" '
-        def short: if . == 0 then "0" else (. as $x | ($x | log10 | floor) as $e | ($x / pow(10; $e) * 10 | round / 10 | tostring) + "e" + ($e | tostring)) end;
-        def relative: .off / ([.largest, 1e-30] | max);
-        (.sites | map(select(.site == "logits"))[0]) as $l |
-        (.sites | map(select(.site != "logits" and .site != "ffn.active")) | max_by(relative)) as $w |
-        "| \(.name)\($mark) | \($family) | \(.tokens) | \($l.off | short) | \($l.largest * 10 | round / 10) | \($w.site) \($w.off | short) | \($w | relative | short) | \(.top_same) of \(.rows) | \(.tv_mean | short) |"' <<<"$table"
+    jq -c --arg family "$family" --argjson off "$([ "$got" -eq 0 ] && echo false || echo true)" '. + {family: $family, failed: $off}' <<<"$table" >>"$all"
 done
+
+short='def short: if . == 0 then "0" else (. as $x | ($x | log10 | floor) as $e | ($x / pow(10; $e) * 10 | round / 10 | tostring) + "e" + ($e | tostring)) end;'
+
+echo '| checkpoint | family | tokens | logits | of up to | worst other site | relative to its largest value | same top-1 | total variation, mean |'
+echo '|---|---|---|---|---|---|---|---|---|'
+jq -r "$short"'
+    def relative: .off / ([.largest, 1e-30] | max);
+    (.sites | map(select(.site == "logits"))[0]) as $l |
+    (.sites | map(select(.site != "logits" and .site != "ffn.active")) | max_by(relative)) as $w |
+    "| \(.name)\(if .failed then " (OFF)" else "" end) | \(.family) | \(.tokens) | \($l.off | short) | \($l.largest * 10 | round / 10) | \($w.site) \($w.off | short) | \($w | relative | short) | \(.top_same) of \(.rows) | \(.tv_mean | short) |"' "$all"
+
+# The largest difference of each site, family by family; "-": no checkpoint of the family has it.
+echo
+jq -rs "$short"'
+    (map(.sites[].site) | unique | map(select(. != "ffn.active"))) as $sites |
+    "| family | \($sites | join(" | ")) |", "|---|\($sites | map("---|") | add)",
+    (group_by(.family)[] | . as $runs |
+        "| \($runs[0].family) | \($sites | map(. as $s | [$runs[].sites[] | select(.site == $s) | .off] | if length == 0 then "-" else max | short end) | join(" | ")) |")' "$all"
 exit $status

@@ -92,10 +92,9 @@ static const struct {
     const char *name;
     enum nf_act act;
 } activations[] = {
-    { "relu", NF_ACT_RELU },           { "gelu", NF_ACT_GELU },
-    { "gelu_new", NF_ACT_GELU_TANH },  { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
-    { "gelu_fast", NF_ACT_GELU_TANH }, { "silu", NF_ACT_SILU },
-    { "swish", NF_ACT_SILU },
+    { "relu", NF_ACT_RELU },          { "gelu", NF_ACT_GELU },
+    { "gelu_new", NF_ACT_GELU_TANH }, { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
+    { "silu", NF_ACT_SILU },
 };
 
 static const char *const no_names[] = { NULL };
@@ -188,7 +187,7 @@ static const struct key gpt2_keys[] = {
     SIZE("n_inner", cfg.F, 0, MAX_WIDTH),   /* 0: 4 n_embd */
     SIZE("vocab_size", cfg.V, 50257, MAX_VOCAB),
     SIZE("n_positions", cfg.max_positions, 1024, MAX_POSITIONS),
-    ACT("activation_function", NF_ACT_GELU_TANH, "gelu_new|gelu|gelu_pytorch_tanh|relu"),
+    ACT("activation_function", NF_ACT_GELU_TANH, "gelu_new|gelu|gelu_pytorch_tanh"),
     REAL("layer_norm_epsilon", cfg.norm_eps, 1e-5, 1),
     BOOL("scale_attn_weights", cfg.scale_scores, true),
     BOOL("scale_attn_by_inverse_layer_idx", cfg.scale_by_layer, false),
@@ -270,7 +269,7 @@ static const struct key gpt_neox_keys[] = {
     SIZE("intermediate_size", cfg.F, 24576, MAX_WIDTH),
     SIZE("vocab_size", cfg.V, 50432, MAX_VOCAB),
     SIZE("max_position_embeddings", cfg.max_positions, 2048, MAX_POSITIONS),
-    ACT("hidden_act", NF_ACT_GELU, "gelu|gelu_new|gelu_fast"),
+    ACT("hidden_act", NF_ACT_GELU, "gelu|gelu_new"),
     REAL("layer_norm_eps", cfg.norm_eps, 1e-5, 1),
     REAL("rotary_pct", rotary, 0, 1),
     REAL("rotary_emb_base", theta, 0, 1e12),
