@@ -89,14 +89,21 @@ refused_cuts() {
     done
 }
 
-@test "a changed byte is refused" {    # zstd's content checksum, or a field that no longer fits
-    local size n
+# zstd's content checksum, or a field that no longer fits.  A few bits of a frame say nothing (padding): what is accepted has not changed.
+@test "a changed byte is refused" {
+    local size n accepted=0
     size=$(stat -c %s "$N/tokens.nf")
     for ((n = 0; n < size; n += 7)); do
         { head -c "$n" "$N/tokens.nf"; tail -c +$((n + 1)) "$N/tokens.nf" | head -c 1 | tr '\000-\377' '\001-\377\000'
           tail -c +$((n + 2)) "$N/tokens.nf"; } >"$BATS_TEST_TMPDIR/changed"
+        if stream-check <"$BATS_TEST_TMPDIR/changed" >/dev/null 2>&1; then
+            cmp <(zstd -dcq "$BATS_TEST_TMPDIR/changed") <(zstd -dcq "$N/tokens.nf")
+            accepted=$((accepted + 1))
+            continue
+        fi
         on 3 stream-check "$BATS_TEST_TMPDIR/changed"
     done
+    [ "$accepted" -le $((size / 700 + 1)) ]
 }
 
 @test "what is no stream is refused" {
