@@ -245,8 +245,8 @@ static int compare_part(const struct part *p, const float *const *x, const bool 
     return rc;
 }
 
-int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n, const struct nf_lens *lens,
-                       struct nf_divergence *out, struct nf_err *err)
+int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n,
+                       const struct nf_lens *lens, struct nf_divergence *out, struct nf_err *err)
 {
     struct part p = { .f = f, .win = win, .lens = lens, .n = n, .err = err };
     size_t step = nf_min(NF_CHUNK, f->tile), end = 0, w = 0;

@@ -45,7 +45,7 @@ struct nf_lens {
  *
  * A row depends on its row of each stream alone.  NF_EFORMAT: a logit is NaN or infinite (named), unless allow_nonfinite.  NF_ESYS.
  */
-int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n, const struct nf_lens *lens,
-                       struct nf_divergence *out, struct nf_err *err);
+int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n,
+                       const struct nf_lens *lens, struct nf_divergence *out, struct nf_err *err);
 
 #endif

@@ -92,8 +92,7 @@ static const struct {
     const char *name;
     enum nf_act act;
 } activations[] = {
-    { "relu", NF_ACT_RELU },          { "gelu", NF_ACT_GELU },
-    { "gelu_new", NF_ACT_GELU_TANH }, { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
+    { "relu", NF_ACT_RELU }, { "gelu", NF_ACT_GELU }, { "gelu_new", NF_ACT_GELU_TANH }, { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
     { "silu", NF_ACT_SILU },
 };
 

@@ -21,7 +21,8 @@ struct nf_check_kind {
     void (*close)(void *state);                                /* accepts NULL */
 };
 
-extern const struct nf_check_kind nf_check_tokens, nf_check_activations, nf_check_stats, nf_check_neurons, nf_check_effects, nf_check_lens;
+extern const struct nf_check_kind nf_check_tokens, nf_check_activations, nf_check_stats, nf_check_neurons, nf_check_effects,
+    nf_check_lens;
 
 /* nf_check_find - the checks of a kind; NULL: none are known. */
 const struct nf_check_kind *nf_check_find(const char *kind);

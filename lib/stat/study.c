@@ -499,8 +499,7 @@ static int take_moments(struct nf_study *s, const msgpack_object *rec, struct nf
 int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
 {
     /* Of other sites than ffn.active: nothing here. */
-    static const char *const elsewhere[] = { "histogram", "top",   "cka",      "similarity",
-                                             "influence", "ratio", "locality", "merging" };
+    static const char *const elsewhere[] = { "histogram", "top", "cka", "similarity", "influence", "ratio", "locality", "merging" };
     int rc;
 
     if (nf_mp_is(rec, "totals"))

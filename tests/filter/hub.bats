@@ -24,10 +24,10 @@ setup() {
     cached models--facebook--opt-tiny $B "$ROOT/tests/data/opt-bare"
     cached models--bare $B "$ROOT/tests/data/opt-bare"
     mkdir -p "$HF_HUB_CACHE/models--facebook--opt-tiny/refs/refs/pr"
-    printf $A >"$HF_HUB_CACHE/models--facebook--opt-tiny/refs/main"
+    printf %s $A >"$HF_HUB_CACHE/models--facebook--opt-tiny/refs/main"
     printf '%s\n' $B >"$HF_HUB_CACHE/models--facebook--opt-tiny/refs/step3000"
-    printf $B >"$HF_HUB_CACHE/models--facebook--opt-tiny/refs/refs/pr/7"
-    printf $B >"$HF_HUB_CACHE/models--bare/refs/main"
+    printf %s $B >"$HF_HUB_CACHE/models--facebook--opt-tiny/refs/refs/pr/7"
+    printf %s $B >"$HF_HUB_CACHE/models--bare/refs/main"
 }
 
 # of ARGUMENT...: name, revision and digest of the weights of what model-info opens.
@@ -55,6 +55,7 @@ of() { model-info -f json "$@" | jq -r '[.name, .revision, .weights_sha256[:8]] 
     XDG_CACHE_HOME=$BATS_TEST_TMPDIR/xdg HOME=/nowhere of bare
     ln -s "$hub" "$BATS_TEST_TMPDIR/home/.cache/huggingface/hub"
     HOME=$BATS_TEST_TMPDIR/home of bare
+    # shellcheck disable=SC2088  # as a user's environment may have it
     HOME=${hub%/hub} HF_HUB_CACHE='~/hub' of bare
     HF_HUB_CACHE=$BATS_TEST_TMPDIR/empty HF_HOME=${hub%/hub} exits 2 model-info bare
     says "$BATS_TEST_TMPDIR/empty"

@@ -21,7 +21,7 @@ copy() {
 
 @test "parity.sh prints a row for each, and fails when one is off" {
     exits 0 "$ROOT/pipelines/parity.sh"
-    [ "$(grep -c '26 of 26' "$BATS_TEST_TMPDIR/out")" -eq "$(ls "$D"/*/reference.nf | wc -l)" ]
+    [ "$(grep -c '26 of 26' "$BATS_TEST_TMPDIR/out")" -eq "$(find "$D" -name reference.nf | wc -l)" ]
     copy qwen3-tied
     change_weight "$m/model.safetensors"
     exits 3 "$ROOT/pipelines/parity.sh" "$m" "$D/qwen2-tied"

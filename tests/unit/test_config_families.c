@@ -85,7 +85,8 @@ static void gpt_neo(void)
     CHECK(refused("{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": [[[\"global\"], 99999999999]]}",
                   "attention_types", "num_layers"));
     CHECK(refused("{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": 7}", "attention_types", "7"));
-    CHECK(refused("{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": [[[\"global\"], 1]], \"attention_layers\": [\"local\"]}",
+    CHECK(refused("{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": [[[\"global\"], 1]], "
+                  "\"attention_layers\": [\"local\"]}",
                   "attention_layers", "attention_types"));
 }
 

@@ -168,7 +168,8 @@ int main(void)
     struct nf_err err = NF_ERR_INIT;
     int rc;
 
-    if (nf_config_read("pipelines/demo/model", &cfg, &err) < 0 || nf_weights_open("pipelines/demo/model", &cfg, &weights, &err) < 0) {
+    if (nf_config_read("pipelines/demo/model", &cfg, &err) < 0 ||
+        nf_weights_open("pipelines/demo/model", &cfg, &weights, &err) < 0) {
         printf("not ok - %s\n", err.text);
         return 1;
     }
