@@ -5,6 +5,7 @@
  *   out  effects   for each intervention KL, relative accuracy, entropy and loss, over all rows, by domain and by position
  *   doc  src/lesion.md: the interventions, the measures, which positions count
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,16 +113,26 @@ static void add_repeats(struct plan *p, const char *text, struct nf_err *err)
         add_lesion(p, NF_LESION_REPEAT, l, l + n, err);
 }
 
+/* Two numbers with a character between them, "3:5" or "4.1", and nothing else; those that no size_t holds are its largest. */
+static bool read_pair(const char *text, char between, size_t *a, size_t *b)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    *a = strtoul(text, &end, 10);
+    if (end[0] != between || !isdigit((unsigned char)end[1]))
+        return false;
+    *b = strtoul(end + 1, &end, 10);
+    return *end == '\0';
+}
+
 /* "a:b" */
 static void add_by_range(struct plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
 {
-    char *colon, *end;
-    size_t a = number_of(kind, text, "A:B", &colon), b;
+    size_t a, b;
 
-    if (*colon != ':')
-        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
-    b = number_of(kind, colon + 1, "A:B", &end);
-    if (*end)
+    if (!read_pair(text, ':', &a, &b))
         nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
     add_lesion(p, kind, a, b, err);
 }
@@ -129,23 +140,19 @@ static void add_by_range(struct plan *p, enum nf_lesion_kind kind, const char *t
 /* "L.H", "L.all", "all" */
 static void add_heads(struct plan *p, const char *text, struct nf_err *err)
 {
-    bool all = strcmp(text, "all") == 0, heads;
-    size_t L = p->subject.cfg.L, H = p->subject.cfg.H, layer = 0, head = 0;
-    char *dot = NULL, *end = NULL;
+    bool all = strcmp(text, "all") == 0;
+    size_t L = p->subject.cfg.L, H = p->subject.cfg.H, layer, head;
+    char *end;
 
-    if (!all) {
-        layer = number_of(NF_LESION_DROP_HEAD, text, "L.H, L.all or all", &dot);
-        if (*dot != '.')
-            nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+    if (read_pair(text, '.', &layer, &head)) {
+        add_lesion(p, NF_LESION_DROP_HEAD, layer, head, err);
+        return;
     }
-    heads = all || strcmp(dot, ".all") == 0;
-    if (!heads) {
-        head = number_of(NF_LESION_DROP_HEAD, dot + 1, "L.H, L.all or all", &end);
-        if (*end)
-            nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
-    }
-    for (size_t l = all ? 0 : layer; l < (all ? L : layer + 1); l++)
-        for (size_t h = heads ? 0 : head; h < (heads ? H : head + 1); h++)
+    layer = all ? 0 : number_of(NF_LESION_DROP_HEAD, text, "L.H, L.all or all", &end);
+    if (!all && strcmp(end, ".all") != 0)
+        nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+    for (size_t l = layer; l < (all ? L : layer + 1); l++)
+        for (size_t h = 0; h < H; h++)
             add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
 }
 
@@ -163,21 +170,23 @@ static int by_place(const void *a, const void *b)
 /* Neurons "L.N": all of them together are one intervention. */
 static void add_neurons(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    size_t n = o->neuron.n;
+    const struct nf_config *c = &p->subject.cfg;
+    size_t n = o->neuron.n, l, f;
     struct named *list = nf_alloc(n, sizeof *list, err);
     uint32_t *layer = nf_alloc(n, sizeof *layer, err), *neuron = nf_alloc(n, sizeof *neuron, err);
     float *value = nf_alloc(n, sizeof *value, err);
-    char name[48], *dot, *end;
+    char name[48];
 
     if (!list || !layer || !neuron || !value)
         nf_die_err(err);
     for (size_t i = 0; i < n; i++) {
         const char *text = o->neuron.item[i];
 
-        list[i].layer = (uint32_t)strtoul(text, &dot, 10);
-        list[i].neuron = *dot == '.' ? (uint32_t)strtoul(dot + 1, &end, 10) : 0;
-        if (dot == text || *dot != '.' || end == dot + 1 || *end)
+        if (!read_pair(text, '.', &l, &f))
             nf_die(NF_EXIT_USAGE, "--neurons %s: LAYER.NEURON is wanted", text);
+        if (l >= c->L || f >= c->F)
+            nf_die(NF_EXIT_USAGE, "--neurons %s: the model has layers 0 to %zu and neurons 0 to %zu", text, c->L - 1, c->F - 1);
+        list[i] = (struct named){ (uint32_t)l, (uint32_t)f };
     }
     qsort(list, n, sizeof *list, by_place);
     for (size_t i = 0; i < n; i++) {
@@ -239,9 +248,15 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
     p->group = p->n - 1;
     while (p->group > 1 && token_bytes(p, p->group) * p->subject.context > room)
         p->group = (p->group + 1) / 2;
-    opts.streams = p->group + 1;
-    if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(p, p->group), &opts, err) < 0)
-        nf_die_err(err);
+    for (;; p->group = (p->group + 1) / 2) {   /* work space grows with the group, too */
+        opts.memory = o->memory;
+        opts.streams = p->group + 1;
+        if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(p, p->group), &opts, err) == NF_OK)
+            break;
+        if (p->group == 1)
+            nf_die_err(err);
+        *err = (struct nf_err)NF_ERR_INIT;
+    }
     p->tokens = opts.batch_tokens;
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
@@ -308,6 +323,18 @@ static int run_batch(struct run *r)
 
 /* ---- results ---- */
 
+static void write_effects(struct run *r)
+{
+    const char **name = nf_alloc(r->plan->n, sizeof *name, r->err);
+
+    if (!name)
+        nf_die_err(r->err);
+    for (size_t i = 0; i < r->plan->n; i++)
+        name[i] = r->plan->lesion[i].name;
+    nf_tallies_write(&r->tallies, r->out, "effect", "intervention", name, r->intake.domains, nf_effect_names);
+    free(name);
+}
+
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
 {
@@ -351,7 +378,7 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
-    nf_tallies_write(&r.tallies, r.out, "effect", "intervention", r.intake.domains, nf_effect_names);
+    write_effects(&r);
     totals = json_pack("{s:I, s:I, s:I}", "interventions", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows",
                        (json_int_t)r.windows);
     if (nf_writer_close(r.out, totals) < 0)

@@ -236,7 +236,7 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
-    nf_tallies_write(&r.tallies, r.out, "lens", "point", r.intake.domains, nf_lens_names);
+    nf_tallies_write(&r.tallies, r.out, "lens", "point", NULL, r.intake.domains, nf_lens_names);
     totals =
         json_pack("{s:I, s:I, s:I}", "points", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
     if (nf_writer_close(r.out, totals) < 0)

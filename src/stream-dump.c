@@ -78,6 +78,8 @@ static const char *usual_record(const char *kind)
         { "activations", "site" },
         { "stats", "fires" },
         { "neurons", "neuron" },
+        { "effects", "effect" },
+        { "lens", "lens" },
     };
 
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)

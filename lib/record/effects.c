@@ -39,9 +39,22 @@ static void write_steps(struct nf_enc *e, const struct nf_lesion *l)
     }
 }
 
+/* Neurons may be of several layers, the model itself is of none. */
+static void put_layer(struct nf_enc *e, const struct nf_lesion *l)
+{
+    if (l->kind == NF_LESION_NONE || l->kind == NF_LESION_NEURONS)
+        nf_put_nil(e, "layer");
+    else
+        nf_put_uint(e, "layer", l->a);
+}
+
+static bool has_second(enum nf_lesion_kind kind)
+{
+    return kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
+}
+
 void nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_lesion *l)
 {
-    bool layered = l->kind != NF_LESION_NONE && l->kind != NF_LESION_NEURONS;
     size_t neurons = 0;
     struct nf_enc *e = nf_put_record(out, "intervention", 7);
 
@@ -50,12 +63,8 @@ void nf_intervention_write(struct nf_writer *out, size_t number, const struct nf
     nf_put_uint(e, "intervention", number);
     nf_put_str(e, "name", l->name);
     nf_put_str(e, "kind", nf_lesion_kind_name(l->kind));
-    if (layered)
-        nf_put_uint(e, "layer", l->a);
-    else
-        nf_put_nil(e, "layer");
-    if (layered && l->kind != NF_LESION_DROP && l->kind != NF_LESION_SWAP && l->kind != NF_LESION_DROP_ATTENTION &&
-        l->kind != NF_LESION_DROP_FFN)
+    put_layer(e, l);
+    if (has_second(l->kind))
         nf_put_uint(e, "to", l->b);
     else
         nf_put_nil(e, "to");
@@ -70,7 +79,7 @@ void nf_effect_token_write(struct nf_writer *out, size_t intervention, const str
 
     nf_put_uint(e, "intervention", intervention);
     nf_put_str(e, "name", l->name);
-    nf_put_uint(e, "layer", l->a);
+    put_layer(e, l);
     nf_put_uint(e, "doc", t->doc);
     nf_put_uint(e, "window", t->window);
     nf_put_uint(e, "position", t->position);

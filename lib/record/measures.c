@@ -6,9 +6,11 @@
 void nf_measures_write(struct nf_writer *out, const char *type, const char *key, size_t thing, const struct nf_measure_group *g,
                        const char *const *name, const struct nf_measure *m, size_t measures)
 {
-    struct nf_enc *e = nf_put_record(out, type, 3 + (g->domain ? 1 : g->to ? 2 : 0) + measures);
+    struct nf_enc *e = nf_put_record(out, type, 3 + (g->name ? 1 : 0) + (g->domain ? 1 : g->to ? 2 : 0) + measures);
 
     nf_put_uint(e, key, thing);
+    if (g->name)
+        nf_put_str(e, "name", g->name);
     nf_put_str(e, "by", g->domain ? "domain" : g->to ? "position" : "all");
     if (g->domain) {
         nf_put_str(e, "domain", g->domain);

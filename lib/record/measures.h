@@ -17,13 +17,14 @@ struct nf_measure {
 
 /* Which rows: all, those of a domain, or those at positions from .. to-1. */
 struct nf_measure_group {
+    const char *name;      /* of the thing; NULL: it is not written */
     const char *domain;    /* NULL: not by domain */
     size_t from, to;       /* to 0: not by position */
     uint64_t docs;
 };
 
 /*
- * nf_measures_write - one record {r: type, key: thing, by, .., docs, NAME: {n, mean, sd, se}, ..}.
+ * nf_measures_write - one record {r: type, key: thing, name, by, .., docs, NAME: {n, mean, sd, se}, ..}.
  *
  *   name, m  [measures]
  */

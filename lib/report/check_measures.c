@@ -15,11 +15,17 @@ struct words {
 static const struct words effects_words = { "intervention", "effect", "interventions" };
 static const struct words lens_words = { "point", "lens", "points" };
 
+struct rows {
+    uint64_t all, domain, position;
+};
+
 struct measures {
     const struct words *words;
     uint64_t things, last;   /* thing of the last record of means */
     bool means;              /* one was seen: no further things, no further rows */
-    uint64_t all;            /* things whose means over all rows were seen */
+    struct rows rows;        /* of the last thing, by its records of means */
+    uint64_t first;          /* rows of the first thing, which all have */
+    uint64_t tokens, counted;   /* token records; rows of all things */
 };
 
 static void *measures_open(const struct words *words, struct nf_err *err)
@@ -71,19 +77,58 @@ static int check_thing(struct measures *m, const msgpack_object *rec, struct nf_
     return NF_OK;
 }
 
+/* A thing is complete: domains share out its rows, and so do positions; every thing was measured at the same ones. */
+static int close_thing(struct measures *m, struct nf_err *err)
+{
+    const struct rows r = m->rows;
+
+    if (!m->means)
+        return NF_OK;
+    m->rows = (struct rows){ 0 };
+    m->counted += r.all;
+    if (m->last == 0)
+        m->first = r.all;
+    if (r.all != m->first)
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " has %" PRIu64 " rows, the first %" PRIu64, m->words->thing, m->last, r.all,
+                       m->first);
+    if (r.domain != r.all || r.position != r.all)
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 ": %" PRIu64 " rows, by domain %" PRIu64 ", by position %" PRIu64,
+                       m->words->thing, m->last, r.all, r.domain, r.position);
+    return NF_OK;
+}
+
+static int count_rows(struct rows *r, const char *by, size_t len, uint64_t n, struct nf_err *err)
+{
+    static const char *const words[] = { "all", "domain", "position" };
+    uint64_t *const to[] = { &r->all, &r->domain, &r->position };
+
+    for (size_t i = 0; i < 3; i++)
+        if (len == strlen(words[i]) && memcmp(by, words[i], len) == 0) {
+            *to[i] += n;
+            return NF_OK;
+        }
+    return nf_fail(err, NF_EFORMAT, "by '%.*s': all, domain or position is wanted", len < 80 ? (int)len : 80, by);
+}
+
 static int check_mean(struct measures *m, const msgpack_object *rec, uint64_t number, struct nf_err *err)
 {
+    const msgpack_object *kl = nf_mp_find(rec, "kl");
+    uint64_t rows;
     const char *by;
     size_t n;
+    int rc = NF_OK;
 
     if (nf_mp_str(rec, "by", &by, &n, err) < 0 || check_means(rec, err) < 0)
         return NF_EFORMAT;
+    if (!kl || kl->type != MSGPACK_OBJECT_MAP || nf_mp_uint(kl, "n", UINT64_MAX, &rows, NULL) < 0)
+        return nf_fail(err, NF_EFORMAT, "kl: {n, mean, sd, se} is wanted");
     if (m->means && number < m->last)
         return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " after %s %" PRIu64, m->words->thing, number, m->words->thing, m->last);
+    if (m->means && number != m->last)
+        rc = close_thing(m, err);
     m->means = true;
     m->last = number;
-    m->all += n == 3 && memcmp(by, "all", 3) == 0;
-    return NF_OK;
+    return count_rows(&m->rows, by, n, rows, rc < 0 ? NULL : err) < 0 ? NF_EFORMAT : rc;
 }
 
 static int measures_record(void *state, const msgpack_object *rec, struct nf_err *err)
@@ -101,13 +146,18 @@ static int measures_record(void *state, const msgpack_object *rec, struct nf_err
         return check_mean(m, rec, number, err);
     if (!nf_mp_is(rec, "token"))
         return nf_fail(err, NF_EFORMAT, "a record of a type that does not belong here");
+    m->tokens++;
     return m->means ? nf_fail(err, NF_EFORMAT, "a row after the means") : NF_OK;
 }
 
 static int measures_end(void *state, const msgpack_object *end, struct nf_err *err)
 {
-    const struct measures *m = state;
+    struct measures *m = state;
 
+    if (close_thing(m, err) < 0)
+        return NF_EFORMAT;
+    if (m->tokens && m->tokens != m->counted)
+        return nf_fail(err, NF_EFORMAT, "%" PRIu64 " token records, the means have %" PRIu64 " rows", m->tokens, m->counted);
     return nf_check_total(end, m->words->total, m->things, err);
 }
 

@@ -91,15 +91,18 @@ static void write_group(const struct nf_tallies *t, const struct nf_tally *group
         nf_measures_write(out, type, key, thing, &g, name, m, t->measures);
 }
 
-void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key, char *const *domain,
-                      const char *const *name)
+void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key,
+                      const char *const *thing, char *const *domain, const char *const *name)
 {
     for (size_t i = 0; i < t->things; i++) {
-        write_group(t, t->all, i, (struct nf_measure_group){ 0 }, out, type, key, name);
+        const char *label = thing ? thing[i] : NULL;
+
+        write_group(t, t->all, i, (struct nf_measure_group){ .name = label }, out, type, key, name);
         for (size_t q = 0; q < t->domains; q++)
-            write_group(t, t->domain[q], i, (struct nf_measure_group){ .domain = domain[q] }, out, type, key, name);
+            write_group(t, t->domain[q], i, (struct nf_measure_group){ .name = label, .domain = domain[q] }, out, type, key, name);
         for (size_t b = 0; b < NF_TALLY_BINS; b++)
-            write_group(t, t->bin[b], i, (struct nf_measure_group){ .from = b ? (size_t)1 << (b - 1) : 0, .to = (size_t)1 << b },
-                        out, type, key, name);
+            write_group(t, t->bin[b], i,
+                        (struct nf_measure_group){ .name = label, .from = b ? (size_t)1 << (b - 1) : 0, .to = (size_t)1 << b }, out,
+                        type, key, name);
     }
 }

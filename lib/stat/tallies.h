@@ -36,10 +36,11 @@ int nf_tallies_add(struct nf_tallies *t, size_t thing, uint64_t doc, size_t doma
  * nf_tallies_write - thing by thing, records of all rows, of each domain, of each bin of positions: record/measures.h.
  *
  *   type, key  of the record, and its field that holds the thing's number
+ *   thing      [things] names of the things; NULL: they are not written
  *   domain     [domains] their names
  *   name       [measures] theirs
  */
-void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key, char *const *domain,
-                      const char *const *name);
+void nf_tallies_write(const struct nf_tallies *t, struct nf_writer *out, const char *type, const char *key,
+                      const char *const *thing, char *const *domain, const char *const *name);
 
 #endif

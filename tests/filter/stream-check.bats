@@ -126,3 +126,23 @@ faulty() {
     exits 3 stream-check "$T/x.nf"
     prints 'fires more often than there are tokens'
 }
+
+@test "effects: interventions, what refers to them, and counts" {
+    local T=$BATS_TEST_TMPDIR S=$BATS_TEST_TMPDIR D=$ROOT/tests/data/opt-preln
+    lesion -q -u -m "$D" --drop all --per-token <"$D/tokens.nf" >"$T/effects.nf"
+    exits 0 stream-check "$T/effects.nf"
+    faulty effects 's/\xa1r\xacintervention\xacintervention\x01/\xa1r\xacintervention\xacintervention\x02/' 'record 2 (intervention): intervention 2: they count up from 0, before all other records'
+    faulty effects 's/\xa6totals\x83\xadinterventions\x03/\xa6totals\x83\xadinterventions\x04/' "END: total 'interventions' is 4, the records have 3"
+    changed effects 's/\xa1r\xa6effect\xacintervention\x02/\xa1r\xa6effect\xacintervention\x05/'
+    exits 3 stream-check "$T/x.nf"
+    prints "intervention 5 of 3"
+    changed effects 's/\xa1r\xa5token\xacintervention\x02/\xa1r\xa5token\xacintervention\x07/'
+    exits 3 stream-check "$T/x.nf"
+    prints 'intervention 7 of 3'
+    changed effects 's/\xa2by\xa3all/\xa2by\xa3alk/'
+    exits 3 stream-check "$T/x.nf"
+    prints "by 'alk': all, domain or position is wanted"
+    changed effects 's/\xa2kl\x84\xa1n\x03/\xa2kl\x84\xa1n\x02/'
+    exits 3 stream-check "$T/x.nf"
+    prints 'intervention 0: 42 rows, by domain 42, by position 41'
+}
