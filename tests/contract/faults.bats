@@ -46,6 +46,7 @@ walk() {
 each() {
     walk "$1" "$N/text" stream tokenize -j1 -m "$N/model" -
     walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
+    walk "$1" "$N/tokens.nf" stream lesion -j1 -q -m "$N/model" --drop 0 --per-token
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
 }
