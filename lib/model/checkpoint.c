@@ -132,7 +132,7 @@ static int open_index(struct load *l)
 
 static bool in_dir(const struct load *l, const char *name)
 {
-    char *path = nf_path_join(l->dir, name, NULL);
+    char *path = nf_path_join(l->dir, name, l->err);
     bool there = path && nf_file_exists(path);
 
     free(path);
@@ -147,6 +147,8 @@ static int open_files(struct load *l)
             return open_file(l, l->layout->name);
         if (in_dir(l, l->layout->index))
             return open_index(l);
+        if (l->err->code != NF_OK)
+            return (int)l->err->code;
     }
     return refuse(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
 }
