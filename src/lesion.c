@@ -20,6 +20,7 @@
 #include "model/compare.h"
 #include "model/lesion.h"
 #include "model/streams.h"
+#include "record/chosen.h"
 #include "record/effects.h"
 #include "record/intake.h"
 #include "record/subject.h"
@@ -33,7 +34,8 @@ static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where 
 struct options {
     const char *model, *revision, *dtype;
     struct nf_list lesion[NF_LESION_KINDS];   /* by kind */
-    struct nf_list neuron;
+    struct nf_list neuron, classes;
+    const char *neurons, *stats, *ablate;     /* files, and what neurons are set to */
     uint64_t memory;
     bool include_bos, per_token, allow_nonfinite;
     char *dir;
@@ -43,6 +45,8 @@ struct plan {
     struct nf_subject subject;
     struct nf_lesion *lesion;    /* [n]; the first is the model itself */
     size_t n, cap;
+    struct nf_chosen *chosen;    /* those named, if any; those of each class */
+    char neurons_digest[NF_DIGEST_HEX], stats_digest[NF_DIGEST_HEX];   /* "": not read */
     size_t group, parallel;      /* lesions that run together at most; those of any group with parallel steps */
     size_t tokens;               /* of a batch */
     struct nf_forward *forward;
@@ -156,55 +160,58 @@ static void add_heads(struct plan *p, const char *text, struct nf_err *err)
             add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
 }
 
-struct named {
-    uint32_t layer, neuron;
-};
-
-static int by_place(const void *a, const void *b)
+static bool at_mean(const struct options *o)
 {
-    const struct named *x = a, *y = b;
-
-    return x->layer != y->layer ? (x->layer > y->layer) - (x->layer < y->layer) : (x->neuron > y->neuron) - (x->neuron < y->neuron);
+    return strcmp(o->ablate, "mean") == 0;
 }
 
-/* Neurons "L.N": all of them together are one intervention. */
+/* Neurons "L.N". */
+static void name_neurons(const struct options *o, struct plan *p, struct nf_err *err)
+{
+    size_t layer, neuron;
+
+    p->chosen = nf_alloc(1 + o->classes.n, sizeof *p->chosen, err);
+    if (!p->chosen)
+        nf_die_err(err);
+    for (size_t i = 0; i < o->neuron.n; i++) {
+        if (!read_pair(o->neuron.item[i], '.', &layer, &neuron))
+            nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is wanted", o->neuron.item[i]);
+        if (nf_chosen_add(p->chosen, layer, neuron, &p->subject.cfg, err) < 0)
+            nf_die_err(err);
+    }
+    if (nf_chosen_sort(p->chosen, err) < 0)
+        nf_die_err(err);
+}
+
+/* All neurons that were named are one intervention, and those of a class.  After the weights, whose digest tells whether files are of this model. */
 static void add_neurons(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    const struct nf_config *c = &p->subject.cfg;
-    size_t n = o->neuron.n, l, f;
-    struct named *list = nf_alloc(n, sizeof *list, err);
-    uint32_t *layer = nf_alloc(n, sizeof *layer, err), *neuron = nf_alloc(n, sizeof *neuron, err);
-    float *value = nf_alloc(n, sizeof *value, err);
-    char name[48];
+    const struct nf_config *cfg = &p->subject.cfg;
+    const char *at = at_mean(o) ? " at mean" : "";
+    char name[64];
 
-    if (!list || !layer || !neuron || !value)
+    if (o->classes.n && nf_chosen_classes(p->chosen + 1, o->neurons, &o->classes, cfg, p->neurons_digest, err) < 0)
         nf_die_err(err);
-    for (size_t i = 0; i < n; i++) {
-        const char *text = o->neuron.item[i];
+    if (at_mean(o) && nf_chosen_means(p->chosen, 1 + o->classes.n, o->stats, cfg, p->stats_digest, err) < 0)
+        nf_die_err(err);
+    for (size_t i = 0; i <= o->classes.n; i++) {
+        struct nf_chosen *c = &p->chosen[i];
 
-        if (!read_pair(text, '.', &l, &f))
-            nf_die(NF_EXIT_USAGE, "--neurons %s: LAYER.NEURON is wanted", text);
-        if (l >= c->L || f >= c->F)
-            nf_die(NF_EXIT_USAGE, "--neurons %s: the model has layers 0 to %zu and neurons 0 to %zu", text, c->L - 1, c->F - 1);
-        list[i] = (struct named){ (uint32_t)l, (uint32_t)f };
+        if (i == 0)
+            snprintf(name, sizeof name, "neurons (%zu)%s", c->n, at);
+        else
+            snprintf(name, sizeof name, "neurons %s%s", o->classes.item[i - 1], at);
+        if (c->n && nf_lesion_neurons(name, c->layer, c->neuron, c->value, c->n, cfg, next_lesion(p, err), err) < 0)
+            nf_die_err(err);
+        nf_chosen_clear(c);
     }
-    qsort(list, n, sizeof *list, by_place);
-    for (size_t i = 0; i < n; i++) {
-        layer[i] = list[i].layer;
-        neuron[i] = list[i].neuron;
-    }
-    snprintf(name, sizeof name, "neurons (%zu)", n);
-    if (nf_lesion_neurons(name, layer, neuron, value, n, &p->subject.cfg, next_lesion(p, err), err) < 0)
-        nf_die_err(err);
-    free(list);
-    free(layer);
-    free(neuron);
-    free(value);
+    free(p->chosen);
 }
 
 static void make_lesions(const struct options *o, struct plan *p, struct nf_err *err)
 {
     add_lesion(p, NF_LESION_NONE, 0, 0, err);
+    name_neurons(o, p, err);
     for (enum nf_lesion_kind k = NF_LESION_DROP; k < NF_LESION_NEURONS; k++)
         for (size_t i = 0; i < o->lesion[k].n; i++) {
             const char *text = o->lesion[k].item[i];
@@ -218,10 +225,24 @@ static void make_lesions(const struct options *o, struct plan *p, struct nf_err 
             else
                 add_by_layer(p, k, text, err);
         }
-    if (o->neuron.n)
-        add_neurons(o, p, err);
-    if (p->n == 1)
+    if (p->n == 1 && !o->neuron.n && !o->classes.n)
         nf_die(NF_EXIT_USAGE, "an intervention is wanted: --drop, --swap, ..; --help names them");
+}
+
+static void check_options(const struct options *o)
+{
+    if (!o->model)
+        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+    if (o->classes.n && !o->neurons)
+        nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is wanted, a stream that has the classes", o->classes.item[0]);
+    if (o->neurons && !o->classes.n)
+        nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is wanted, which of them", o->neurons);
+    if (at_mean(o) && !o->stats)
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is wanted, a stream that has the means");
+    if (at_mean(o) && !o->neuron.n && !o->classes.n)
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is wanted, which of them");
+    if (o->stats && !at_mean(o))
+        nf_die(NF_EXIT_USAGE, "--stats %s: is of use with --ablate mean only", o->stats);
 }
 
 /* ---- memory ---- */
@@ -335,6 +356,16 @@ static void write_effects(struct run *r)
     free(name);
 }
 
+/* Files that were read. */
+static int add_input(json_t *header, const char *kind, const char *digest, struct nf_err *err)
+{
+    json_t *what = json_pack("{s:s}", "kind", kind);
+    int rc = *digest ? nf_header_input(header, what, digest, err) : NF_OK;
+
+    json_decref(what);
+    return rc;
+}
+
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
 {
@@ -346,7 +377,8 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
          json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
          json_object_set_new(header, "interventions", json_integer((json_int_t)p->n)) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
-    if (header && err->code == NF_OK)
+    if (header && add_input(header, "neurons", p->neurons_digest, err) == NF_OK &&
+        add_input(header, "stats", p->stats_digest, err) == NF_OK && err->code == NF_OK)
         out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
     if (!out)
@@ -395,7 +427,7 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32" };
+    struct options o = { .dtype = "f32", .ablate = "zero" };
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
         { 0, "drop", NF_OPT_LIST, &o.lesion[NF_LESION_DROP], 0, 0, "L|all", "leave out block L", false },
@@ -413,8 +445,15 @@ int main(int argc, char **argv)
         { 0, "drop-ffn", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_FFN], 0, 0, "L|all", "the FFN of block L adds nothing", false },
         { 0, "drop-head", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_HEAD], 0, 0, "L.H|L.all|all",
           "the output of head H of block L is zero", false },
-        { 0, "neurons", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "the activations of these FFN neurons are zero, all together",
+        { 0, "neuron", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "the activations of these FFN neurons are zero, all together",
           false },
+        { 0, "class", NF_OPT_LIST, &o.classes, 0, 0, "CLASS,...",
+          "those of all neurons that have the class are zero, class by class", false },
+        { 0, "neurons", NF_OPT_STR, &o.neurons, 0, 0, "FILE", "with --class: the stream of kind neurons that has the classes",
+          false },
+        { 0, "ablate", NF_OPT_CHOICE, &o.ablate, 0, 0, "zero|mean", "set activations to zero, or to their mean", false },
+        { 0, "stats", NF_OPT_STR, &o.stats, 0, 0, "FILE",
+          "with --ablate mean: the stream of kind stats that has the moments of ffn.act", false },
         { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
         { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every intervention as well", false },
         { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
@@ -433,8 +472,7 @@ int main(int argc, char **argv)
     nf_prog_start(cmd.name, argv);
     if (nf_opt_parse(&cmd, argc, argv) < argc)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
-    if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+    check_options(&o);
     o.dir = nf_model_dir(o.model, o.revision, &err);
     if (!o.dir)
         nf_die_err(&err);
@@ -447,6 +485,7 @@ int main(int argc, char **argv)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
     if (nf_subject_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    add_neurons(&o, &p, &err);
     lesion(&o, &p, in, &cmd, &err);
 
     for (size_t i = 0; i < p.n; i++)

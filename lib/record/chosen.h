@@ -7,35 +7,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/opt.h"
 #include "model/config.h"
 
-/* In the order of layer, then neuron, none twice.  A zeroed struct is empty. */
+/* A zeroed struct is empty. */
 struct nf_chosen {
     uint32_t *layer, *neuron;   /* [n] */
     float *value;               /* [n] 0 until nf_chosen_means() */
     size_t n, cap;
 };
 
-/* nf_chosen_add - NF_EUSAGE: the model has no such neuron.  nf_chosen_sort - after the last; one named twice counts once. */
+/* nf_chosen_add - NF_EUSAGE: the model has no such neuron (named). */
 int nf_chosen_add(struct nf_chosen *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err);
-void nf_chosen_sort(struct nf_chosen *c);
+
+/* nf_chosen_sort - into the order of layer, then neuron; one that was added twice stays there twice.  NF_ESYS: memory. */
+int nf_chosen_sort(struct nf_chosen *c, struct nf_err *err);
 
 /*
- * nf_chosen_classes - add the neurons of the stream in file `path`, of kind neurons, that have one of the classes.
+ * nf_chosen_classes - the neurons of each class by the stream in file `path`, of kind neurons, which is read once.
  *
- * NF_EFORMAT: nf_reader_open(), nf_reader_next(); a stream of another model, by the digests of config.json and weights.
- * NF_EUSAGE: no class, or one that no neuron of the stream has (named).
+ *   of      [classes->n] each gets the neurons that have the class of its index, in order; a neuron may be in several
+ *   digest  out, of the stream: nf_reader_digest()
+ *
+ * NF_EFORMAT: nf_reader_open(), nf_reader_next(); a stream of another model, by the digests of config.json and weights; a neuron that the
+ * model has not, or out of order (named).  NF_EUSAGE: a class that no neuron of the stream has (named).  NF_ESYS.
  */
-int nf_chosen_classes(struct nf_chosen *c, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
-                      struct nf_err *err);
+int nf_chosen_classes(struct nf_chosen *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
+                      char digest[NF_DIGEST_HEX], struct nf_err *err);
 
 /*
- * nf_chosen_means - value becomes the mean activation (site ffn.act) by the moments of the stats stream in file `path`.
+ * nf_chosen_means - values become the mean activations by the moments of site ffn.act in the stats stream in file `path`, which is read once.
  *
- * NF_EFORMAT: as above; a stream without those moments for a layer that is needed (named).
+ *   of      [sets]
+ *   digest  out
+ *
+ * NF_EFORMAT: as above; a stream without those moments for a layer that is needed, or a neuron without a mean (named).  NF_ESYS.
  */
-int nf_chosen_means(struct nf_chosen *c, const char *path, const struct nf_config *cfg, struct nf_err *err);
+int nf_chosen_means(struct nf_chosen *of, size_t sets, const char *path, const struct nf_config *cfg, char digest[NF_DIGEST_HEX],
+                    struct nf_err *err);
 
 void nf_chosen_clear(struct nf_chosen *c);
 

@@ -9,6 +9,7 @@ setup_file() {
     load nano
     export N=$BATS_FILE_TMPDIR
     make_nano "$N"
+    forward-capture -q -m "$N/model" --sites ffn.act <"$N/tokens.nf" | reduce-stats >"$N/means.nf"
 }
 
 setup() {
@@ -47,6 +48,7 @@ each() {
     walk "$1" "$N/text" stream tokenize -j1 -m "$N/model" -
     walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
     walk "$1" "$N/tokens.nf" stream lesion -j1 -q -m "$N/model" --drop 0 --per-token
+    walk "$1" "$N/tokens.nf" stream lesion -j1 -q -m "$N/model" --neurons "$N/neurons.nf" --class positional --ablate mean --stats "$N/means.nf"
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
 }

@@ -6,13 +6,16 @@ load ../helpers
 FIXTURES=(opt-preln opt-postln gpt2-plain gpt-neox-parallel llama-plain phi-gqa)
 # every kind, for a model of two layers with at least two heads
 KINDS=(--drop all --swap all --repeat "1,2" --skip "0:1,0:2" --reverse 0:2 --parallel 0:2 --move "0:1,1:0" --replace "0:1,1:0"
-       --drop-attention all --drop-ffn all --drop-head all --neurons "1.0,0.3,0.11")
+       --drop-attention all --drop-ffn all --drop-head all --neuron "1.0,0.3,0.11")
 
 # the same in a model of six
 SIX=(--drop all --swap all --repeat 2 --skip 1:3 --reverse 1:5 --parallel "1:4,2:5" --move 1:4 --replace 2:4 --drop-attention 1
-     --drop-ffn 1 --drop-head 2.1 --neurons "0.3,4.17")
+     --drop-ffn 1 --drop-head 2.1 --neuron "0.3,4.17")
 
 lesions() { lesion -q "$@"; }
+
+# stats MODEL TOKENS: the moments of its activations, $BATS_TEST_TMPDIR/stats.
+stats() { forward-capture -q -m "$1" --sites ffn.active,ffn.act <"$2" | reduce-stats -q >"$BATS_TEST_TMPDIR/stats"; }
 
 records() { stream-dump --format ndjson --record intervention,effect,token "$@"; }
 
@@ -31,7 +34,10 @@ texts() {
 @test "every intervention on every family does what it does to transformers in float64" {
     for m in "${FIXTURES[@]}"; do
         d=$ROOT/tests/data/$m
+        stats "$d" "$d/tokens.nf"
         lesions -m "$d" --include-bos --per-token "${KINDS[@]}" <"$d/tokens.nf" | stream-dump --format ndjson --record token >"$BATS_TEST_TMPDIR/ours"
+        lesions -m "$d" --include-bos --per-token --neuron "1.0,0.3,0.11" --ablate mean --stats "$BATS_TEST_TMPDIR/stats" <"$d/tokens.nf" |
+            stream-dump --format ndjson --record token | jq -c 'select(.intervention > 0)' >>"$BATS_TEST_TMPDIR/ours"
         jq -nc --rawfile reference "$ROOT/tests/oracle/lesions_reference.tsv" --arg model "$m" --argjson rtol 1e-5 --argjson floor 5e-6 \
             -f "$ROOT/tests/filter/lesion.jq" "$BATS_TEST_TMPDIR/ours" >"$BATS_TEST_TMPDIR/compared"
         want=$(awk -F '\t' -v m="$m" '$1 == m { rows += split($5, v, " "); kinds[$2] } END { n = 0; for (k in kinds) n++; print rows, n }' \
@@ -244,11 +250,17 @@ refuses() {
     refuses "--drop-head 2.0: the model has layers 0 to 1" --drop-head 2.all
     refuses "--drop-head 1: L.H, L.all or all is wanted" --drop-head 1
     refuses "--drop-head 1:2: L.H, L.all or all is wanted" --drop-head 1:2
-    refuses "--neurons 0.37: the model has layers 0 to 1 and neurons 0 to 36" --neurons 0.37
-    refuses "--neurons 4294967296.0: the model has layers 0 to 1" --neurons 4294967296.0
-    refuses "--neurons -1.3: LAYER.NEURON is wanted" --neurons=-1.3
-    refuses "--neurons 3: LAYER.NEURON is wanted" --neurons 3
-    refuses "neuron 0.1: twice" --neurons 0.1,1.1,0.1
+    refuses "neuron 0.37: the model has layers 0 to 1 and neurons 0 to 36" --neuron 0.37
+    refuses "neuron 4294967296.0: the model has layers 0 to 1" --neuron 4294967296.0
+    refuses "--neuron -1.3: LAYER.NEURON is wanted" --neuron=-1.3
+    refuses "--neuron 3: LAYER.NEURON is wanted" --neuron 3
+    refuses "neuron 0.1: twice" --neuron 0.1,1.1,0.1
+    refuses "--class dead: --neurons FILE is wanted" --class dead
+    refuses "--neurons x: --class CLASS is wanted" --drop 0 --neurons x
+    refuses "--ablate mean: --stats FILE is wanted" --neuron 0.1 --ablate mean
+    refuses "--ablate mean: --neuron or --class is wanted" --drop 0 --ablate mean --stats x
+    refuses "--stats x: is of use with --ablate mean only" --neuron 0.1 --stats x
+    refuses "--ablate median: one of zero|mean is wanted" --neuron 0.1 --ablate median
     refuses "--memory 1024 is too small: one layer and the streams of one window need " --drop 0 --memory 1k
     refuses "no operand is taken" --drop 0 file
 }
@@ -263,4 +275,95 @@ refuses() {
     exits 3 lesion -q -m "$MODEL" --drop all <"$BATS_TEST_TMPDIR/cut"
     says "standard input"
     exits 3 stream-check "$BATS_TEST_TMPDIR/out"
+}
+
+# known: the demonstration's model with what is known of its neurons; $BATS_TEST_TMPDIR/{tokens,stats,neurons}.
+known() {
+    local name
+    if [ ! -e "$BATS_FILE_TMPDIR/neurons" ]; then
+        tokenize -q -m "$MODEL" --context 64 --limit 1500 "$CORPUS" >"$BATS_TEST_TMPDIR/tokens"
+        stats "$MODEL" "$BATS_TEST_TMPDIR/tokens"
+        classify-neurons -q <"$BATS_TEST_TMPDIR/stats" >"$BATS_TEST_TMPDIR/neurons"
+        cp "$BATS_TEST_TMPDIR"/{tokens,stats,neurons} "$BATS_FILE_TMPDIR"
+    fi
+    for name in tokens stats neurons; do
+        ln -sf "$BATS_FILE_TMPDIR/$name" "$BATS_TEST_TMPDIR/$name"
+    done
+}
+
+# of CLASS: its neurons, as --neuron takes them.
+of() { stream-dump --format ndjson --record neuron "$BATS_TEST_TMPDIR/neurons" | jq -r --arg c "$1" 'select(.classes | index($c)) | "\(.layer).\(.neuron)"' | paste -sd,; }
+
+@test "a class is its neurons by name, and each class an intervention" {
+    known
+    for ablate in zero "mean --stats $BATS_TEST_TMPDIR/stats"; do
+        # shellcheck disable=SC2086  # words
+        lesions -m "$MODEL" --neurons "$BATS_TEST_TMPDIR/neurons" --class positional,token-detector --ablate $ablate <"$BATS_TEST_TMPDIR/tokens" |
+            records >"$BATS_TEST_TMPDIR/classes"
+        at=${ablate:0:4}
+        at=${at/zero/}
+        for c in positional token-detector; do
+            n=$(of "$c" | tr , '\n' | wc -l)
+            [ "$n" -gt 3 ] && [ "$n" -le 256 ]
+            # shellcheck disable=SC2086
+            lesions -m "$MODEL" --neuron "$(of "$c")" --ablate $ablate <"$BATS_TEST_TMPDIR/tokens" | records >"$BATS_TEST_TMPDIR/named"
+            cmp <(jq -c --arg n "neurons $c${at:+ at mean}" 'select(.name == $n) | del(.name, .intervention)' "$BATS_TEST_TMPDIR/classes") \
+                <(jq -c --arg n "neurons ($n)${at:+ at mean}" 'select(.name == $n) | del(.name, .intervention)' "$BATS_TEST_TMPDIR/named")
+            jq -se --arg n "neurons $c${at:+ at mean}" 'map(select(.name == $n)) | (map(select(.r == "intervention").neurons) == ['"$n"'])
+                and any(.by == "all" and .kl.mean > 1e-7)' "$BATS_TEST_TMPDIR/classes" >/dev/null
+        done
+    done
+}
+
+# They never fired on these very tokens: their zero is already zero, and so is their mean.
+@test "dead neurons do nothing, to the last bit" {
+    known
+    for ablate in zero "mean --stats $BATS_TEST_TMPDIR/stats"; do
+        # shellcheck disable=SC2086
+        lesions -m "$MODEL" --per-token --include-bos --neurons "$BATS_TEST_TMPDIR/neurons" --class dead,other --ablate $ablate <"$BATS_TEST_TMPDIR/tokens" |
+            records | jq -c 'select(.r == "token")' >"$BATS_TEST_TMPDIR/rows"
+        jq -se '(map(select(.name | startswith("neurons dead"))) | length > 1000 and all(.kl == 0 and .loss_change == (if .loss_normal then 0 else null end)
+                                                                                         and .top_normal == .top_intervened))
+            and (map(select(.name | startswith("neurons other"))) | any(.kl > 1))' "$BATS_TEST_TMPDIR/rows" >/dev/null
+    done
+}
+
+@test "the history has the digests of the files" {
+    known
+    lesions -m "$MODEL" --neurons "$BATS_TEST_TMPDIR/neurons" --class positional --ablate mean --stats "$BATS_TEST_TMPDIR/stats" <"$BATS_TEST_TMPDIR/tokens" |
+        stream-dump --format ndjson --header | head -n 1 | jq -c '.history[-1].inputs | map([.kind, .sha256])' >"$BATS_TEST_TMPDIR/inputs"
+    digest() { zstd -dcq <"$1" | sha256sum | cut -d' ' -f1; }
+    [ "$(cat "$BATS_TEST_TMPDIR/inputs")" = "[[\"neurons\",\"$(digest "$BATS_TEST_TMPDIR/neurons")\"],[\"stats\",\"$(digest "$BATS_TEST_TMPDIR/stats")\"]]" ]
+}
+
+# denied STATUS TEXT OPTION...: on the demonstration's model.
+denied() {
+    local status=$1 text=$2
+    shift 2
+    exits "$status" lesion -q -m "$MODEL" "$@" <"$BATS_TEST_TMPDIR/tokens" && says "$text" && [ ! -s "$BATS_TEST_TMPDIR/out" ]
+}
+
+@test "files of another model, without what is wanted, cut, or not there, are refused" {
+    known
+    t=$BATS_TEST_TMPDIR
+    d=$ROOT/tests/data/opt-preln
+    denied 2 "$t/neurons: no neuron of class detector" --neurons "$t/neurons" --class positional,detector
+    denied 1 "$t/nowhere: " --neurons "$t/nowhere" --class dead
+    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is wanted" --neurons "$t/stats" --class dead
+    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is wanted" --neuron 0.1 --ablate mean --stats "$t/neurons"
+    head -c "$(($(stat -Lc %s "$t/neurons") / 2))" "$t/neurons" >"$t/cut"
+    denied 3 "$t/cut ends before its END record" --neurons "$t/cut" --class dead
+    forward-capture -q -m "$d" --sites ffn.active,ffn.act <"$d/tokens.nf" | reduce-stats -q >"$t/other-stats"
+    classify-neurons -q <"$t/other-stats" >"$t/other-neurons"
+    denied 3 "$t/other-neurons: made with another model than model: config.json" --neurons "$t/other-neurons" --class dead
+    denied 3 "$t/other-stats: made with another model than model: config.json" --neuron 0.1 --ablate mean --stats "$t/other-stats"
+    # the same configuration, another weight
+    cp -r "$MODEL" "$t/changed"
+    printf x | dd of="$t/changed/model.safetensors" bs=1 seek="$(($(stat -c %s "$t/changed/model.safetensors") - 2))" conv=notrunc status=none
+    exits 3 lesion -q -m "$t/changed" --neurons "$t/neurons" --class dead <"$t/tokens"
+    says "$t/neurons: made with another model than changed: weights "
+    # layers without moments
+    forward-capture -q -m "$MODEL" --sites ffn.act --layers 0:2 <"$t/tokens" | reduce-stats -q >"$t/some"
+    denied 3 "$t/some: no moments of ffn.act of layer 3" --neuron 1.1,3.1 --ablate mean --stats "$t/some"
+    exits 0 lesion -q -m "$MODEL" --neuron 1.1 --ablate mean --stats "$t/some" <"$t/tokens"
 }

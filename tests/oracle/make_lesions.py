@@ -53,11 +53,11 @@ def orders(blocks):
             "move 1:0": [b, a], "replace 0:1": [b, b], "replace 1:0": [a, a]}
 
 
-def zero(columns):
-    """Hook before a map: these of its inputs are zero."""
+def put(columns, value=0.0):
+    """Hook before a map: these of its inputs are `value`, zero or one number each."""
     def hook(_, args):
         x = args[0].clone()
-        x[..., columns] = 0
+        x[..., columns] = value
         return (x, *args[1:])
     return hook
 
@@ -66,7 +66,22 @@ def silence(_m, _a, out):
     return (torch.zeros_like(out[0]), *out[1:]) if isinstance(out, tuple) else torch.zeros_like(out)
 
 
-def hooks(model):
+def means(model, windows):
+    """Of each layer what enters the output map of the FFN, [F], on average over all positions but BOS."""
+    f, seen = family_of(model.config), {}
+    blocks = model.get_submodule(f.layers)
+    handles = [b.get_submodule(f.down).register_forward_pre_hook(lambda _, args, i=i: seen.setdefault(i, []).append(args[0].reshape(-1, args[0].shape[-1])))
+               for i, b in enumerate(blocks)]
+    keep = []
+    for _, w in windows:
+        logits(model, w["ids"].tolist())
+        keep += [not (t == 0 and w["bos"]) for t in range(len(w["ids"]))]
+    for h in handles:
+        h.remove()
+    return [torch.cat(seen[i])[torch.tensor(keep)].mean(dim=0) for i in range(len(blocks))]
+
+
+def hooks(model, mean):
     """{intervention: [(module, hook, whether it comes before)]}."""
     c, f = model.config, family_of(model.config)
     K, found = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads, {}
@@ -75,8 +90,10 @@ def hooks(model):
         found[f"drop-attention {i}"] = [(attention, silence, False)]
         found[f"drop-ffn {i}"] = [(down, silence, False)]
         for h in (0, c.num_attention_heads - 1):
-            found[f"drop-head {i}.{h}"] = [(attention.get_submodule(OUTPUT_MAP[c.model_type]), zero(slice(h * K, (h + 1) * K)), True)]
-        found.setdefault(f"neurons ({len(NEURONS)})", []).append((down, zero([n for layer, n in NEURONS if layer == i]), True))
+            found[f"drop-head {i}.{h}"] = [(attention.get_submodule(OUTPUT_MAP[c.model_type]), put(slice(h * K, (h + 1) * K)), True)]
+        own = [n for layer, n in NEURONS if layer == i]
+        found.setdefault(f"neurons ({len(NEURONS)})", []).append((down, put(own), True))
+        found.setdefault(f"neurons ({len(NEURONS)}) at mean", []).append((down, put(own, mean[i][own]), True))
     return found
 
 
@@ -93,14 +110,14 @@ def reorder(model, blocks):
     model.config.num_hidden_layers = len(blocks)
 
 
-def interventions(model, ids):
+def interventions(model, ids, mean):
     """(name, log-probabilities)."""
     whole = list(model.get_submodule(family_of(model.config).layers))
     for name, blocks in orders(whole).items():
         reorder(model, blocks)
         yield name, logits(model, ids)
     reorder(model, whole)
-    for name, what in hooks(model).items():
+    for name, what in hooks(model, mean).items():
         handles = [m.register_forward_pre_hook(h) if before else m.register_forward_hook(h) for m, h, before in what]
         yield name, logits(model, ids)
         for h in handles:
@@ -124,9 +141,10 @@ def main():
         model = load(folder, torch.float64)
         with open(os.path.join(folder, "tokens.nf"), "rb") as f:
             windows = read_tokens(f)[2]
+        mean = means(model, windows)
         for _, w in windows:
             ids, p = w["ids"].tolist(), None
-            for intervention, q in interventions(model, ids):
+            for intervention, q in interventions(model, ids, mean):
                 p = q if p is None else p
                 print(name, intervention, w["doc"], w["window"], *(" ".join(f"{v:.8g}" for v in column) for column in measures(p, q, ids)), sep="\t")
 
