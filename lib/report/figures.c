@@ -71,7 +71,7 @@ const struct nf_section nf_sections[] = {
       "Blocks count "
       "from 0; relative depth is l / (L - 1) for a block, l / L for the stream that enters block l. Standard errors take documents "
       "as the "
-      "independent units.",
+      "independent units; with few of them they are rough.",
       ROWS(stages), true },
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;
