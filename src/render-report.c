@@ -1,7 +1,7 @@
 /*
- * render-report - what the neurons of a model do, as one page.
+ * render-report - what the neurons and the layers of a model do, as one page.
  *
- *   in   neurons    one stream a model or checkpoint, as files or on standard input
+ *   in   neurons, effects, lens   one stream of a kind a model or checkpoint, as files or on standard input
  *   out  text       one HTML file that needs nothing else, or Markdown
  *   doc  src/render-report.md
  */
@@ -18,31 +18,62 @@
 #include "base/utf8.h"
 #include "report/page.h"
 
-enum { INPUTS_MAX = 16 };
+enum { INPUTS_MAX = 48 };   /* three streams of 16 models */
 
-/* Two inputs of the same name are told apart by a number: the second is "NAME (2)". */
-static void unique_name(struct nf_input *inputs, size_t n)
+/* What was read.  names[i]: of operand i, within one of the others. */
+struct inputs {
+    struct nf_input neurons[INPUTS_MAX];
+    struct nf_stage_input stages[INPUTS_MAX];
+    struct nf_report report;
+    const char *kinds[INPUTS_MAX];
+    char *names[INPUTS_MAX];
+    size_t n, room;   /* room: of the page, for rows of neurons */
+};
+
+/* Two inputs of the same kind and name are told apart by a number: the second is "NAME (2)". */
+static void unique_name(struct inputs *all, char *name, size_t size, const char *kind)
 {
     size_t same = 1;
-    char base[sizeof inputs->name];
+    char base[160];
 
-    memcpy(base, inputs[n].name, sizeof base);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(inputs[i].name, inputs[n].name)) {
-            snprintf(inputs[n].name, sizeof inputs[n].name, "%.140s (%zu)", base, ++same);
+    snprintf(base, sizeof base, "%s", name);
+    for (size_t i = 0; i < all->n; i++)
+        if (!strcmp(all->kinds[i], kind) && !strcmp(all->names[i], name)) {
+            snprintf(name, size, "%.140s (%zu)", base, ++same);
             i = SIZE_MAX; /* the new name may be taken too: from the first again */
         }
 }
 
-static int read_input(struct nf_input *run, const char *path, size_t room, struct nf_err *err)
+/* The stream after those before, called `as`, or as its model where that is NULL. */
+static int take_stream(struct inputs *all, struct nf_reader *in, const char *as, struct nf_err *err)
+{
+    bool neurons = !strcmp(nf_reader_kind(in), "neurons");
+    struct nf_input *run = &all->neurons[all->report.n];
+    struct nf_stage_input *stage = &all->stages[all->report.stages_n];
+    char *name = neurons ? run->name : stage->name;
+    int rc = neurons ? nf_input_read(run, in, all->room, err) : nf_stage_input_read(stage, in, err);
+
+    *(neurons ? &all->report.n : &all->report.stages_n) += 1;   /* also one that failed: main() clears it */
+    if (rc < 0)
+        return rc;
+    if (as)
+        nf_utf8_show(as, strlen(as), name, sizeof run->name);
+    all->kinds[all->n] = nf_str_at(neurons ? run->header : stage->header, "kind");
+    unique_name(all, name, sizeof run->name, all->kinds[all->n]);
+    all->names[all->n++] = name;
+    all->room -= neurons && run->all ? (size_t)run->seen : 0;
+    return NF_OK;
+}
+
+static int read_input(struct inputs *all, const char *path, const char *as, struct nf_err *err)
 {
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
     struct nf_reader *in;
 
     if (fd < 0)
         return nf_fail_errno(err, "%s", path);
-    in = nf_reader_open(fd, path ? path : "standard input", "neurons", err);
-    rc = in ? nf_input_read(run, in, room, err) : err->code;
+    in = nf_reader_open(fd, path ? path : "standard input", "neurons|effects|lens", err);
+    rc = in ? take_stream(all, in, as, err) : err->code;
     nf_reader_close(in);
     if (path)
         close(fd);
@@ -81,13 +112,12 @@ int main(int argc, char **argv)
           false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "render-report", "show what the neurons of a model do, as one page",
-                                "[FILE...]",     "neurons",
+    const struct nf_cmd cmd = { "render-report", "show what the neurons and layers of a model do, as one page",
+                                "[FILE...]",     "neurons, effects, lens",
                                 "text",          opts };
-    struct nf_input inputs[INPUTS_MAX] = { 0 };
-    struct nf_report report = { inputs, 0 };
+    struct inputs all = { .room = NF_PAGE_NEURONS };
     struct nf_text out = { 0 };
-    size_t room = NF_PAGE_NEURONS, operands;
+    size_t operands;
     int first, rc = NF_OK;
 
     nf_prog_start(cmd.name, argv);
@@ -99,21 +129,19 @@ int main(int argc, char **argv)
     if (names.n > (operands ? operands : 1))
         nf_die(NF_EXIT_USAGE, "--name: %zu names for %zu inputs", names.n, operands ? operands : 1);
 
-    for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++) {
-        rc = read_input(&inputs[i], operands ? argv[first + (int)i] : NULL, room, &err);
-        report.n = i + 1;
-        if (i < names.n)
-            nf_utf8_show(names.item[i], strlen(names.item[i]), inputs[i].name, sizeof inputs[i].name);
-        unique_name(inputs, i);
-        room -= inputs[i].all ? (size_t)inputs[i].seen : 0;
-    }
+    all.report.runs = all.neurons;
+    all.report.stages = all.stages;
+    for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++)
+        rc = read_input(&all, operands ? argv[first + (int)i] : NULL, i < names.n ? names.item[i] : NULL, &err);
     if (rc == NF_OK) {
-        (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &report);
+        (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &all.report);
         rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);
     }
     nf_text_clear(&out);
-    for (size_t i = 0; i < report.n; i++)
-        nf_input_clear(&inputs[i]);
+    for (size_t i = 0; i < all.report.n; i++)
+        nf_input_clear(&all.neurons[i]);
+    for (size_t i = 0; i < all.report.stages_n; i++)
+        nf_stage_input_clear(&all.stages[i]);
     if (rc < 0)
         nf_die_err(&err);
     return NF_EXIT_OK;

@@ -5,31 +5,42 @@
 #include <string.h>
 
 static const struct nf_figure dead[] = {
-    { "1a", "Dead neurons by layer", nf_fig_dead_share },
-    { "1b", "How often the other neurons fire", nf_fig_frequency },
+    { "1a", "Dead neurons by layer", nf_fig_dead_share, NULL },
+    { "1b", "How often the other neurons fire", nf_fig_frequency, NULL },
 };
 
 static const struct nf_figure ngram[] = {
-    { "2", "How many tokens cover a neuron's firings", nf_fig_cover_tokens },
-    { "3a", "Token detectors by layer", nf_fig_token_detectors },
-    { "3b", "Tokens that have a detector", nf_fig_tokens_covered },
-    { "4", "Which of these tokens are new", nf_fig_tokens_new },
-    { "12", "How many bigrams cover a neuron's firings", nf_fig_cover_bigrams },
-    { "13", "How many trigrams cover a neuron's firings", nf_fig_cover_trigrams },
-    { "14a", "Bigram and trigram detectors by layer", nf_fig_trigram_detectors },
-    { "14b", "Trigrams that have a detector", nf_fig_trigrams_covered },
-    { "15", "Which of these trigrams are new", nf_fig_trigrams_new },
+    { "2", "How many tokens cover a neuron's firings", nf_fig_cover_tokens, NULL },
+    { "3a", "Token detectors by layer", nf_fig_token_detectors, NULL },
+    { "3b", "Tokens that have a detector", nf_fig_tokens_covered, NULL },
+    { "4", "Which of these tokens are new", nf_fig_tokens_new, NULL },
+    { "12", "How many bigrams cover a neuron's firings", nf_fig_cover_bigrams, NULL },
+    { "13", "How many trigrams cover a neuron's firings", nf_fig_cover_trigrams, NULL },
+    { "14a", "Bigram and trigram detectors by layer", nf_fig_trigram_detectors, NULL },
+    { "14b", "Trigrams that have a detector", nf_fig_trigrams_covered, NULL },
+    { "15", "Which of these trigrams are new", nf_fig_trigrams_new, NULL },
 };
 
 static const struct nf_figure suppression[] = {
-    { "5", "Token detectors: what they detect, promote and suppress", nf_fig_examples },
-    { "6", "Do detectors suppress the token that triggers them?", nf_fig_suppression },
+    { "5", "Token detectors: what they detect, promote and suppress", nf_fig_examples, NULL },
+    { "6", "Do detectors suppress the token that triggers them?", nf_fig_suppression, NULL },
 };
 
 static const struct nf_figure position[] = {
-    { "7", "Kinds of positional neurons", nf_fig_gallery }, { "8", "Positional neurons by layer", nf_fig_circles },
-    { "9", "Teams that tile the context", nf_fig_teams },   { "10", "With and without position embeddings", nf_fig_positions },
-    { "11", "Over checkpoints", nf_fig_checkpoints },       { "16", "Post-LN models", nf_fig_post_norm },
+    { "7", "Kinds of positional neurons", nf_fig_gallery, NULL },
+    { "8", "Positional neurons by layer", nf_fig_circles, NULL },
+    { "9", "Teams that tile the context", nf_fig_teams, NULL },
+    { "10", "With and without position embeddings", nf_fig_positions, NULL },
+    { "11", "Over checkpoints", nf_fig_checkpoints, NULL },
+    { "16", "Post-LN models", nf_fig_post_norm, NULL },
+};
+
+static const struct nf_figure stages[] = {
+    { "S1", "What leaving out or exchanging blocks does to the prediction", nf_fig_divergence, nf_has_layers },
+    { "S2", "Relative accuracy and entropy", nf_fig_accuracy, nf_has_layers },
+    { "S3", "Blocks that run twice", nf_fig_repeat, nf_has_repeat },
+    { "S4", "What the stream would predict", nf_fig_lens, nf_has_lens },
+    { "S5", "Where the first stage ends", nf_fig_boundary, nf_has_drops },
 };
 
 #define ROWS(a) a, sizeof(a) / sizeof *(a)
@@ -37,24 +48,46 @@ static const struct nf_figure position[] = {
 const struct nf_section nf_sections[] = {
     { "dead", "Dead neurons",
       "A neuron fires at a token when its pre-activation is above zero. It is dead when that never happens on this corpus.",
-      ROWS(dead) },
+      ROWS(dead), false },
     { "n-gram", "N-gram detectors",
       "An n-gram triggers a neuron when the neuron fires at its last token. A token detector fires on at least 95 % of the "
       "occurrences of its tokens, and these "
       "make up at least 95 % of its firings. Measured in the layers that the run's scope lists (by default the first "
       "half). These are the paper's limits; those of this run are at the end of the page.",
-      ROWS(ngram) },
+      ROWS(ngram), false },
     { "suppression", "Suppression of the trigger",
       "When a neuron fires, its output row is added to the residual stream. Projected on the vocabulary, the row says which next "
       "tokens it promotes and which it "
       "suppresses.",
-      ROWS(suppression) },
+      ROWS(suppression), false },
     { "positional", "Positional neurons",
       "A neuron is positional when the mutual information between its firing and the position in the window is above 0.05 nats, "
       "after the correction for bias.",
-      ROWS(position) },
+      ROWS(position), false },
+    { "stages", "Stages of inference",
+      "What the model predicts with a block left out, exchanged with the next or run twice, compared with what it predicts as it "
+      "is, and what "
+      "the residual stream would predict before every block. Definitions: Lad, Lee, Gurnee and Tegmark 2024, arXiv:2406.19384. "
+      "Blocks count "
+      "from 0; relative depth is l / (L - 1) for a block, l / L for the stream that enters block l. Standard errors take documents "
+      "as the "
+      "independent units; with few of them they are rough.",
+      ROWS(stages), true },
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;
+
+bool nf_section_shown(const struct nf_section *s, const struct nf_report *r)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (nf_figure_shown(&s->figures[i], r))
+            return (s->stages ? r->stages_n : r->n) > 0;
+    return false;
+}
+
+bool nf_figure_shown(const struct nf_figure *f, const struct nf_report *r)
+{
+    return !f->has || f->has(r);
+}
 
 struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_input *run)
 {

@@ -9,23 +9,32 @@
 
 #include "report/sheet.h"
 #include "report/input.h"
+#include "report/stage_input.h"
 
 struct nf_report {
-    struct nf_input *runs;
+    struct nf_input *runs;             /* [n] neurons streams */
     size_t n;
+    struct nf_stage_input *stages;     /* [stages_n] effects and lens streams */
+    size_t stages_n;
 };
 
 struct nf_figure {
-    const char *id;         /* "1a": number in Voita et al. 2023, and key of its chart */
+    const char *id;         /* "1a": number in Voita et al. 2023, "S1": of the stages; and key of its chart, or the beginning of it */
     const char *title;
     void (*write)(struct nf_sheet *d, const struct nf_report *r);
+    bool (*has)(const struct nf_report *r);   /* whether there is anything to show; NULL: always */
 };
 
 struct nf_section {
     const char *id, *title, *intro;
     const struct nf_figure *figures;
     size_t n;
+    bool stages;            /* of effects and lens streams; otherwise of neurons streams.  A section without an input is left out */
 };
+
+/* nf_section_shown, nf_figure_shown - whether a report on r has it. */
+bool nf_section_shown(const struct nf_section *s, const struct nf_report *r);
+bool nf_figure_shown(const struct nf_figure *f, const struct nf_report *r);
 
 extern const struct nf_section nf_sections[];
 extern const size_t nf_sections_n;
@@ -53,6 +62,16 @@ void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_positions(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_checkpoints(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r);
+/* fig_stages.c */
+void nf_fig_divergence(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_accuracy(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_repeat(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_boundary(struct nf_sheet *d, const struct nf_report *r);
+bool nf_has_layers(const struct nf_report *r);    /* some block was left out or exchanged */
+bool nf_has_drops(const struct nf_report *r);
+bool nf_has_repeat(const struct nf_report *r);
+bool nf_has_lens(const struct nf_report *r);
 
 /* summary.c: the key numbers at the top; where the numbers come from at the end. */
 void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);

@@ -88,8 +88,6 @@ static json_t *tensor_item(const struct nf_tensor *t, size_t i)
     }
 }
 
-static json_t *json_of(const msgpack_object *o);
-
 static json_t *json_of_map(const msgpack_object *o)
 {
     json_t *j = json_object();
@@ -101,7 +99,7 @@ static json_t *json_of_map(const msgpack_object *o)
         if (kv->key.type != MSGPACK_OBJECT_STR)
             continue;
         nf_utf8_show(kv->key.via.str.ptr, kv->key.via.str.size, key, sizeof key);
-        if (json_object_set_new(j, key, json_of(&kv->val)) < 0) {
+        if (json_object_set_new(j, key, nf_json_of(&kv->val)) < 0) {
             json_decref(j);
             return NULL;
         }
@@ -109,8 +107,7 @@ static json_t *json_of_map(const msgpack_object *o)
     return j;
 }
 
-/* Strings are made printable; NaN and infinities, which JSON has not, are null; so is what has no JSON form.  NULL: memory. */
-static json_t *json_of(const msgpack_object *o)
+json_t *nf_json_of(const msgpack_object *o)
 {
     struct nf_tensor t;
     json_t *j;
@@ -133,7 +130,7 @@ static json_t *json_of(const msgpack_object *o)
     case MSGPACK_OBJECT_ARRAY:
         j = json_array();
         for (size_t i = 0; j && i < o->via.array.size; i++)
-            json_array_append_new(j, json_of(&o->via.array.ptr[i]));
+            json_array_append_new(j, nf_json_of(&o->via.array.ptr[i]));
         return j;
     case MSGPACK_OBJECT_MAP:
         j = nf_tensor_count(&t, &n) ? json_array() : NULL;
@@ -186,7 +183,7 @@ static void keep_field(json_t *to, const msgpack_object *rec, const char *key)
     static const char *const projections[] = { "raw", "centred", "ln", "cosine", NULL };
     static const char *const aligned[] = { "values", "percentiles", NULL };
     const msgpack_object *o = nf_mp_find(rec, key);
-    json_t *j = o && o->type == MSGPACK_OBJECT_MAP ? json_of(o) : NULL;
+    json_t *j = o && o->type == MSGPACK_OBJECT_MAP ? nf_json_of(o) : NULL;
 
     if (!j)
         return;
@@ -254,7 +251,7 @@ static json_t *triggers(const msgpack_object *rec)
     json_t *flat = json_array();
 
     for (size_t i = 0; top && top->type == MSGPACK_OBJECT_ARRAY && i < top->via.array.size && i < NF_PAGE_TRIGGERS; i++) {
-        json_t *row = json_of(&top->via.array.ptr[i]), *v;
+        json_t *row = nf_json_of(&top->via.array.ptr[i]), *v;
         size_t k;
 
         json_array_foreach (row, k, v)
@@ -293,7 +290,7 @@ static int neuron_head(const struct nf_input *run, const msgpack_object *rec, js
         const msgpack_object *o = nf_mp_find(rec, *k);
 
         if (o)
-            json_object_set_new(*head, *k, json_of(o));
+            json_object_set_new(*head, *k, nf_json_of(o));
     }
     return *head ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
@@ -322,7 +319,7 @@ static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct n
         column(run, "neuron", json_incref(json_object_get(head, "neuron")));
         column(run, "class", json_integer((json_int_t) class));
         column(run, "fires", json_incref(json_object_get(head, "fires")));
-        column(run, "mi", mi ? json_of(mi) : NULL);
+        column(run, "mi", mi ? nf_json_of(mi) : NULL);
         column(run, "cover", json_incref(json_array_get(json_array_get(json_object_get(head, "cover"), 0), 0)));
         column(run, "undecided", json_boolean(json_array_size(json_object_get(head, "undecided")) > 0));
         column(run, "top", triggers(rec));
@@ -439,13 +436,13 @@ static int take_record(struct nf_input *run, const msgpack_object *rec, struct n
     if (to == run->layers && check_layer(run, rec, err) < 0)
         return NF_EFORMAT;
     if (to)
-        return json_array_append_new(to, json_of(rec)) < 0 ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
+        return json_array_append_new(to, nf_json_of(rec)) < 0 ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
     if (!nf_mp_is(rec, "run")) {
         nf_mp_str(rec, "r", &type, &len, NULL);
         return nf_fail(err, NF_EFORMAT, "unknown record type \"%.*s\" in a neurons stream", (int)len, type);
     }
     json_decref(run->run);
-    run->run = json_of(rec);
+    run->run = nf_json_of(rec);
     return run->run ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 

@@ -61,6 +61,12 @@ int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struc
 void nf_input_clear(struct nf_input *run);
 
 /*
+ * nf_json_of - msgpack as JSON: strings made printable, tensors as flat arrays; NaN and infinities, which JSON has not, null, and so what
+ * has no JSON form.  New reference; NULL: memory.
+ */
+json_t *nf_json_of(const msgpack_object *o);
+
+/*
  * Access to the JSON by path, "dead.k".  A missing or nil value is NULL, NaN, 0, "".
  */
 const json_t *nf_at(const json_t *j, const char *path);

@@ -12,17 +12,42 @@
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "            \
     "form-action 'none'"
 
+static void name_of(struct nf_text *t, const char *name, size_t i, size_t n)
+{
+    nf_text_fmt(t, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", name);
+}
+
+/* Whether the models of the inputs before have that name: one model has a stream of either kind. */
+static bool named(const struct nf_report *r, size_t stage)
+{
+    for (size_t i = 0; i < stage; i++)
+        if (!strcmp(r->stages[i].name, r->stages[stage].name))
+            return true;
+    return false;
+}
+
 static void title(struct nf_text *t, const struct nf_report *r)
 {
-    nf_text_str(t, "What the FFN neurons of ");
-    for (size_t i = 0; i < r->n; i++)
-        nf_text_fmt(t, "%s%s", i == 0 ? "" : i + 1 < r->n ? ", " : " and ", r->runs[i].name);
-    nf_text_str(t, " do");
+    size_t n = 0, i = 0;
+
+    if (r->n) {
+        nf_text_str(t, "What the FFN neurons of ");
+        for (size_t k = 0; k < r->n; k++)
+            name_of(t, r->runs[k].name, k, r->n);
+        nf_text_str(t, " do");
+    }
+    for (size_t k = 0; k < r->stages_n; k++)
+        n += !named(r, k);
+    if (n)
+        nf_text_str(t, r->n ? ", and stages of inference of " : "Stages of inference of ");
+    for (size_t k = 0; k < r->stages_n; k++)
+        if (!named(r, k))
+            name_of(t, r->stages[k].name, i++, n);
 }
 
 /* ---- what both renderings hold ---- */
 
-static void body(struct nf_sheet *d, const struct nf_report *r)
+static void summary(struct nf_sheet *d, const struct nf_report *r)
 {
     nf_sheet_section(
         d, "summary", "Summary",
@@ -30,12 +55,22 @@ static void body(struct nf_sheet *d, const struct nf_report *r)
         "arXiv:2309.04827. Layers and neurons count from 0.");
     nf_fig_summary(d, r);
     nf_sheet_section_end(d);
+}
+
+static void body(struct nf_sheet *d, const struct nf_report *r)
+{
+    if (r->n)
+        summary(d, r);
     for (size_t s = 0; s < nf_sections_n; s++) {
+        if (!nf_section_shown(&nf_sections[s], r))
+            continue;
         nf_sheet_section(d, nf_sections[s].id, nf_sections[s].title, nf_sections[s].intro);
         for (size_t f = 0; f < nf_sections[s].n; f++) {
             const struct nf_figure *fig = &nf_sections[s].figures[f];
             char id[32] = "figure-";
 
+            if (!nf_figure_shown(fig, r))
+                continue;
             strncat(id, fig->id, sizeof id - sizeof "figure-");
             nf_sheet_figure(d, id, fig->id, fig->title);
             fig->write(d, r);
@@ -71,31 +106,49 @@ void nf_page_markdown(struct nf_text *out, const struct nf_report *r)
 
 /* ---- HTML ---- */
 
-static void contents(struct nf_text *out)
+static void contents(struct nf_text *out, const struct nf_report *r)
 {
-    nf_text_str(out, "<nav class=\"contents\" aria-label=\"Contents\"><ol>\n<li><a href=\"#summary\">Summary</a></li>\n");
+    nf_text_str(out, "<nav class=\"contents\" aria-label=\"Contents\"><ol>\n");
+    if (r->n)
+        nf_text_str(out, "<li><a href=\"#summary\">Summary</a></li>\n");
     for (size_t s = 0; s < nf_sections_n; s++) {
+        if (!nf_section_shown(&nf_sections[s], r))
+            continue;
         nf_text_fmt(out, "<li><a href=\"#%s\">%s</a><span class=\"figures\">", nf_sections[s].id, nf_sections[s].title);
         for (size_t f = 0; f < nf_sections[s].n; f++)
-            nf_text_fmt(out, " <a href=\"#figure-%s\">%s</a>", nf_sections[s].figures[f].id, nf_sections[s].figures[f].id);
+            if (nf_figure_shown(&nf_sections[s].figures[f], r))
+                nf_text_fmt(out, " <a href=\"#figure-%s\">%s</a>", nf_sections[s].figures[f].id, nf_sections[s].figures[f].id);
         nf_text_str(out, "</span></li>\n");
     }
-    nf_text_str(out, "<li class=\"script\"><a href=\"#tokens\">Find a token</a></li>\n<li class=\"script\"><a "
-                     "href=\"#neurons\">Find a neuron</a></li>\n"
-                     "<li><a href=\"#provenance\">Where the numbers come from</a></li>\n</ol></nav>\n");
+    if (r->n)
+        nf_text_str(out, "<li class=\"script\"><a href=\"#tokens\">Find a token</a></li>\n<li class=\"script\"><a "
+                         "href=\"#neurons\">Find a neuron</a></li>\n");
+    nf_text_str(out, "<li><a href=\"#provenance\">Where the numbers come from</a></li>\n</ol></nav>\n");
 }
 
 /* The tables that the script fills; hidden without it. */
-static void finders(struct nf_text *out)
+static void finders(struct nf_text *out, const struct nf_report *r)
 {
-    nf_text_str(out, "<section id=\"tokens\" class=\"script\"><h2>Find a token</h2>\n<p class=\"intro\">Which neurons detect a "
-                     "token, promote it, or suppress it.</p>\n"
-                     "<div class=\"finder\" data-table=\"tokens\"></div></section>\n"
-                     "<section id=\"neurons\" class=\"script\"><h2>Find a neuron</h2>\n<p class=\"intro\">By layer.neuron or "
-                     "class; a row opens to the evidence.</p>\n"
-                     "<div class=\"finder\" data-table=\"neurons\"></div></section>\n"
-                     "<noscript><p class=\"note\">Charts and searchable tables need JavaScript; the numbers above and below do "
+    if (r->n)
+        nf_text_str(out, "<section id=\"tokens\" class=\"script\"><h2>Find a token</h2>\n<p class=\"intro\">Which neurons detect a "
+                         "token, promote it, or suppress it.</p>\n"
+                         "<div class=\"finder\" data-table=\"tokens\"></div></section>\n"
+                         "<section id=\"neurons\" class=\"script\"><h2>Find a neuron</h2>\n<p class=\"intro\">By layer.neuron or "
+                         "class; a row opens to the evidence.</p>\n"
+                         "<div class=\"finder\" data-table=\"neurons\"></div></section>\n");
+    nf_text_str(out, "<noscript><p class=\"note\">Charts and searchable tables need JavaScript; the numbers above and below do "
                      "not.</p></noscript>\n");
+}
+
+static json_t *stages(const struct nf_report *r)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < r->stages_n; i++)
+        json_array_append_new(all, json_pack("{sssssIsO}", "name", r->stages[i].name, "kind",
+                                             r->stages[i].kind == NF_STAGE_LENS ? "lens" : "effects", "L",
+                                             (json_int_t)r->stages[i].L, "things", r->stages[i].things));
+    return all;
 }
 
 /* The data of all inputs, columns where there are many rows; page/data.js documents what it makes of it. */
@@ -116,6 +169,8 @@ static void data(struct nf_text *out, const struct nf_report *r)
                                         run->teams, "neurons", run->neurons, "evidence", run->evidence, "tokens", run->tokens));
     }
     all = json_pack("{soso}", "classes", classes, "runs", runs);
+    if (r->stages_n)
+        json_object_set_new(all, "stages", stages(r));
     nf_text_str(out, "<script type=\"application/json\" id=\"data\">");
     nf_html_json(out, all);
     nf_text_str(out, "</script>\n<script type=\"application/json\" id=\"published\">");
@@ -147,10 +202,10 @@ void nf_page_html(struct nf_text *out, const struct nf_report *r)
 
     title(&t, r);
     head(&d.out, t.p ? t.p : "");
-    contents(&d.out);
+    contents(&d.out, r);
     nf_text_str(&d.out, "<main>\n");
     body(&d, r);
-    finders(&d.out);
+    finders(&d.out, r);
     provenance(&d, r);
     nf_text_str(&d.out,
                 "</main>\n<footer>neurofilters " NF_VERSION ". Charts: Vega, Vega-Lite, Vega-Embed (BSD 3-Clause).</footer>\n");

@@ -1,5 +1,6 @@
 /* summary.c - the key numbers at the top of a report, and where its numbers come from at the end. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,35 +173,37 @@ static void row_command(struct nf_sheet *d, const json_t *h)
         row_json(d, "  its inputs", nf_at(h, "inputs"));
 }
 
-static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
+/* counts: record "run" of a neurons stream, NULL of others. */
+static void provenance_of(struct nf_sheet *d, const char *caption, const json_t *h, const json_t *counts)
 {
     static const char *const model[] = { "name",           "architecture", "config_sha256",
                                          "weights_sha256", "dtype",        "activation",
                                          "norm",           "positions",    NULL };
     static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
-    const json_t *h = run->header, *names = nf_at(run->run, "domains");
+    const json_t *names = nf_at(counts, "domains");
     struct nf_text sizes = { 0 };
     size_t i;
     json_t *v;
 
-    nf_sheet_table(d, run->name, "What|Value", false);
+    nf_sheet_table(d, caption, "What|Value", false);
     for (const char *const *m = model; *m; m++)
         row(d, *m, nf_str_at(nf_at(h, "model"), *m));
-    nf_text_fmt(&sizes, "L %zu layers, D %llu wide, H %llu heads, F %zu FFN neurons, V %llu tokens", run->L,
-                (unsigned long long)nf_whole_at(h, "model.D"), (unsigned long long)nf_whole_at(h, "model.H"), run->F,
+    nf_text_fmt(&sizes, "L %llu layers, D %llu wide, H %llu heads, F %llu FFN neurons, V %llu tokens",
+                (unsigned long long)nf_whole_at(h, "model.L"), (unsigned long long)nf_whole_at(h, "model.D"),
+                (unsigned long long)nf_whole_at(h, "model.H"), (unsigned long long)nf_whole_at(h, "model.F"),
                 (unsigned long long)nf_whole_at(h, "model.V"));
     row(d, "sizes", sizes.p ? sizes.p : "");
     d->out.failed |= sizes.failed;
     nf_text_clear(&sizes);
     row_json(d, "tokenizer", nf_at(h, "tokenizer"));
     for (const char *const *c = counted; *c; c++)
-        row_json(d, *c, nf_at(run->run, *c));
+        row_json(d, *c, nf_at(counts, *c));
     json_array_foreach (names, i, v) {
         struct nf_text t = { 0 };
 
         nf_text_fmt(&t, "%s tokens, %s",
-                    nf_show_count((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_tokens"), i))).s,
-                    nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(run->run, "domain_full"), i)), "full window",
+                    nf_show_count((uint64_t)json_integer_value(json_array_get(nf_at(counts, "domain_tokens"), i))).s,
+                    nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(counts, "domain_full"), i)), "full window",
                                     "full windows")
                         .s);
         nf_sheet_cell(d, "domain %s", json_string_value(v) ? json_string_value(v) : "?");
@@ -208,10 +211,11 @@ static void provenance_of(struct nf_sheet *d, const struct nf_input *run)
         d->out.failed |= t.failed;
         nf_text_clear(&t);
     }
-    row_json(d, "layers in scope of the n-gram rules", nf_at(run->run, "scope"));
+    row_json(d, "layers in scope of the n-gram rules", nf_at(counts, "scope"));
     row_json(d, "excluded", nf_at(h, "excluded"));
     row_json(d, "thresholds", nf_at(h, "thresholds"));
-    row_json(d, "pre-activations near zero", nf_at(run->run, "near_zero"));
+    row_json(d, "lens", nf_at(h, "lens"));
+    row_json(d, "pre-activations near zero", nf_at(counts, "near_zero"));
     json_array_foreach (nf_at(h, "history"), i, v)
         row_command(d, v);
     nf_sheet_table_end(d, false);
@@ -222,7 +226,7 @@ void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
 
-        provenance_of(d, run);
+        provenance_of(d, run->name, run->header, run->run);
         if (!run->all)
             nf_sheet_note(d,
                           "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
@@ -233,5 +237,12 @@ void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
         if (run->cut)
             nf_sheet_note(d, "%sThe evidence of %s did not fit the page; it is in the stream (stream-dump).", nf_prefix(r, run).s,
                           nf_show_several(run->cut, "further neuron", "further neurons").s);
+    }
+    for (size_t i = 0; i < r->stages_n; i++) {
+        const struct nf_stage_input *run = &r->stages[i];
+        char caption[sizeof run->name + 16];
+
+        snprintf(caption, sizeof caption, "%s, %s", run->name, run->kind == NF_STAGE_LENS ? "lens" : "effects");
+        provenance_of(d, caption, run->header, NULL);
     }
 }

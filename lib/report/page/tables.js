@@ -4,6 +4,8 @@
 "use strict";
 (() => {
     const { runs, classes, count, percent, real, share, gram, token, el } = nf;
+    if (!runs.length)
+        return;
     const PAGE = 50, single = runs.length === 1;
 
     /*

@@ -1,0 +1,1 @@
+render-report --format markdown tests/data/stages-effects.nf tests/data/stages-lens.nf
