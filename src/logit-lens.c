@@ -16,6 +16,7 @@
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "model/attribute.h"
 #include "model/compare.h"
 #include "model/streams.h"
 #include "model/tuned.h"
@@ -29,7 +30,8 @@
 struct options {
     const char *model, *revision, *dtype, *norm, *tuned;
     uint64_t memory;
-    bool mid, no_bias, include_bos, per_token, allow_nonfinite;
+    struct nf_range positions;
+    bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
     char *dir;
 };
 
@@ -48,7 +50,9 @@ struct run {
     struct plan *plan;
     const struct options *o;
     struct nf_intake intake;
-    struct nf_tallies tallies;
+    struct nf_tallies tallies, parts;   /* of points, of parts */
+    struct nf_attribute *attribute;     /* NULL: not wanted */
+    float *part;                        /* [parts] of one row */
     struct nf_writer *out;
     float **h, **mid, **tuned;   /* [L+1], [L], [L] streams; NULL: not wanted */
     struct nf_divergence *row;   /* [n + 1, tokens] */
@@ -72,20 +76,24 @@ static void make_points(const struct options *o, struct plan *p, struct nf_err *
     }
 }
 
-/* The streams between attention and FFN, as the pass goes by them. */
-static bool wants_mid(void *self, enum nf_site site, size_t layer)
+/* What the pass shows on the way: the streams between attention and FFN, and what attention and FFN add. */
+static bool wants(void *self, enum nf_site site, size_t layer)
 {
     const struct run *r = self;
 
     (void)layer;
-    return site == NF_SITE_RESID_MID && r->o->mid;
+    return (site == NF_SITE_RESID_MID && r->o->mid) || ((site == NF_SITE_ATTN_OUT || site == NF_SITE_FFN_OUT) && r->o->attribute);
 }
 
-static int keep_mid(void *self, const struct nf_rows *rows)
+static int keep(void *self, const struct nf_rows *rows)
 {
     struct run *r = self;
 
-    memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
+    if (rows->site == NF_SITE_RESID_MID)
+        memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
+    else
+        nf_attribute_rows(r->attribute, rows->site == NF_SITE_ATTN_OUT ? NF_PART_ATTN : NF_PART_FFN, rows->layer, rows->row,
+                          rows->rows, rows->data);
     return NF_OK;
 }
 
@@ -96,7 +104,8 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
     const struct nf_config *c = &p->subject.cfg;
     size_t streams = c->L + 1 + (o->mid ? c->L : 0) + (p->tuned ? c->L : 0);
 
-    return streams * c->D * sizeof(float) + (p->n + 1) * sizeof(struct nf_divergence);
+    return streams * c->D * sizeof(float) + (p->n + 1) * sizeof(struct nf_divergence) +
+           (o->attribute ? nf_attribute_token_bytes(c) : 0);
 }
 
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
@@ -117,6 +126,16 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
 
 /* ---- the loop ---- */
 
+/* Is the prediction at this position of window w counted? */
+static bool counts(const struct run *r, size_t w, size_t pos)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    const struct options *o = r->o;
+
+    return pos >= o->positions.from && pos < o->positions.to && (pos > 0 || !b->bos[w] || o->include_bos) &&
+           (!o->with_next || pos + 1 < b->length[w]);
+}
+
 static int take_rows(struct run *r, size_t point, size_t k, size_t T)
 {
     const struct nf_batch *b = &r->intake.batch;
@@ -128,7 +147,7 @@ static int take_rows(struct run *r, size_t point, size_t k, size_t T)
         for (size_t pos = 0; pos < b->length[w] && rc == NF_OK; pos++, row++) {
             const struct nf_divergence *base = &r->row[row], *own = &r->row[k * T + row];
 
-            if (pos == 0 && b->bos[w] && !r->o->include_bos)
+            if (!counts(r, w, pos))
                 continue;
             nf_lens_of(base, own, x);
             rc = nf_tallies_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
@@ -136,6 +155,45 @@ static int take_rows(struct run *r, size_t point, size_t k, size_t T)
                 nf_lens_token_write(r->out, point, &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
         }
     return rc < 0 ? rc : (int)r->err->code;
+}
+
+/* What every part gives, at the rows that have a next token. */
+static int take_parts(struct run *r)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    size_t row = 0, n = r->parts.things;
+    int rc = NF_OK;
+
+    for (size_t w = 0; w < b->W; row += b->length[w++])
+        for (size_t pos = 0; pos + 1 < b->length[w] && rc == NF_OK; pos++) {
+            const struct nf_lens_token t = { b->doc[w], b->window[w], pos, b->ids[row + pos], NULL, NULL };
+
+            if (!counts(r, w, pos))
+                continue;
+            for (size_t i = 0; i < n && rc == NF_OK; i++) {
+                double x = (double)(r->part[i] = nf_attribute_of(r->attribute, i)[row + pos]);
+
+                rc = nf_tallies_add(&r->parts, i, b->doc[w], r->intake.domain[w], pos, &x, r->err);
+            }
+            if (r->o->per_token)
+                nf_parts_write(r->out, &t, r->part, n);
+        }
+    return rc < 0 ? rc : (int)r->err->code;
+}
+
+/* The streams of the batch, and what their parts give. */
+static int run_blocks(struct run *r, const struct nf_windows *win)
+{
+    int rc;
+
+    if (r->attribute)
+        nf_attribute_start(r->attribute, win);
+    rc = nf_streams_run(r->plan->forward, win, r->h, r->err);
+    if (rc == NF_OK && r->attribute) {
+        nf_attribute_rows(r->attribute, NF_PART_EMBED, 0, 0, win->T, r->h[0]);
+        nf_attribute_finish(r->attribute, r->h[r->plan->subject.cfg.L]);
+    }
+    return rc;
 }
 
 static int translate(struct run *r, size_t T)
@@ -161,7 +219,7 @@ static int run_batch(struct run *r)
     struct plan *p = r->plan;
     size_t L = p->subject.cfg.L, others = p->legacy ? p->n : p->n - 1;
     const float **x = nf_alloc(p->n + 1, sizeof *x, r->err);
-    int rc = x ? nf_streams_run(p->forward, &win, r->h, r->err) : NF_ESYS;
+    int rc = x ? run_blocks(r, &win) : NF_ESYS;
 
     if (rc == NF_OK)
         rc = translate(r, win.T);
@@ -173,6 +231,8 @@ static int run_batch(struct run *r)
         rc = nf_forward_compare(p->forward, &win, x, others + 1, p->legacy ? &p->lens : NULL, r->row, r->err);
     for (size_t i = 0; rc == NF_OK && i < p->n; i++)
         rc = take_rows(r, i, i < others ? i + 1 : 0, win.T);
+    if (rc == NF_OK && r->attribute)
+        rc = take_parts(r);
     free(x);
     r->tokens += b->T;
     r->windows += b->W;
@@ -181,6 +241,20 @@ static int run_batch(struct run *r)
 }
 
 /* ---- results ---- */
+
+/* What the means leave out. */
+static json_t *excluded(const struct options *o)
+{
+    json_t *a = json_array();
+
+    if (!o->include_bos)
+        json_array_append_new(a, json_string("BOS"));
+    if (o->with_next)
+        json_array_append_new(a, json_string("positions without a next token"));
+    if (o->positions.from > 0 || o->positions.to < SIZE_MAX)
+        json_array_append_new(a, json_string("positions outside --positions"));
+    return a;
+}
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
@@ -192,8 +266,7 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
 
     if (header &&
         (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
-         json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
-         json_object_set_new(header, "lens", lens) < 0))
+         json_object_set_new(header, "excluded", excluded(o)) < 0 || json_object_set_new(header, "lens", lens) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && err->code == NF_OK)
         out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
@@ -214,6 +287,48 @@ static void open_streams(const struct options *o, const struct plan *p, struct r
     if (!r->h || (o->mid && !r->mid) || (p->tuned && !r->tuned) || !r->row ||
         nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, err) < 0)
         nf_die_err(err);
+    if (!o->attribute)
+        return;
+    r->attribute = nf_attribute_open(&p->subject.cfg, &p->subject.weights, p->tokens, err);
+    r->part = nf_alloc(nf_attribute_parts(&p->subject.cfg), sizeof *r->part, err);
+    if (!r->attribute || !r->part || nf_tallies_init(&r->parts, nf_attribute_parts(&p->subject.cfg), 1, err) < 0)
+        nf_die_err(err);
+}
+
+/* The points and parts that the other records have the numbers of. */
+static void write_things(const struct run *r)
+{
+    const struct nf_config *c = &r->plan->subject.cfg;
+
+    for (size_t i = 0; i < r->plan->n; i++)
+        nf_point_write(r->out, i, &r->plan->point[i], c->L);
+    for (size_t i = 0; i < r->parts.things; i++) {
+        const struct nf_part part = nf_attribute_part(c, i);
+
+        nf_part_write(r->out, i, &part);
+    }
+}
+
+static void write_means(const struct run *r)
+{
+    static const char *const logit[] = { "logit" };
+
+    nf_tallies_write(&r->tallies, r->out, "lens", "point", r->intake.domains, nf_lens_names);
+    if (r->attribute)
+        nf_tallies_write(&r->parts, r->out, "attribution", "part", r->intake.domains, logit);
+}
+
+static void close_run(struct run *r)
+{
+    nf_streams_close(r->h);
+    nf_streams_close(r->mid);
+    nf_streams_close(r->tuned);
+    free(r->row);
+    free(r->part);
+    nf_attribute_close(r->attribute);
+    nf_tallies_clear(&r->tallies);
+    nf_tallies_clear(&r->parts);
+    nf_intake_clear(&r->intake);
 }
 
 static void look(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
@@ -223,12 +338,11 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     int rc;
 
     make_points(o, p, err);
-    p->tap = (struct nf_tap){ &r, wants_mid, keep_mid, 0 };
+    p->tap = (struct nf_tap){ &r, wants, keep, 0 };
     open_forward(o, p, err);
     open_streams(o, p, &r, err);
     r.out = open_output(o, p, in, cmd, err);
-    for (size_t i = 0; i < p->n; i++)
-        nf_point_write(r.out, i, &p->point[i], p->subject.cfg.L);
+    write_things(&r);
     r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
     while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
         if ((rc = run_batch(&r)) < 0)
@@ -236,18 +350,13 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
-    nf_tallies_write(&r.tallies, r.out, "lens", "point", r.intake.domains, nf_lens_names);
-    totals =
-        json_pack("{s:I, s:I, s:I}", "points", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
+    write_means(&r);
+    totals = json_pack("{s:I, s:I, s:I, s:I}", "points", (json_int_t)p->n, "parts", (json_int_t)r.parts.things, "tokens",
+                       (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
     if (nf_writer_close(r.out, totals) < 0)
         nf_die_err(err);
     json_decref(totals);
-    nf_streams_close(r.h);
-    nf_streams_close(r.mid);
-    nf_streams_close(r.tuned);
-    free(r.row);
-    nf_tallies_clear(&r.tallies);
-    nf_intake_clear(&r.intake);
+    close_run(&r);
     nf_forward_close(p->forward);
     free(p->point);
 }
@@ -268,15 +377,19 @@ static void check_lens(const struct options *o, struct plan *p)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32", .norm = "own" };
+    struct options o = { .dtype = "f32", .norm = "own", .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
         { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "points between attention and FFN too", false },
+        { 0, "attribute", NF_OPT_FLAG, &o.attribute, 0, 0, NULL,
+          "what each attention and FFN gives to the logit of the next token too", false },
         { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "translators of a tuned lens: config.json and params.pt", false },
         { 0, "norm", NF_OPT_CHOICE, &o.norm, 0, 0, "own|cached",
           "final norm by the point's own scale; cached: by the last point's, a known error", false },
         { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "without the biases of final norm and unembedding, another", false },
         { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
+        { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count these positions of each window only", false },
+        { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count positions only that have a next token", false },
         { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every point as well", false },
         { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
         { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",

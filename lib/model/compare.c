@@ -80,19 +80,10 @@ static struct nf_mat final_of(const struct part *p, size_t stream)
 /* Mean and 1 / standard deviation of a row; RMSNorm's lens knows neither. */
 static void scale_of(const struct nf_forward *f, const float *x, double *mean, double *rstd)
 {
-    size_t D = f->cfg->D;
-    double var = 0;
-
     *mean = 0;
     *rstd = 1;
-    if (f->cfg->norm == NF_NORM_RMS)
-        return;
-    for (size_t d = 0; d < D; d++)
-        *mean += x[d];
-    *mean /= (double)D;
-    for (size_t d = 0; d < D; d++)
-        var += (x[d] - *mean) * (x[d] - *mean);
-    *rstd = 1 / sqrt(var / (double)D + f->cfg->norm_eps);
+    if (f->cfg->norm == NF_NORM_LAYER)
+        nf_norm_scale(x, f->cfg->norm_eps, true, f->cfg->D, mean, rstd);
 }
 
 /* nf_head_final() of another stream, by the lens. */

@@ -48,3 +48,33 @@ void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_le
         nf_put_real(e, nf_lens_names[i], x[i]);
     nf_writer_end(out);
 }
+
+void nf_part_write(struct nf_writer *out, size_t number, const struct nf_part *p)
+{
+    static const char *const kinds[] = { "embed", "attn", "ffn", "bias", "total" };
+    bool layered = p->kind == NF_PART_ATTN || p->kind == NF_PART_FFN;
+    struct nf_enc *e = nf_put_record(out, "part", layered ? 3 : 2);
+    char name[40];
+
+    if (layered)
+        snprintf(name, sizeof name, "%s.%zu", kinds[p->kind], p->layer);
+    else
+        snprintf(name, sizeof name, "%s", kinds[p->kind]);
+    nf_put_uint(e, "part", number);
+    nf_put_str(e, "name", name);
+    if (layered)
+        nf_put_uint(e, "layer", p->layer);
+    nf_writer_end(out);
+}
+
+void nf_parts_write(struct nf_writer *out, const struct nf_lens_token *t, const float *value, size_t n)
+{
+    struct nf_enc *e = nf_put_record(out, "parts", 5);
+
+    nf_put_uint(e, "doc", t->doc);
+    nf_put_uint(e, "window", t->window);
+    nf_put_uint(e, "position", t->position);
+    nf_put_uint(e, "token", t->token);
+    nf_put_1d(e, "logit", NF_F32, value, n);
+    nf_writer_end(out);
+}

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/attribute.h"
 #include "model/compare.h"
 #include "stream/writer.h"
 
@@ -42,5 +43,11 @@ struct nf_lens_token {
     const struct nf_divergence *final, *own;
 };
 void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_lens_token *t);
+
+/* nf_part_write - record "part", one for each behind the points; name: "embed", "attn.3", "ffn.3", "bias", "total". */
+void nf_part_write(struct nf_writer *out, size_t number, const struct nf_part *p);
+
+/* nf_parts_write - record "parts": what each of n parts gives at one row, value[i] of part i. */
+void nf_parts_write(struct nf_writer *out, const struct nf_lens_token *t, const float *value, size_t n);
 
 #endif

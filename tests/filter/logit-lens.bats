@@ -44,6 +44,42 @@ agrees() {
     agrees gpt2-plain tuned --tuned "$D/tuned-lens"
 }
 
+# Parts are up to 10 and off by some 1e-6 of that, as logits are; that the others sum to the total is rounding of the same size.
+@test "what each part gives is that of transformers, and sums to the logit less the mean logit" {
+    for m in opt-preln gpt2-plain llama-plain gpt-neox-parallel gpt-neox-sequential phi-half; do
+        logit-lens -q -m "$D/$m" --attribute --per-token --include-bos <"$D/$m/tokens.nf" >"$BATS_TEST_TMPDIR/lens"
+        stream-check "$BATS_TEST_TMPDIR/lens"
+        stream-dump --format ndjson --record part,parts,attribution "$BATS_TEST_TMPDIR/lens" | jq -s -r '
+            [.[] | select(.r == "part").name] as $names | .[] | select(.r == "parts") |
+            ((.logit[:-1] | add) - .logit[-1] | fabs) as $gap | if $gap > 1e-5 then error("parts off by \($gap)") else . end |
+            . as $row | $names | to_entries[] | [.value, $row.window, $row.position, $row.logit[.key]] | @tsv' >"$BATS_TEST_TMPDIR/got"
+        awk -F'\t' -v m="$m" '$1 == m { print $2 "\t" $3 "\t" $4 "\t" $5 }' "$ROOT/tests/oracle/parts_reference.tsv" |
+            sort -s -t "$(printf '\t')" -n -k2,2 -k3,3 >"$BATS_TEST_TMPDIR/want"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/got")" -gt 150 ]
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/got")" -eq "$(wc -l <"$BATS_TEST_TMPDIR/want")" ]
+        paste "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want" | awk -v m="$m" '
+            { off = $4 - $8; if (off < 0) off = -off; size = $8 < 0 ? -$8 : $8 }
+            $1 != $5 || $2 != $6 || $3 != $7 || off > 1e-5 * (1 + size) { print m ": " $0; bad = 1 }
+            END { exit bad || NR == 0 }'
+        # means, of the total: those of the rows
+        stream-dump --format ndjson --record part,parts,attribution "$BATS_TEST_TMPDIR/lens" | jq -s -e '
+            ([.[] | select(.r == "part")] | last | .part) as $total | [.[] | select(.r == "parts").logit[$total]] as $rows |
+            (.[] | select(.r == "attribution" and .part == $total and .by == "all").logit) as $mean |
+            $mean.n == ($rows | length) and ($mean.mean - ($rows | add / length) | fabs) < 1e-6'
+    done
+}
+
+# Of windows of 1, 20 and 5 tokens.
+@test "positions and targets that are counted are chosen" {
+    d=$D/gpt2-plain
+    n() { logit-lens -q -m "$d" "$@" <"$d/tokens.nf" | stream-dump --format ndjson --record lens | jq -s -c 'map(select(.by == "all"))[0] | [.kl.n, .loss.n]'; }
+    [ "$(n)" = "[23,21]" ]
+    [ "$(n --with-next)" = "[21,21]" ]
+    [ "$(n --with-next --include-bos)" = "[23,23]" ]
+    [ "$(n --positions 2:5)" = "[6,5]" ]
+    [ "$(n --positions 0: --include-bos)" = "[26,23]" ]
+}
+
 # The same floats, printed once as their shortest decimal and once as the double that they are: equal to 1e-7.
 @test "the last point is the model's output" {
     for m in gpt2-plain opt-postln llama-rope3 phi-half; do
@@ -96,10 +132,10 @@ agrees() {
 
 @test "memory, batches and threads do not change a byte" {
     tokenize -q -m "$MODEL" --context 48 --limit 900 "$CORPUS/letters" >"$BATS_TEST_TMPDIR/t"
-    logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson >"$BATS_TEST_TMPDIR/want"
-    for o in "-j 1" "-j 3" "--memory 24M" "--memory 60M"; do
+    logit-lens -q --attribute --mid -m "$MODEL" <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson >"$BATS_TEST_TMPDIR/want"
+    for o in "-j 1" "-j 3" "--memory 28M" "--memory 60M"; do
         # shellcheck disable=SC2086
-        logit-lens -q -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$o"; false; }
+        logit-lens -q --attribute --mid -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$o"; false; }
     done
     exits 2 logit-lens -q -m "$MODEL" --memory 1M <"$BATS_TEST_TMPDIR/t"
     says "too small"
@@ -112,6 +148,8 @@ agrees() {
     says "no final norm"
     exits 2 logit-lens -q -m "$D/gpt2-plain" --no-bias --tuned "$D/tuned-lens" <"$D/gpt2-plain/tokens.nf"
     says "--tuned"
+    exits 2 logit-lens -q -m "$D/opt-postln" --attribute <"$D/opt-postln/tokens.nf"
+    says "normalises after each sum"
     exits 3 logit-lens -q -m "$D/llama-plain" --tuned "$D/tuned-lens" <"$D/llama-plain/tokens.nf"
     says "d_model: 12, the model has"
     cp -r "$D/tuned-lens" "$BATS_TEST_TMPDIR/lens"
