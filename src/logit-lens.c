@@ -110,8 +110,9 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
 
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
+    uint64_t held = p->tuned && o->memory ? nf_min(nf_tuned_bytes(&p->subject.cfg), o->memory - 1) : 0;
     struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
-                                    .memory = o->memory,
+                                    .memory = o->memory ? o->memory - held : 0,
                                     .tap = &p->tap,
                                     .allow_nonfinite = o->allow_nonfinite,
                                     .streams = p->n + 1 };

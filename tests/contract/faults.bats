@@ -48,6 +48,7 @@ each() {
     walk "$1" "$N/tokens.nf" stream forward-capture -j1 -q -m "$N/model"
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
+    walk "$1" "$N/tokens.nf" stream logit-lens -j1 -q --attribute --mid --per-token -m "$N/model"
 }
 
 @test "a failing read" {

@@ -156,6 +156,14 @@ agrees() {
     sed -i 's/"d_model": 12/"d_model": 12, "x": 1/; s/linear_tuned_lens/other/' "$BATS_TEST_TMPDIR/lens/config.json"
     exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
     says "lens_type other"
+    cp "$D/tuned-lens/config.json" "$BATS_TEST_TMPDIR/lens/"
+    sed -i 's/"bias": true/"bias": false/' "$BATS_TEST_TMPDIR/lens/config.json"    # then biases have no role
+    exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
+    says "tensor 0.bias has no role"
+    cp "$D/tuned-lens/config.json" "$BATS_TEST_TMPDIR/lens/"
+    head -c 900 "$D/tuned-lens/params.pt" >"$BATS_TEST_TMPDIR/lens/params.pt"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
+    says "params.pt"
     exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"
     says "kind"
 }
