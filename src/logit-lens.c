@@ -1,7 +1,7 @@
 /*
  * logit-lens - what a model would predict if it ended at any point of its residual stream.
  *
- *   in   tokens   windows; each is a sequence of its own
+ *   in   tokens   windows; each is a sequence of its own; or activations with the residual stream at every block
  *   out  lens     for each point entropy, divergence from the final distribution, agreement with it, loss and rank of the next token
  *   doc  src/logit-lens.md: the points, the measures, the lenses
  */
@@ -21,6 +21,7 @@
 #include "model/streams.h"
 #include "model/tuned.h"
 #include "record/intake.h"
+#include "record/kept.h"
 #include "record/lens.h"
 #include "record/subject.h"
 #include "stat/tallies.h"
@@ -41,6 +42,7 @@ struct plan {
     struct nf_lens lens;
     struct nf_point *point;      /* [n] */
     size_t n, tokens;            /* points; tokens of a batch */
+    bool captured;               /* streams come with the input; no block runs */
     bool legacy;                 /* the last point is a point like the others, not the model's output */
     struct nf_tap tap;
     struct nf_forward *forward;
@@ -50,6 +52,7 @@ struct run {
     struct plan *plan;
     const struct options *o;
     struct nf_intake intake;
+    struct nf_kept kept;         /* captured */
     struct nf_tallies tallies, parts;   /* of points, of parts */
     struct nf_attribute *attribute;     /* NULL: not wanted */
     float *part;                        /* [parts] of one row */
@@ -115,14 +118,62 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
                                     .memory = o->memory ? o->memory - held : 0,
                                     .tap = &p->tap,
                                     .allow_nonfinite = o->allow_nonfinite,
-                                    .streams = p->n + 1 };
+                                    .streams = p->n + 1,
+                                    .no_blocks = p->captured,
+                                    .batch_tokens = p->subject.context };
 
-    if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
+    if (!p->captured && nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
         nf_die_err(err);
-    p->tokens = opts.batch_tokens;
+    p->tokens = p->captured ? 0 : opts.batch_tokens;   /* captured: known with the batch */
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
         nf_die_err(err);
+}
+
+static void close_streams(struct run *r)
+{
+    nf_streams_close(r->h);
+    nf_streams_close(r->mid);
+    nf_streams_close(r->tuned);
+    free(r->row);
+    nf_attribute_close(r->attribute);
+    r->h = r->mid = r->tuned = NULL;
+    r->row = NULL;
+    r->attribute = NULL;
+}
+
+/* Room for batches of so many tokens. */
+static int open_streams(struct run *r, size_t tokens)
+{
+    const struct options *o = r->o;
+    const struct plan *p = r->plan;
+    const struct nf_config *c = &p->subject.cfg;
+    size_t floats = tokens * c->D;
+
+    r->h = nf_streams_open(c->L + 1, floats, r->err);
+    r->mid = o->mid ? nf_streams_open(c->L, floats, r->err) : NULL;
+    r->tuned = p->tuned ? nf_streams_open(c->L, floats, r->err) : NULL;
+    r->row = nf_alloc((p->n + 1) * tokens, sizeof *r->row, r->err);
+    r->attribute = o->attribute ? nf_attribute_open(c, &p->subject.weights, tokens, r->err) : NULL;
+    return r->h && (!o->mid || r->mid) && (!p->tuned || r->tuned) && r->row && (!o->attribute || r->attribute) ? NF_OK : NF_ESYS;
+}
+
+/* Captured batches are as large as they are: room for this one, within --memory. */
+static int reserve(struct run *r, size_t tokens)
+{
+    struct plan *p = r->plan;
+    const struct nf_forward_plan *f = nf_forward_get_plan(p->forward);
+    uint64_t bytes = f->weight_bytes + f->work_bytes + token_bytes(r->o, p) * tokens;
+
+    if (tokens <= p->tokens)
+        return NF_OK;
+    if (r->o->memory && bytes > r->o->memory)
+        return nf_fail(r->err, NF_EUSAGE,
+                       "--memory %" PRIu64 " is too small: a batch of %zu tokens of the activations needs %" PRIu64 " bytes",
+                       r->o->memory, tokens, bytes);
+    close_streams(r);
+    p->tokens = tokens;
+    return open_streams(r, tokens);
 }
 
 /* ---- the loop ---- */
@@ -189,7 +240,14 @@ static int run_blocks(struct run *r, const struct nf_windows *win)
 
     if (r->attribute)
         nf_attribute_start(r->attribute, win);
-    rc = nf_streams_run(r->plan->forward, win, r->h, r->err);
+    if (r->plan->captured) {
+        r->kept.h = r->h;
+        r->kept.mid = r->mid;
+        r->kept.attribute = r->attribute;
+        rc = nf_kept_read(&r->kept, &r->intake, r->err);
+    } else {
+        rc = nf_streams_run(r->plan->forward, win, r->h, r->err);
+    }
     if (rc == NF_OK && r->attribute) {
         nf_attribute_rows(r->attribute, NF_PART_EMBED, 0, 0, win->T, r->h[0]);
         nf_attribute_finish(r->attribute, r->h[r->plan->subject.cfg.L]);
@@ -220,7 +278,10 @@ static int run_batch(struct run *r)
     struct plan *p = r->plan;
     size_t L = p->subject.cfg.L, others = p->legacy ? p->n : p->n - 1;
     const float **x = nf_alloc(p->n + 1, sizeof *x, r->err);
-    int rc = x ? run_blocks(r, &win) : NF_ESYS;
+    int rc = x ? reserve(r, b->T) : NF_ESYS;
+
+    if (rc == NF_OK)
+        rc = run_blocks(r, &win);
 
     if (rc == NF_OK)
         rc = translate(r, win.T);
@@ -277,23 +338,17 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     return out;
 }
 
-static void open_streams(const struct options *o, const struct plan *p, struct run *r, struct nf_err *err)
+static void open_run(struct run *r, const struct nf_reader *in)
 {
-    size_t floats = p->tokens * p->subject.cfg.D, L = p->subject.cfg.L;
+    const struct plan *p = r->plan;
+    const struct nf_config *c = &p->subject.cfg;
 
-    r->h = nf_streams_open(L + 1, floats, err);
-    r->mid = o->mid ? nf_streams_open(L, floats, err) : NULL;
-    r->tuned = p->tuned ? nf_streams_open(L, floats, err) : NULL;
-    r->row = nf_alloc((p->n + 1) * p->tokens, sizeof *r->row, err);
-    if (!r->h || (o->mid && !r->mid) || (p->tuned && !r->tuned) || !r->row ||
-        nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, err) < 0)
-        nf_die_err(err);
-    if (!o->attribute)
-        return;
-    r->attribute = nf_attribute_open(&p->subject.cfg, &p->subject.weights, p->tokens, err);
-    r->part = nf_alloc(nf_attribute_parts(&p->subject.cfg), sizeof *r->part, err);
-    if (!r->attribute || !r->part || nf_tallies_init(&r->parts, nf_attribute_parts(&p->subject.cfg), 1, err) < 0)
-        nf_die_err(err);
+    r->part = nf_alloc(nf_attribute_parts(c), sizeof *r->part, r->err);
+    if (open_streams(r, nf_max(p->tokens, 1)) < 0 || !r->part || nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, r->err) < 0 ||
+        (r->o->attribute && nf_tallies_init(&r->parts, nf_attribute_parts(c), 1, r->err) < 0) ||
+        (p->captured && nf_kept_open(&r->kept, in, c, r->o->mid, r->o->attribute, r->err) < 0))
+        nf_die_err(r->err);
+    r->kept.allow_nonfinite = r->o->allow_nonfinite;
 }
 
 /* The points and parts that the other records have the numbers of. */
@@ -321,12 +376,9 @@ static void write_means(const struct run *r)
 
 static void close_run(struct run *r)
 {
-    nf_streams_close(r->h);
-    nf_streams_close(r->mid);
-    nf_streams_close(r->tuned);
-    free(r->row);
+    close_streams(r);
     free(r->part);
-    nf_attribute_close(r->attribute);
+    nf_kept_close(&r->kept);
     nf_tallies_clear(&r->tallies);
     nf_tallies_clear(&r->parts);
     nf_intake_clear(&r->intake);
@@ -341,10 +393,12 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     make_points(o, p, err);
     p->tap = (struct nf_tap){ &r, wants, keep, 0 };
     open_forward(o, p, err);
-    open_streams(o, p, &r, err);
+    open_run(&r, in);
     r.out = open_output(o, p, in, cmd, err);
     write_things(&r);
-    r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
+    r.intake = (struct nf_intake){
+        .in = in, .V = p->subject.V, .context = p->subject.context, .captured = p->captured, .most = p->tokens
+    };
     while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
         if ((rc = run_batch(&r)) < 0)
             break;
@@ -400,7 +454,7 @@ int main(int argc, char **argv)
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "logit-lens", "what a model would predict at any point of its residual stream",
-                                "",           "tokens",
+                                "",           "tokens, or activations with resid.pre or resid.post",
                                 "lens",       opts };
     struct nf_err err = NF_ERR_INIT;
     struct plan p = { 0 };
@@ -415,9 +469,10 @@ int main(int argc, char **argv)
     if (!o.dir)
         nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens|activations", &err);
     if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
         nf_die_err(&err);
+    p.captured = strcmp(nf_reader_kind(in), "activations") == 0;
     check_lens(&o, &p);
     if (p.subject.unchecked && !nf_common.quiet)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);

@@ -164,6 +164,54 @@ agrees() {
     head -c 900 "$D/tuned-lens/params.pt" >"$BATS_TEST_TMPDIR/lens/params.pt"
     exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
     says "params.pt"
-    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/neurons-fixture.nf"
     says "kind"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"    # transformers does not say which weights it ran
+    says "weights_sha256 is missing"
+}
+
+@test "captured streams give what the run itself gives, bit for bit" {
+    tokenize -q -m "$MODEL" --context 64 --limit 2000 "$CORPUS/letters" "$CORPUS/code/01.py" >"$BATS_TEST_TMPDIR/t"
+    means() { stream-dump --record point,part,lens,attribution "$1"; }
+    for o in "" "--attribute --mid" "--norm cached --no-bias"; do
+        # shellcheck disable=SC2086
+        logit-lens -q -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/want"
+        # shellcheck disable=SC2086
+        forward-capture -q -m "$MODEL" --batch-tokens 700 --sites resid.pre,resid.mid,resid.post,attn.out,ffn.out,norms <"$BATS_TEST_TMPDIR/t" |
+            logit-lens -q -m "$MODEL" $o >"$BATS_TEST_TMPDIR/got"
+        stream-check "$BATS_TEST_TMPDIR/got"
+        cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got") || { echo "$o"; false; }
+    done
+    # the points that both sites have may come from either
+    logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/want"
+    forward-capture -q -m "$MODEL" --sites blocks.0.hook_resid_pre,resid.post <"$BATS_TEST_TMPDIR/t" | logit-lens -q -m "$MODEL" >"$BATS_TEST_TMPDIR/got"
+    cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got")
+    forward-capture -q -m "$MODEL" --sites resid.pre,blocks.5.hook_resid_post <"$BATS_TEST_TMPDIR/t" | logit-lens -q -m "$MODEL" >"$BATS_TEST_TMPDIR/got"
+    cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got")
+}
+
+@test "activations that are not all that is wanted, or another model's, are refused by name" {
+    d=$D/gpt2-plain
+    all=resid.pre,resid.post
+    capture() { forward-capture -q -m "$d" "$@" <"$d/tokens.nf" >"$BATS_TEST_TMPDIR/a"; }
+    refused() { exits "$1" logit-lens -q -m "$d" "${@:3}" <"$BATS_TEST_TMPDIR/a" && says "$2"; }
+    capture --sites resid.pre
+    refused 3 "point 2: site resid.post of layer 1"
+    capture --sites resid.post
+    refused 3 "point 0: site resid.pre of layer 0"
+    capture --sites $all
+    refused 3 "site resid.mid of layer 0" --mid
+    refused 3 "site attn.out of layer 0" --attribute
+    refused 2 "--memory 100000 is too small" --memory 100000
+    capture --sites $all --positions 1:
+    refused 3 "all positions"
+    capture --sites $all
+    exits 3 logit-lens -q -m "$D/gpt2-bylayer" <"$BATS_TEST_TMPDIR/a"
+    says "another model: config_sha256"
+    # a row less, a wider one: the stream of transformers, its records changed
+    zstd -dcq "$BATS_TEST_TMPDIR/a" | LC_ALL=C sed 's/\xa4site\xa9resid.pre\xa5layer\x01/\xa4site\xa9resid.pre\xa5layer\x00/' >"$BATS_TEST_TMPDIR/b"
+    mv "$BATS_TEST_TMPDIR/b" "$BATS_TEST_TMPDIR/a"
+    refused 3 "layer 0: rows of 12 from 26 on are wanted"
+    capture --sites $all --out-dtype f16    # what was rounded is taken as it is
+    exits 0 logit-lens -q -m "$d" <"$BATS_TEST_TMPDIR/a"
 }
