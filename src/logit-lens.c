@@ -30,7 +30,7 @@
 
 struct options {
     const char *model, *revision, *dtype, *norm, *tuned;
-    uint64_t memory;
+    uint64_t memory, top_k;
     struct nf_range positions;
     bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
     char *dir;
@@ -59,6 +59,8 @@ struct run {
     struct nf_writer *out;
     float **h, **mid, **tuned;   /* [L+1], [L], [L] streams; NULL: not wanted */
     struct nf_divergence *row;   /* [n + 1, tokens] */
+    uint32_t *top;               /* [n + 1, tokens, top_k] */
+    float *top_p;
     uint64_t tokens, windows;
     struct nf_err *err;
 };
@@ -107,7 +109,8 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
     const struct nf_config *c = &p->subject.cfg;
     size_t streams = c->L + 1 + (o->mid ? c->L : 0) + (p->tuned ? c->L : 0);
 
-    return streams * c->D * sizeof(float) + (p->n + 1) * sizeof(struct nf_divergence) +
+    return streams * c->D * sizeof(float) +
+           (p->n + 1) * (sizeof(struct nf_divergence) + o->top_k * (sizeof(uint32_t) + sizeof(float))) +
            (o->attribute ? nf_attribute_token_bytes(c) : 0);
 }
 
@@ -136,9 +139,13 @@ static void close_streams(struct run *r)
     nf_streams_close(r->mid);
     nf_streams_close(r->tuned);
     free(r->row);
+    free(r->top);
+    free(r->top_p);
     nf_attribute_close(r->attribute);
     r->h = r->mid = r->tuned = NULL;
     r->row = NULL;
+    r->top = NULL;
+    r->top_p = NULL;
     r->attribute = NULL;
 }
 
@@ -154,8 +161,13 @@ static int open_streams(struct run *r, size_t tokens)
     r->mid = o->mid ? nf_streams_open(c->L, floats, r->err) : NULL;
     r->tuned = p->tuned ? nf_streams_open(c->L, floats, r->err) : NULL;
     r->row = nf_alloc((p->n + 1) * tokens, sizeof *r->row, r->err);
+    r->top = nf_alloc((p->n + 1) * tokens * o->top_k, sizeof *r->top, r->err);
+    r->top_p = nf_alloc((p->n + 1) * tokens * o->top_k, sizeof *r->top_p, r->err);
+    nf_forward_keep_top(p->forward, o->top_k, r->top, r->top_p);
     r->attribute = o->attribute ? nf_attribute_open(c, &p->subject.weights, tokens, r->err) : NULL;
-    return r->h && (!o->mid || r->mid) && (!p->tuned || r->tuned) && r->row && (!o->attribute || r->attribute) ? NF_OK : NF_ESYS;
+    return r->h && r->top && r->top_p && (!o->mid || r->mid) && (!p->tuned || r->tuned) && r->row && (!o->attribute || r->attribute)
+               ? NF_OK
+               : NF_ESYS;
 }
 
 /* Captured batches are as large as they are: room for this one, within --memory. */
@@ -188,7 +200,7 @@ static bool counts(const struct run *r, size_t w, size_t pos)
            (!o->with_next || pos + 1 < b->length[w]);
 }
 
-static int take_rows(struct run *r, size_t point, size_t k, size_t T)
+static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
 {
     const struct nf_batch *b = &r->intake.batch;
     double x[NF_LENS_COUNT];
@@ -197,14 +209,17 @@ static int take_rows(struct run *r, size_t point, size_t k, size_t T)
 
     for (size_t w = 0; w < b->W; w++)
         for (size_t pos = 0; pos < b->length[w] && rc == NF_OK; pos++, row++) {
-            const struct nf_divergence *base = &r->row[row], *own = &r->row[k * T + row];
+            const struct nf_divergence *base = &r->row[row], *own = &r->row[stream * T + row];
+            size_t k = r->o->top_k, top = (stream * T + row) * k;
 
             if (!counts(r, w, pos))
                 continue;
             nf_lens_of(base, own, x);
             rc = nf_tallies_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
             if (r->o->per_token)
-                nf_lens_token_write(r->out, point, &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+                nf_lens_token_write(r->out, point,
+                                    &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own, k, r->top + top,
+                                                             r->top_p + top });
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -218,7 +233,9 @@ static int take_parts(struct run *r)
 
     for (size_t w = 0; w < b->W; row += b->length[w++])
         for (size_t pos = 0; pos + 1 < b->length[w] && rc == NF_OK; pos++) {
-            const struct nf_lens_token t = { b->doc[w], b->window[w], pos, b->ids[row + pos], NULL, NULL };
+            const struct nf_lens_token t = {
+                .doc = b->doc[w], .window = b->window[w], .position = pos, .token = b->ids[row + pos]
+            };
 
             if (!counts(r, w, pos))
                 continue;
@@ -422,6 +439,10 @@ static void check_lens(const struct options *o, struct plan *p)
 
     p->lens = (struct nf_lens){ .cached = strcmp(o->norm, "cached") == 0, .no_bias = o->no_bias };
     p->legacy = p->lens.cached || p->lens.no_bias;
+    if (o->top_k && !o->per_token)
+        nf_die(NF_EXIT_USAGE, "--top-k goes with --per-token: it is of rows");
+    if (o->top_k > c->V)
+        nf_die(NF_EXIT_USAGE, "--top-k %" PRIu64 ": %s has %zu tokens", o->top_k, c->name, c->V);
     if (o->mid && c->parallel)
         nf_die(NF_EXIT_USAGE, "--mid: attention and FFN of %s are parallel, there is no stream between them", c->name);
     if (p->legacy && !c->final_norm)
@@ -446,6 +467,8 @@ int main(int argc, char **argv)
         { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count these positions of each window only", false },
         { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count positions only that have a next token", false },
         { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every point as well", false },
+        { 0, "top-k", NF_OPT_UINT, &o.top_k, 0, 1024, "K", "with --per-token: the K most probable tokens of each row as well",
+          false },
         { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
         { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
           false },

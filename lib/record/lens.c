@@ -35,7 +35,7 @@ void nf_point_write(struct nf_writer *out, size_t number, const struct nf_point 
 void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_lens_token *t)
 {
     double x[NF_LENS_COUNT];
-    struct nf_enc *e = nf_put_record(out, "token", 11);
+    struct nf_enc *e = nf_put_record(out, "token", t->k ? 13 : 11);
 
     nf_lens_of(t->final, t->own, x);
     nf_put_uint(e, "point", point);
@@ -46,6 +46,10 @@ void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_le
     nf_put_uint(e, "top", t->own->top);
     for (size_t i = 0; i < NF_LENS_COUNT; i++)
         nf_put_real(e, nf_lens_names[i], x[i]);
+    if (t->k) {
+        nf_put_1d(e, "top_ids", NF_U32, t->top, t->k);
+        nf_put_1d(e, "top_p", NF_F32, t->top_p, t->k);
+    }
     nf_writer_end(out);
 }
 

@@ -41,6 +41,9 @@ struct nf_lens_token {
     size_t position;
     uint32_t token;   /* at that position; what is predicted is the next */
     const struct nf_divergence *final, *own;
+    size_t k;         /* most probable tokens, highest first; 0: not asked for */
+    const uint32_t *top;
+    const float *top_p;
 };
 void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_lens_token *t);
 

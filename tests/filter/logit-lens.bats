@@ -215,3 +215,27 @@ agrees() {
     capture --sites $all --out-dtype f16    # what was rounded is taken as it is
     exits 0 logit-lens -q -m "$d" <"$BATS_TEST_TMPDIR/a"
 }
+
+# At the output: the logits themselves, sorted.  At every point: its own top-1, and the loss of a next token that is among them.
+@test "the most probable tokens are those of the logits" {
+    for m in gpt2-plain phi-half; do
+        logit-lens -q -m "$D/$m" --include-bos --per-token --top-k 5 <"$D/$m/tokens.nf" >"$BATS_TEST_TMPDIR/lens"
+        forward-capture -q -m "$D/$m" --sites logits <"$D/$m/tokens.nf" | stream-dump --format ndjson --record site >"$BATS_TEST_TMPDIR/logits"
+        stream-dump --format ndjson --record token "$BATS_TEST_TMPDIR/lens" | jq -s -e --slurpfile l "$BATS_TEST_TMPDIR/logits" '
+            [$l[].data[] | (max) as $m | (map(. - $m | exp) | add) as $sum | to_entries | sort_by(-.value) | .[:5] |
+                {ids: map(.key), p: map((.value - $m | exp) / $sum)}] as $want |
+            [.[] | select(.point == 2)] as $got |
+            ($got | length) == 26 and [$got[].top_ids] == [$want[].ids] and
+            ([range(26) as $i | range(5) as $k | $got[$i].top_p[$k] - $want[$i].p[$k] | fabs] | max) < 1e-6' >/dev/null
+        stream-dump --format ndjson --record token "$BATS_TEST_TMPDIR/lens" | jq -s -e '
+            all(.[]; .top_ids[0] == .top and (.top_ids | unique | length) == 5 and .top_p == (.top_p | sort | reverse)) and
+            ([.[] | select(.rank != null and .rank < 5) | (.top_p[.rank] | log) + .loss | fabs] | length > 5 and max < 1e-5)' >/dev/null
+    done
+    # over several tiles of the vocabulary
+    printf 'Dear Mary' | tokenize -q -m "$MODEL" | logit-lens -q -m "$MODEL" --per-token --top-k 1024 | stream-dump --format ndjson --record token | jq -s -e '
+        all(.[]; (.top_ids | unique | length) == 1024 and .top_p == (.top_p | sort | reverse) and (.top_p | add) <= 1.000001 and .top_ids[0] == .top)' >/dev/null
+    exits 2 logit-lens -q -m "$D/gpt2-plain" --top-k 5 <"$D/gpt2-plain/tokens.nf"
+    says "--per-token"
+    exits 2 logit-lens -q -m "$D/gpt2-plain" --per-token --top-k 44 <"$D/gpt2-plain/tokens.nf"
+    says "43 tokens"
+}
