@@ -1,7 +1,7 @@
 /*
  * logit-lens - what a model would predict if it ended at any point of its residual stream.
  *
- *   in   tokens   windows; each is a sequence of its own
+ *   in   tokens   windows; each is a sequence of its own; or activations with the residual stream at every block
  *   out  lens     for each point entropy, divergence from the final distribution, agreement with it, loss and rank of the next token
  *   doc  src/logit-lens.md: the points, the measures, the lenses
  */
@@ -16,10 +16,12 @@
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "model/attribute.h"
 #include "model/compare.h"
 #include "model/streams.h"
 #include "model/tuned.h"
 #include "record/intake.h"
+#include "record/kept.h"
 #include "record/lens.h"
 #include "record/subject.h"
 #include "stat/tallies.h"
@@ -28,8 +30,9 @@
 
 struct options {
     const char *model, *revision, *dtype, *norm, *tuned;
-    uint64_t memory;
-    bool mid, no_bias, include_bos, per_token, allow_nonfinite;
+    uint64_t memory, top_k;
+    struct nf_range positions;
+    bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
     char *dir;
 };
 
@@ -39,6 +42,7 @@ struct plan {
     struct nf_lens lens;
     struct nf_point *point;      /* [n] */
     size_t n, tokens;            /* points; tokens of a batch */
+    bool captured;               /* streams come with the input; no block runs */
     bool legacy;                 /* the last point is a point like the others, not the model's output */
     struct nf_tap tap;
     struct nf_forward *forward;
@@ -48,10 +52,15 @@ struct run {
     struct plan *plan;
     const struct options *o;
     struct nf_intake intake;
-    struct nf_tallies tallies;
+    struct nf_kept kept;         /* captured */
+    struct nf_tallies tallies, parts;   /* of points, of parts */
+    struct nf_attribute *attribute;     /* NULL: not wanted */
+    float *part;                        /* [parts] of one row */
     struct nf_writer *out;
     float **h, **mid, **tuned;   /* [L+1], [L], [L] streams; NULL: not wanted */
     struct nf_divergence *row;   /* [n + 1, tokens] */
+    uint32_t *top;               /* [n + 1, tokens, top_k] */
+    float *top_p;
     uint64_t tokens, windows;
     struct nf_err *err;
 };
@@ -72,20 +81,24 @@ static void make_points(const struct options *o, struct plan *p, struct nf_err *
     }
 }
 
-/* The streams between attention and FFN, as the pass goes by them. */
-static bool wants_mid(void *self, enum nf_site site, size_t layer)
+/* What the pass shows on the way: the streams between attention and FFN, and what attention and FFN add. */
+static bool wants(void *self, enum nf_site site, size_t layer)
 {
     const struct run *r = self;
 
     (void)layer;
-    return site == NF_SITE_RESID_MID && r->o->mid;
+    return (site == NF_SITE_RESID_MID && r->o->mid) || ((site == NF_SITE_ATTN_OUT || site == NF_SITE_FFN_OUT) && r->o->attribute);
 }
 
-static int keep_mid(void *self, const struct nf_rows *rows)
+static int keep(void *self, const struct nf_rows *rows)
 {
     struct run *r = self;
 
-    memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
+    if (rows->site == NF_SITE_RESID_MID)
+        memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
+    else
+        nf_attribute_rows(r->attribute, rows->site == NF_SITE_ATTN_OUT ? NF_PART_ATTN : NF_PART_FFN, rows->layer, rows->row,
+                          rows->rows, rows->data);
     return NF_OK;
 }
 
@@ -96,28 +109,98 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
     const struct nf_config *c = &p->subject.cfg;
     size_t streams = c->L + 1 + (o->mid ? c->L : 0) + (p->tuned ? c->L : 0);
 
-    return streams * c->D * sizeof(float) + (p->n + 1) * sizeof(struct nf_divergence);
+    return streams * c->D * sizeof(float) +
+           (p->n + 1) * (sizeof(struct nf_divergence) + o->top_k * (sizeof(uint32_t) + sizeof(float))) +
+           (o->attribute ? nf_attribute_token_bytes(c) : 0);
 }
 
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
+    uint64_t held = p->tuned && o->memory ? nf_min(nf_tuned_bytes(&p->subject.cfg), o->memory - 1) : 0;
     struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
-                                    .memory = o->memory,
+                                    .memory = o->memory ? o->memory - held : 0,
                                     .tap = &p->tap,
                                     .allow_nonfinite = o->allow_nonfinite,
-                                    .streams = p->n + 1 };
+                                    .streams = p->n + 1,
+                                    .no_blocks = p->captured,
+                                    .batch_tokens = p->subject.context };
 
-    if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
+    if (!p->captured && nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
         nf_die_err(err);
-    p->tokens = opts.batch_tokens;
+    p->tokens = p->captured ? 0 : opts.batch_tokens;   /* captured: known with the batch */
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
         nf_die_err(err);
 }
 
+static void close_streams(struct run *r)
+{
+    nf_streams_close(r->h);
+    nf_streams_close(r->mid);
+    nf_streams_close(r->tuned);
+    free(r->row);
+    free(r->top);
+    free(r->top_p);
+    nf_attribute_close(r->attribute);
+    r->h = r->mid = r->tuned = NULL;
+    r->row = NULL;
+    r->top = NULL;
+    r->top_p = NULL;
+    r->attribute = NULL;
+}
+
+/* Room for batches of so many tokens. */
+static int open_streams(struct run *r, size_t tokens)
+{
+    const struct options *o = r->o;
+    const struct plan *p = r->plan;
+    const struct nf_config *c = &p->subject.cfg;
+    size_t floats = tokens * c->D;
+
+    r->h = nf_streams_open(c->L + 1, floats, r->err);
+    r->mid = o->mid ? nf_streams_open(c->L, floats, r->err) : NULL;
+    r->tuned = p->tuned ? nf_streams_open(c->L, floats, r->err) : NULL;
+    r->row = nf_alloc((p->n + 1) * tokens, sizeof *r->row, r->err);
+    r->top = nf_alloc((p->n + 1) * tokens * o->top_k, sizeof *r->top, r->err);
+    r->top_p = nf_alloc((p->n + 1) * tokens * o->top_k, sizeof *r->top_p, r->err);
+    nf_forward_keep_top(p->forward, o->top_k, r->top, r->top_p);
+    r->attribute = o->attribute ? nf_attribute_open(c, &p->subject.weights, tokens, r->err) : NULL;
+    return r->h && r->top && r->top_p && (!o->mid || r->mid) && (!p->tuned || r->tuned) && r->row && (!o->attribute || r->attribute)
+               ? NF_OK
+               : NF_ESYS;
+}
+
+/* Captured batches are as large as they are: room for this one, within --memory. */
+static int reserve(struct run *r, size_t tokens)
+{
+    struct plan *p = r->plan;
+    const struct nf_forward_plan *f = nf_forward_get_plan(p->forward);
+    uint64_t bytes = f->weight_bytes + f->work_bytes + token_bytes(r->o, p) * tokens;
+
+    if (tokens <= p->tokens)
+        return NF_OK;
+    if (r->o->memory && bytes > r->o->memory)
+        return nf_fail(r->err, NF_EUSAGE,
+                       "--memory %" PRIu64 " is too small: a batch of %zu tokens of the activations needs %" PRIu64 " bytes",
+                       r->o->memory, tokens, bytes);
+    close_streams(r);
+    p->tokens = tokens;
+    return open_streams(r, tokens);
+}
+
 /* ---- the loop ---- */
 
-static int take_rows(struct run *r, size_t point, size_t k, size_t T)
+/* Is the prediction at this position of window w counted? */
+static bool counts(const struct run *r, size_t w, size_t pos)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    const struct options *o = r->o;
+
+    return pos >= o->positions.from && pos < o->positions.to && (pos > 0 || !b->bos[w] || o->include_bos) &&
+           (!o->with_next || pos + 1 < b->length[w]);
+}
+
+static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
 {
     const struct nf_batch *b = &r->intake.batch;
     double x[NF_LENS_COUNT];
@@ -126,16 +209,67 @@ static int take_rows(struct run *r, size_t point, size_t k, size_t T)
 
     for (size_t w = 0; w < b->W; w++)
         for (size_t pos = 0; pos < b->length[w] && rc == NF_OK; pos++, row++) {
-            const struct nf_divergence *base = &r->row[row], *own = &r->row[k * T + row];
+            const struct nf_divergence *base = &r->row[row], *own = &r->row[stream * T + row];
+            size_t k = r->o->top_k, top = (stream * T + row) * k;
 
-            if (pos == 0 && b->bos[w] && !r->o->include_bos)
+            if (!counts(r, w, pos))
                 continue;
             nf_lens_of(base, own, x);
             rc = nf_tallies_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
             if (r->o->per_token)
-                nf_lens_token_write(r->out, point, &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+                nf_lens_token_write(r->out, point,
+                                    &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own, k, r->top + top,
+                                                             r->top_p + top });
         }
     return rc < 0 ? rc : (int)r->err->code;
+}
+
+/* What every part gives, at the rows that have a next token. */
+static int take_parts(struct run *r)
+{
+    const struct nf_batch *b = &r->intake.batch;
+    size_t row = 0, n = r->parts.things;
+    int rc = NF_OK;
+
+    for (size_t w = 0; w < b->W; row += b->length[w++])
+        for (size_t pos = 0; pos + 1 < b->length[w] && rc == NF_OK; pos++) {
+            const struct nf_lens_token t = {
+                .doc = b->doc[w], .window = b->window[w], .position = pos, .token = b->ids[row + pos]
+            };
+
+            if (!counts(r, w, pos))
+                continue;
+            for (size_t i = 0; i < n && rc == NF_OK; i++) {
+                double x = (double)(r->part[i] = nf_attribute_of(r->attribute, i)[row + pos]);
+
+                rc = nf_tallies_add(&r->parts, i, b->doc[w], r->intake.domain[w], pos, &x, r->err);
+            }
+            if (r->o->per_token)
+                nf_parts_write(r->out, &t, r->part, n);
+        }
+    return rc < 0 ? rc : (int)r->err->code;
+}
+
+/* The streams of the batch, and what their parts give. */
+static int run_blocks(struct run *r, const struct nf_windows *win)
+{
+    int rc;
+
+    if (r->attribute)
+        nf_attribute_start(r->attribute, win);
+    if (r->plan->captured) {
+        r->kept.h = r->h;
+        r->kept.mid = r->mid;
+        r->kept.attribute = r->attribute;
+        rc = nf_kept_read(&r->kept, &r->intake, r->err);
+    } else {
+        rc = nf_streams_run(r->plan->forward, win, r->h, r->err);
+    }
+    if (rc == NF_OK && r->attribute) {
+        nf_attribute_rows(r->attribute, NF_PART_EMBED, 0, 0, win->T, r->h[0]);
+        nf_attribute_finish(r->attribute, r->h[r->plan->subject.cfg.L]);
+    }
+    return rc;
 }
 
 static int translate(struct run *r, size_t T)
@@ -161,7 +295,10 @@ static int run_batch(struct run *r)
     struct plan *p = r->plan;
     size_t L = p->subject.cfg.L, others = p->legacy ? p->n : p->n - 1;
     const float **x = nf_alloc(p->n + 1, sizeof *x, r->err);
-    int rc = x ? nf_streams_run(p->forward, &win, r->h, r->err) : NF_ESYS;
+    int rc = x ? reserve(r, b->T) : NF_ESYS;
+
+    if (rc == NF_OK)
+        rc = run_blocks(r, &win);
 
     if (rc == NF_OK)
         rc = translate(r, win.T);
@@ -173,6 +310,8 @@ static int run_batch(struct run *r)
         rc = nf_forward_compare(p->forward, &win, x, others + 1, p->legacy ? &p->lens : NULL, r->row, r->err);
     for (size_t i = 0; rc == NF_OK && i < p->n; i++)
         rc = take_rows(r, i, i < others ? i + 1 : 0, win.T);
+    if (rc == NF_OK && r->attribute)
+        rc = take_parts(r);
     free(x);
     r->tokens += b->T;
     r->windows += b->W;
@@ -181,6 +320,20 @@ static int run_batch(struct run *r)
 }
 
 /* ---- results ---- */
+
+/* What the means leave out. */
+static json_t *excluded(const struct options *o)
+{
+    json_t *a = json_array();
+
+    if (!o->include_bos)
+        json_array_append_new(a, json_string("BOS"));
+    if (o->with_next)
+        json_array_append_new(a, json_string("positions without a next token"));
+    if (o->positions.from > 0 || o->positions.to < SIZE_MAX)
+        json_array_append_new(a, json_string("positions outside --positions"));
+    return a;
+}
 
 static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
@@ -192,8 +345,7 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
 
     if (header &&
         (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
-         json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
-         json_object_set_new(header, "lens", lens) < 0))
+         json_object_set_new(header, "excluded", excluded(o)) < 0 || json_object_set_new(header, "lens", lens) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && err->code == NF_OK)
         out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
@@ -203,17 +355,50 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     return out;
 }
 
-static void open_streams(const struct options *o, const struct plan *p, struct run *r, struct nf_err *err)
+static void open_run(struct run *r, const struct nf_reader *in)
 {
-    size_t floats = p->tokens * p->subject.cfg.D, L = p->subject.cfg.L;
+    const struct plan *p = r->plan;
+    const struct nf_config *c = &p->subject.cfg;
 
-    r->h = nf_streams_open(L + 1, floats, err);
-    r->mid = o->mid ? nf_streams_open(L, floats, err) : NULL;
-    r->tuned = p->tuned ? nf_streams_open(L, floats, err) : NULL;
-    r->row = nf_alloc((p->n + 1) * p->tokens, sizeof *r->row, err);
-    if (!r->h || (o->mid && !r->mid) || (p->tuned && !r->tuned) || !r->row ||
-        nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, err) < 0)
-        nf_die_err(err);
+    r->part = nf_alloc(nf_attribute_parts(c), sizeof *r->part, r->err);
+    if (open_streams(r, nf_max(p->tokens, 1)) < 0 || !r->part || nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, r->err) < 0 ||
+        (r->o->attribute && nf_tallies_init(&r->parts, nf_attribute_parts(c), 1, r->err) < 0) ||
+        (p->captured && nf_kept_open(&r->kept, in, c, r->o->mid, r->o->attribute, r->err) < 0))
+        nf_die_err(r->err);
+    r->kept.allow_nonfinite = r->o->allow_nonfinite;
+}
+
+/* The points and parts that the other records have the numbers of. */
+static void write_things(const struct run *r)
+{
+    const struct nf_config *c = &r->plan->subject.cfg;
+
+    for (size_t i = 0; i < r->plan->n; i++)
+        nf_point_write(r->out, i, &r->plan->point[i], c->L);
+    for (size_t i = 0; i < r->parts.things; i++) {
+        const struct nf_part part = nf_attribute_part(c, i);
+
+        nf_part_write(r->out, i, &part);
+    }
+}
+
+static void write_means(const struct run *r)
+{
+    static const char *const logit[] = { "logit" };
+
+    nf_tallies_write(&r->tallies, r->out, "lens", "point", NULL, r->intake.domains, nf_lens_names);
+    if (r->attribute)
+        nf_tallies_write(&r->parts, r->out, "attribution", "part", NULL, r->intake.domains, logit);
+}
+
+static void close_run(struct run *r)
+{
+    close_streams(r);
+    free(r->part);
+    nf_kept_close(&r->kept);
+    nf_tallies_clear(&r->tallies);
+    nf_tallies_clear(&r->parts);
+    nf_intake_clear(&r->intake);
 }
 
 static void look(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
@@ -223,31 +408,27 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     int rc;
 
     make_points(o, p, err);
-    p->tap = (struct nf_tap){ &r, wants_mid, keep_mid, 0 };
+    p->tap = (struct nf_tap){ &r, wants, keep, 0 };
     open_forward(o, p, err);
-    open_streams(o, p, &r, err);
+    open_run(&r, in);
     r.out = open_output(o, p, in, cmd, err);
-    for (size_t i = 0; i < p->n; i++)
-        nf_point_write(r.out, i, &p->point[i], p->subject.cfg.L);
-    r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
+    write_things(&r);
+    r.intake = (struct nf_intake){
+        .in = in, .V = p->subject.V, .context = p->subject.context, .captured = p->captured, .most = p->tokens
+    };
     while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
         if ((rc = run_batch(&r)) < 0)
             break;
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
-    nf_tallies_write(&r.tallies, r.out, "lens", "point", NULL, r.intake.domains, nf_lens_names);
-    totals =
-        json_pack("{s:I, s:I, s:I}", "points", (json_int_t)p->n, "tokens", (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
+    write_means(&r);
+    totals = json_pack("{s:I, s:I, s:I, s:I}", "points", (json_int_t)p->n, "parts", (json_int_t)r.parts.things, "tokens",
+                       (json_int_t)r.tokens, "windows", (json_int_t)r.windows);
     if (nf_writer_close(r.out, totals) < 0)
         nf_die_err(err);
     json_decref(totals);
-    nf_streams_close(r.h);
-    nf_streams_close(r.mid);
-    nf_streams_close(r.tuned);
-    free(r.row);
-    nf_tallies_clear(&r.tallies);
-    nf_intake_clear(&r.intake);
+    close_run(&r);
     nf_forward_close(p->forward);
     free(p->point);
 }
@@ -258,6 +439,10 @@ static void check_lens(const struct options *o, struct plan *p)
 
     p->lens = (struct nf_lens){ .cached = strcmp(o->norm, "cached") == 0, .no_bias = o->no_bias };
     p->legacy = p->lens.cached || p->lens.no_bias;
+    if (o->top_k && !o->per_token)
+        nf_die(NF_EXIT_USAGE, "--top-k goes with --per-token: it is of rows");
+    if (o->top_k > c->V)
+        nf_die(NF_EXIT_USAGE, "--top-k %" PRIu64 ": %s has %zu tokens", o->top_k, c->name, c->V);
     if (o->mid && c->parallel)
         nf_die(NF_EXIT_USAGE, "--mid: attention and FFN of %s are parallel, there is no stream between them", c->name);
     if (p->legacy && !c->final_norm)
@@ -268,16 +453,22 @@ static void check_lens(const struct options *o, struct plan *p)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32", .norm = "own" };
+    struct options o = { .dtype = "f32", .norm = "own", .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
         { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "points between attention and FFN too", false },
+        { 0, "attribute", NF_OPT_FLAG, &o.attribute, 0, 0, NULL,
+          "what each attention and FFN gives to the logit of the next token too", false },
         { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "translators of a tuned lens: config.json and params.pt", false },
         { 0, "norm", NF_OPT_CHOICE, &o.norm, 0, 0, "own|cached",
           "final norm by the point's own scale; cached: by the last point's, a known error", false },
         { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "without the biases of final norm and unembedding, another", false },
         { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
+        { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count these positions of each window only", false },
+        { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count positions only that have a next token", false },
         { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every point as well", false },
+        { 0, "top-k", NF_OPT_UINT, &o.top_k, 0, 1024, "K", "with --per-token: the K most probable tokens of each row as well",
+          false },
         { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
         { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
           false },
@@ -286,7 +477,7 @@ int main(int argc, char **argv)
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "logit-lens", "what a model would predict at any point of its residual stream",
-                                "",           "tokens",
+                                "",           "tokens, or activations with resid.pre or resid.post",
                                 "lens",       opts };
     struct nf_err err = NF_ERR_INIT;
     struct plan p = { 0 };
@@ -301,9 +492,10 @@ int main(int argc, char **argv)
     if (!o.dir)
         nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens|activations", &err);
     if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
         nf_die_err(&err);
+    p.captured = strcmp(nf_reader_kind(in), "activations") == 0;
     check_lens(&o, &p);
     if (p.subject.unchecked && !nf_common.quiet)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);

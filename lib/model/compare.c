@@ -1,6 +1,7 @@
 /* compare.c - several streams through the tiles of the vocabulary side by side. */
 #include "model/compare.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,6 +16,9 @@ struct nf_comparison {
     float *fade;                 /* [NF_CHUNK] what sums under the base's old maximum are multiplied by */
     struct nf_running *running;  /* [streams, NF_CHUNK] */
     double *gap;                 /* [streams, NF_CHUNK] C */
+    size_t k;                    /* most probable tokens that are wanted; 0: none */
+    uint32_t *top;               /* [n, T, k] the caller's */
+    float *top_p;                /* logits until all tiles are seen */
 };
 
 uint64_t nf_comparison_bytes(const struct nf_config *cfg, size_t streams, size_t tile)
@@ -80,19 +84,10 @@ static struct nf_mat final_of(const struct part *p, size_t stream)
 /* Mean and 1 / standard deviation of a row; RMSNorm's lens knows neither. */
 static void scale_of(const struct nf_forward *f, const float *x, double *mean, double *rstd)
 {
-    size_t D = f->cfg->D;
-    double var = 0;
-
     *mean = 0;
     *rstd = 1;
-    if (f->cfg->norm == NF_NORM_RMS)
-        return;
-    for (size_t d = 0; d < D; d++)
-        *mean += x[d];
-    *mean /= (double)D;
-    for (size_t d = 0; d < D; d++)
-        var += (x[d] - *mean) * (x[d] - *mean);
-    *rstd = 1 / sqrt(var / (double)D + f->cfg->norm_eps);
+    if (f->cfg->norm == NF_NORM_LAYER)
+        nf_norm_scale(x, f->cfg->norm_eps, true, f->cfg->D, mean, rstd);
 }
 
 /* nf_head_final() of another stream, by the lens. */
@@ -156,6 +151,47 @@ static int start(const struct part *p, const bool *last)
     return NF_OK;
 }
 
+void nf_forward_keep_top(struct nf_forward *f, size_t k, uint32_t *id, float *p)
+{
+    assert(k <= f->cfg->V);
+    f->comparison->k = k;
+    f->comparison->top = id;
+    f->comparison->top_p = p;
+}
+
+/* Logits x of columns first .. into the k highest so far, of which there are min(k, first); ids come in ascending order. */
+static void take_top(const float *x, size_t columns, size_t first, size_t k, uint32_t *id, float *logit)
+{
+    for (size_t c = 0; c < columns; c++) {
+        size_t n = nf_min(k, first + c), at = n;
+
+        if (n == k && !(x[c] > logit[k - 1]))
+            continue;
+        for (; at > 0 && x[c] > logit[at - 1]; at--)
+            if (at < k) {
+                logit[at] = logit[at - 1];
+                id[at] = id[at - 1];
+            }
+        logit[at] = x[c];
+        id[at] = (uint32_t)(first + c);
+    }
+}
+
+/* Of row i of stream s. */
+static size_t top_of(const struct part *p, size_t s, size_t i)
+{
+    return (s * p->win->T + p->row + i) * p->f->comparison->k;
+}
+
+static void take_tops(const struct part *p, size_t s, const float *logits, size_t first, size_t columns)
+{
+    struct nf_comparison *c = p->f->comparison;
+
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < (c->k ? p->rows : 0); i++)
+        take_top(logits + i * p->f->tile, columns, first, c->k, c->top + top_of(p, s, i), c->top_p + top_of(p, s, i));
+}
+
 static int base_tile(const struct part *p, size_t tile, const void *packed, size_t first, size_t columns)
 {
     struct nf_forward *f = p->f;
@@ -173,6 +209,7 @@ static int base_tile(const struct part *p, size_t tile, const void *packed, size
         c->fade[i] = expf(before - c->running[i].max);
         k->weigh(a, c->running[i].max, columns, c->weight + i * f->tile);
     }
+    take_tops(p, 0, c->base, first, columns);
     return NF_OK;
 }
 
@@ -192,6 +229,7 @@ static int other_tile(const struct part *p, size_t s, size_t tile, const void *p
         k->run(&c->running[s * NF_CHUNK + i], b, columns, (uint32_t)first);
         *gap = *gap * c->fade[i] + k->weighted_gap(c->weight + i * f->tile, c->base + i * f->tile, b, columns);
     }
+    take_tops(p, s, f->logits, first, columns);
     return NF_OK;
 }
 
@@ -211,6 +249,8 @@ static int finish(const struct part *p, size_t s, struct nf_divergence *out)
         float pred[4];
 
         nf_running_pred(own, pred);
+        for (size_t k = 0; k < c->k; k++)
+            c->top_p[top_of(p, s, i) + k] = (float)exp(c->top_p[top_of(p, s, i) + k] - log_sum(own));
         out[p->row + i] = (struct nf_divergence){ .kl = kl < 0 ? 0 : (float)kl,
                                                   .entropy = pred[1],
                                                   .loss = pred[0],

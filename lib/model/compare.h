@@ -48,4 +48,11 @@ struct nf_lens {
 int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const float *const *x, size_t n,
                        const struct nf_lens *lens, struct nf_divergence *out, struct nf_err *err);
 
+/*
+ * nf_forward_keep_top - what is compared from now on also gives the k most probable tokens of every row of every stream, k <= V; 0: no longer.
+ *
+ *   id, p  [n, T, k] out, of each nf_forward_compare(): highest first, the lowest id of equals first; the caller's, as large as its largest call
+ */
+void nf_forward_keep_top(struct nf_forward *f, size_t k, uint32_t *id, float *p);
+
 #endif

@@ -221,10 +221,10 @@ int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *o
 
     memset(plan, 0, sizeof *plan);
     plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L) || opts->streams;
-    plan->layers = layers_needed(cfg, opts->tap, plan->unembed || opts->whole, &last);
+    plan->layers = opts->no_blocks ? 0 : layers_needed(cfg, opts->tap, plan->unembed || opts->whole, &last);
     vocab = plan->unembed ? packed_bytes(cfg->E, vocab_tile(cfg), item) : 0;
     ends = cfg->E != cfg->D ? 2 * packed_bytes(cfg->D, cfg->E, item) : 0;
-    one = ends + layer_bytes(cfg, item) + 2 * vocab;
+    one = ends + (plan->layers ? layer_bytes(cfg, item) : 0) + 2 * vocab;
     all = ends + plan->layers * layer_bytes(cfg, item) + vocab * (nf_blocks(cfg->V, vocab_tile(cfg)) + 1);
     per_row = row_bytes(cfg, plan->unembed);
     work = chunk_bytes(cfg, opts, chunk, plan->unembed);
@@ -374,9 +374,15 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     return cfg->positions == NF_POS_ROTARY ? nf_rope_init(&cfg->rope, positions(cfg, f->chunk), &f->rope, err) : NF_OK;
 }
 
+/* Blocks whose packed weights are held at one time. */
+static size_t blocks_held(const struct nf_forward *f)
+{
+    return f->plan.resident ? f->plan.layers : nf_min(f->plan.layers, 1);
+}
+
 static int open_blocks(struct nf_forward *f, struct nf_err *err)
 {
-    size_t n = f->plan.resident ? f->plan.layers : 1;
+    size_t n = blocks_held(f);
 
     f->block = nf_alloc(n, sizeof *f->block, err);
     for (size_t l = 0; f->block && l < n; l++)
@@ -431,7 +437,7 @@ void nf_forward_close(struct nf_forward *f)
                      f->up16,  f->wide,  f->bits,    f->near,   f->attn_work,  f->log_sum, f->local,  f->pre,   f->attn,
                      f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running, f->back };
 
-    for (size_t l = 0; f->block && l < (f->plan.resident ? f->plan.layers : 1); l++)
+    for (size_t l = 0; f->block && l < blocks_held(f); l++)
         nf_block_free(&f->block[l]);
     free(f->block);
     nf_head_close(f);

@@ -73,6 +73,7 @@ struct nf_forward_opts {
     bool allow_nonfinite;    /* go on with NaN and Inf in the residual stream */
     size_t streams;          /* most streams of one nf_forward_compare(), the base among them; 0: it is not called */
     bool whole;              /* all blocks run, whatever the tap wants: for callers of nf_forward_block() */
+    bool no_blocks;          /* none runs, nor is packed: for callers that bring streams to nf_forward_compare() */
 };
 
 /* What a run will take; made before anything is allocated. */

@@ -165,6 +165,18 @@ void nf_block_norms(const float *pre, const float *attn, const float *ffn, const
     }
 }
 
+void nf_norm_scale(const float *x, double eps, bool centre, size_t D, double *mean, double *rstd)
+{
+    double sum = 0, squares = 0;
+
+    for (size_t d = 0; d < D && centre; d++)
+        sum += (double)x[d];
+    *mean = sum / (double)D;
+    for (size_t d = 0; d < D; d++)
+        squares += (x[d] - *mean) * (x[d] - *mean);
+    *rstd = 1 / sqrt(squares / (double)D + eps);
+}
+
 size_t nf_first_nonfinite(const float *x, size_t T, size_t D)
 {
     size_t first = T;

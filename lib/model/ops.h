@@ -75,6 +75,9 @@ void nf_sign_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits,
  */
 void nf_block_norms(const float *pre, const float *attn, const float *ffn, const float *post, size_t T, size_t D, float *out);
 
+/* nf_norm_scale - mean (0 when not centred) and 1 / sqrt(var + eps) of one row [D], as nf_normalise() has them up to rounding; sums in double. */
+void nf_norm_scale(const float *x, double eps, bool centre, size_t D, double *mean, double *rstd);
+
 /* nf_first_nonfinite - the first t whose row x[t,D] holds NaN or an infinity; T: none. */
 size_t nf_first_nonfinite(const float *x, size_t T, size_t D);
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/par.h"
 #include "model/ops.h"
 #include "model/torchfile.h"
 #include "tensor/gemm.h"
@@ -29,7 +30,7 @@ static int check_number(const json_t *root, const char *path, const char *key, s
     return NF_OK;
 }
 
-static int check_config(const char *dir, const struct nf_config *cfg, struct nf_err *err)
+static int check_config(const char *dir, const struct nf_config *cfg, bool *bias, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "config.json", err);
     struct nf_map map = { NULL, 0 };
@@ -46,6 +47,7 @@ static int check_config(const char *dir, const struct nf_config *cfg, struct nf_
                  : check_number(root, path, "d_model", cfg->D, err);
         if (rc == NF_OK)
             rc = check_number(root, path, "num_hidden_layers", cfg->L, err);
+        *bias = !json_is_false(json_object_get(root, "bias"));
     }
     json_decref(root);
     nf_map_close(&map);
@@ -54,10 +56,10 @@ static int check_config(const char *dir, const struct nf_config *cfg, struct nf_
 }
 
 /* Tensor l.weight or l.bias, widened into y [n]. */
-static int take(const struct nf_tf *f, const char *path, size_t layer, const char *part, size_t rows, size_t cols, float *y,
+static int take(struct nf_tf *f, const char *path, size_t layer, const char *part, size_t rows, size_t cols, float *y,
                 struct nf_err *err)
 {
-    const struct nf_tf_entry *e;
+    struct nf_tf_entry *e;
     char name[32];
     size_t n = rows * cols;
 
@@ -67,13 +69,14 @@ static int take(const struct nf_tf *f, const char *path, size_t layer, const cha
         return nf_fail(err, NF_EFORMAT, "%s: tensor %s is missing, or of a type that is no weight's", path, name);
     if (e->t.ndim != (rows == 1 ? 1 : 2) || e->t.shape[0] != (rows == 1 ? cols : rows) || (rows > 1 && e->t.shape[1] != cols))
         return nf_fail(err, NF_EFORMAT, "%s: tensor %s has another shape than the model's width asks for", path, name);
+    e->used = true;
     nf_to_f32(e->t.dtype, e->t.data, n, y);
     if (nf_first_nonfinite(y, 1, n) == 0)
         return nf_fail(err, NF_EFORMAT, "%s: tensor %s: NaN or Inf", path, name);
     return NF_OK;
 }
 
-static int read_all(struct nf_tuned *t, const char *dir, struct nf_err *err)
+static int read_all(struct nf_tuned *t, const char *dir, bool bias, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "params.pt", err);
     float *w = nf_alloc(t->D * t->D, sizeof *w, err);
@@ -83,11 +86,14 @@ static int read_all(struct nf_tuned *t, const char *dir, struct nf_err *err)
     for (size_t l = 0; rc == NF_OK && l < t->L; l++) {
         t->packed[l] = nf_alloc(nf_gemm_packed_size(t->gemm), 1, err);
         rc = t->packed[l] ? take(&f, path, l, "weight", t->D, t->D, w, err) : NF_ESYS;
-        if (rc == NF_OK)
+        if (rc == NF_OK && bias)
             rc = take(&f, path, l, "bias", 1, t->D, t->bias + l * t->D, err);
         if (rc == NF_OK)
             rc = nf_gemm_pack(t->gemm, w, t->packed[l], err);
     }
+    for (size_t i = 0; rc == NF_OK && i < f.n; i++)
+        if (!f.entry[i].used)
+            rc = nf_fail(err, NF_EFORMAT, "%s: tensor %s has no role in a tuned lens of %zu layers", path, f.entry[i].name, t->L);
     nf_tf_close(&f);
     free(w);
     free(path);
@@ -98,6 +104,7 @@ struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, str
 {
     const struct nf_gemm_shape shape = { cfg->D, cfg->D, NF_F32, NF_F32, false };
     struct nf_tuned *t = nf_alloc(1, sizeof *t, err);
+    bool bias = true;
 
     if (!t)
         return NULL;
@@ -106,10 +113,17 @@ struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, str
     t->packed = nf_alloc(t->L, sizeof *t->packed, err);
     t->bias = nf_alloc(t->L * t->D, sizeof *t->bias, err);
     t->gemm = nf_gemm_open(&shape, err);
-    if (t->packed && t->bias && t->gemm && check_config(dir, cfg, err) == NF_OK && read_all(t, dir, err) == NF_OK)
+    if (t->packed && t->bias && t->gemm && check_config(dir, cfg, &bias, err) == NF_OK && read_all(t, dir, bias, err) == NF_OK)
         return t;
     nf_tuned_close(t);
     return NULL;
+}
+
+uint64_t nf_tuned_bytes(const struct nf_config *cfg)
+{
+    uint64_t D = cfg->D;
+
+    return (uint64_t)cfg->L * D * (nf_blocks(cfg->D, 64) * 64 + 1) * sizeof(float);   /* the library rounds columns up to 64 */
 }
 
 void nf_tuned_close(struct nf_tuned *t)

@@ -1,4 +1,4 @@
-/* intake.c - records of a tokens stream to batches of windows. */
+/* intake.c - records of a stream to batches of windows. */
 #include "record/intake.h"
 
 #include <stdlib.h>
@@ -43,7 +43,8 @@ static int take_other(struct nf_intake *t, const msgpack_object *rec, struct nf_
         return NF_OK;
     }
     if (!nf_mp_is(rec, "doc"))
-        return nf_fail(err, NF_EFORMAT, "%s: a record of a type that does not belong to tokens", nf_reader_what(t->in));
+        return nf_fail(err, NF_EFORMAT, "%s: a record of a type that does not belong to %s", nf_reader_what(t->in),
+                       t->captured ? "activations, or not there" : "tokens");
     if (nf_doc_read(rec, &d, err) < 0)
         return NF_EFORMAT;
     t->doc = d.doc;
@@ -88,10 +89,94 @@ static int add_window(struct nf_intake *t, struct nf_err *err)
     return NF_OK;
 }
 
+/* ---- activations ---- */
+
+static int next_record(struct nf_intake *t, const msgpack_object **rec)
+{
+    int rc = NF_OK;
+
+    *rec = t->next;
+    t->next = NULL;
+    if (t->ended)
+        return NF_EOF;
+    if (!*rec)
+        rc = nf_reader_next(t->in, rec);
+    t->ended = rc == NF_EOF;
+    return rc;
+}
+
+static int see_doc(struct nf_intake *t, struct nf_err *err)
+{
+    if (nf_grow(&t->seen, &t->seen_cap, t->n_seen + 1, sizeof *t->seen, err) < 0)
+        return NF_ESYS;
+    t->seen[t->n_seen++] = (struct nf_intake_doc){ t->doc, t->doc_domain };
+    return NF_OK;
+}
+
+/* The domain of each window of the batch; only the last document can go on in the next batch. */
+static int find_domains(struct nf_intake *t, struct nf_err *err)
+{
+    size_t i = 0;
+
+    if (nf_grow(&t->domain, &t->domain_cap, t->batch.W, sizeof *t->domain, err) < 0)
+        return NF_ESYS;
+    for (size_t w = 0; w < t->batch.W; w++) {
+        while (i < t->n_seen && t->seen[i].doc != t->batch.doc[w])
+            i++;
+        if (i == t->n_seen)
+            return nf_fail(err, NF_EFORMAT, "%s: batch %llu: document %u did not begin before it, or is out of order",
+                           nf_reader_what(t->in), (unsigned long long)t->batch.batch, (unsigned)t->batch.doc[w]);
+        t->domain[w] = t->seen[i].domain;
+    }
+    t->seen[0] = t->seen[t->n_seen - 1];
+    t->n_seen = 1;
+    return NF_OK;
+}
+
+static int next_captured(struct nf_intake *t, struct nf_err *err)
+{
+    const msgpack_object *rec;
+    int rc;
+
+    while ((rc = next_record(t, &rec)) == NF_OK && !nf_mp_is(rec, "batch")) {
+        rc = take_other(t, rec, err);
+        if (rc == NF_OK && nf_mp_is(rec, "doc"))
+            rc = see_doc(t, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc == NF_OK)
+        rc = nf_batch_read(rec, t->V, t->context, &t->batch, err);
+    return rc == NF_OK ? find_domains(t, err) : rc;
+}
+
+int nf_intake_rows(struct nf_intake *t, struct nf_site_rows *rows, struct nf_err *err)
+{
+    const msgpack_object *rec;
+    int rc = next_record(t, &rec);
+
+    if (rc != NF_OK)
+        return rc;
+    if (!nf_mp_is(rec, "site")) {
+        t->next = rec;
+        return NF_EOF;
+    }
+    if (nf_site_rows_read(rec, rows, err) < 0)
+        return NF_EFORMAT;
+    if (rows->batch != t->batch.batch)
+        return nf_fail(err, NF_EFORMAT, "%s: rows of batch %llu after batch %llu", nf_reader_what(t->in),
+                       (unsigned long long)rows->batch, (unsigned long long)t->batch.batch);
+    return NF_OK;
+}
+
+/* ---- both ---- */
+
 int nf_intake_next(struct nf_intake *t, struct nf_err *err)
 {
     int rc = NF_OK;
 
+    if (t->captured)
+        return next_captured(t, err);
     t->batch.W = t->batch.T = 0;
     while (rc == NF_OK && !t->ended) {
         if (!t->held && (rc = read_window(t, err)) != NF_OK)
@@ -116,6 +201,7 @@ void nf_intake_clear(struct nf_intake *t)
         free(t->domains[i]);
     free(t->domains);
     free(t->domain);
+    free(t->seen);
     nf_batch_clear(&t->batch);
     nf_window_clear(&t->window);
     *t = (struct nf_intake){ 0 };

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/attribute.h"
 #include "model/compare.h"
 #include "stream/writer.h"
 
@@ -40,7 +41,16 @@ struct nf_lens_token {
     size_t position;
     uint32_t token;   /* at that position; what is predicted is the next */
     const struct nf_divergence *final, *own;
+    size_t k;         /* most probable tokens, highest first; 0: not asked for */
+    const uint32_t *top;
+    const float *top_p;
 };
 void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_lens_token *t);
+
+/* nf_part_write - record "part", one for each behind the points; name: "embed", "attn.3", "ffn.3", "bias", "total". */
+void nf_part_write(struct nf_writer *out, size_t number, const struct nf_part *p);
+
+/* nf_parts_write - record "parts": what each of n parts gives at one row, value[i] of part i. */
+void nf_parts_write(struct nf_writer *out, const struct nf_lens_token *t, const float *value, size_t n);
 
 #endif

@@ -43,12 +43,6 @@ static void *effects_open(const json_t *header, struct nf_err *err)
     return measures_open(&effects_words, err);
 }
 
-static void *lens_open(const json_t *header, struct nf_err *err)
-{
-    (void)header;
-    return measures_open(&lens_words, err);
-}
-
 /* Every map with a mean in it: n > 0 has a mean, and 0 <= sd. */
 static int check_means(const msgpack_object *rec, struct nf_err *err)
 {
@@ -161,5 +155,81 @@ static int measures_end(void *state, const msgpack_object *end, struct nf_err *e
     return nf_check_total(end, m->words->total, m->things, err);
 }
 
+/* ---- lens: also parts of the last stream, their rows and means; FORMAT.md section 4.7 ---- */
+
+struct lens {
+    struct measures points;
+    uint64_t parts, last;   /* `part` records; the part of the last attribution, + 1 */
+};
+
+static void *lens_open(const json_t *header, struct nf_err *err)
+{
+    struct lens *s = nf_alloc(1, sizeof *s, err);
+
+    (void)header;
+    if (s)
+        s->points.words = &lens_words;
+    return s;
+}
+
+static int check_part(struct lens *s, const msgpack_object *rec, struct nf_err *err)
+{
+    uint64_t number;
+
+    if (nf_mp_uint(rec, "part", UINT32_MAX, &number, err) < 0)
+        return NF_EFORMAT;
+    if (s->points.means || number != s->parts++)
+        return nf_fail(err, NF_EFORMAT, "part %" PRIu64 ": they count up from 0, before rows and means", number);
+    return NF_OK;
+}
+
+static int check_parts(const struct lens *s, const msgpack_object *rec, struct nf_err *err)
+{
+    struct nf_tensor t;
+
+    if (nf_mp_tensor(rec, "logit", NF_F32, 1, &t, err) < 0)
+        return NF_EFORMAT;
+    if (t.shape[0] != s->parts)
+        return nf_fail(err, NF_EFORMAT, "logit: %zu values for %" PRIu64 " parts", t.shape[0], s->parts);
+    return s->points.means ? nf_fail(err, NF_EFORMAT, "a row after the means") : NF_OK;
+}
+
+static int check_attribution(struct lens *s, const msgpack_object *rec, struct nf_err *err)
+{
+    uint64_t part, last = s->last;
+
+    if (nf_mp_uint(rec, "part", UINT32_MAX, &part, err) < 0 || check_means(rec, err) < 0)
+        return NF_EFORMAT;
+    s->points.means = true;
+    s->last = part + 1;
+    if (part >= s->parts || part + 1 < last || part > last)
+        return nf_fail(err, NF_EFORMAT,
+                       "attribution of part %" PRIu64 " of %" PRIu64 ", where %" PRIu64 " or the one before is next", part,
+                       s->parts, last);
+    return NF_OK;
+}
+
+static int lens_record(void *state, const msgpack_object *rec, struct nf_err *err)
+{
+    struct lens *s = state;
+
+    if (nf_mp_is(rec, "part"))
+        return check_part(s, rec, err);
+    if (nf_mp_is(rec, "parts"))
+        return check_parts(s, rec, err);
+    return nf_mp_is(rec, "attribution") ? check_attribution(s, rec, err) : measures_record(&s->points, rec, err);
+}
+
+static int lens_end(void *state, const msgpack_object *end, struct nf_err *err)
+{
+    struct lens *s = state;
+
+    if (measures_end(&s->points, end, err) < 0)
+        return NF_EFORMAT;
+    if (s->last != (s->points.means ? s->parts : 0))
+        return nf_fail(err, NF_EFORMAT, "attribution of %" PRIu64 " of %" PRIu64 " parts", s->last, s->parts);
+    return nf_check_total(end, "parts", s->parts, err);
+}
+
 const struct nf_check_kind nf_check_effects = { "effects", effects_open, measures_record, measures_end, free };
-const struct nf_check_kind nf_check_lens = { "lens", lens_open, measures_record, measures_end, free };
+const struct nf_check_kind nf_check_lens = { "lens", lens_open, lens_record, lens_end, free };

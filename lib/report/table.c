@@ -77,6 +77,10 @@ static const struct {
     { "lens", MEAN("entropy") },
     { "lens", MEAN("loss") },
     { "lens", MEAN("rank") },
+    { "part", "part,name,layer" },
+    { "parts", "doc,window,position,token,logit" },
+    { "attribution", "part,by,domain,from,to,docs" },
+    { "attribution", MEAN("logit") },
     { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
 };
 

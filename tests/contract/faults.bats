@@ -51,6 +51,9 @@ each() {
     walk "$1" "$N/tokens.nf" stream lesion -j1 -q -m "$N/model" --neurons "$N/neurons.nf" --class positional --ablate mean --stats "$N/means.nf"
     walk "$1" "$N/activations.nf" stream reduce-stats -j1
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
+    forward-capture -q -m "$N/model" --sites resid.pre,resid.post <"$N/tokens.nf" >"$N/streams.nf"
+    walk "$1" "$N/streams.nf" stream logit-lens -j1 -q -m "$N/model"
+    walk "$1" "$N/tokens.nf" stream logit-lens -j1 -q --attribute --mid --per-token -m "$N/model"
 }
 
 @test "a failing read" {

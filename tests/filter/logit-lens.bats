@@ -44,6 +44,42 @@ agrees() {
     agrees gpt2-plain tuned --tuned "$D/tuned-lens"
 }
 
+# Parts are up to 10 and off by some 1e-6 of that, as logits are; that the others sum to the total is rounding of the same size.
+@test "what each part gives is that of transformers, and sums to the logit less the mean logit" {
+    for m in opt-preln gpt2-plain llama-plain gpt-neox-parallel gpt-neox-sequential phi-half; do
+        logit-lens -q -m "$D/$m" --attribute --per-token --include-bos <"$D/$m/tokens.nf" >"$BATS_TEST_TMPDIR/lens"
+        stream-check "$BATS_TEST_TMPDIR/lens"
+        stream-dump --format ndjson --record part,parts,attribution "$BATS_TEST_TMPDIR/lens" | jq -s -r '
+            [.[] | select(.r == "part").name] as $names | .[] | select(.r == "parts") |
+            ((.logit[:-1] | add) - .logit[-1] | fabs) as $gap | if $gap > 1e-5 then error("parts off by \($gap)") else . end |
+            . as $row | $names | to_entries[] | [.value, $row.window, $row.position, $row.logit[.key]] | @tsv' >"$BATS_TEST_TMPDIR/got"
+        awk -F'\t' -v m="$m" '$1 == m { print $2 "\t" $3 "\t" $4 "\t" $5 }' "$ROOT/tests/oracle/parts_reference.tsv" |
+            sort -s -t "$(printf '\t')" -n -k2,2 -k3,3 >"$BATS_TEST_TMPDIR/want"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/got")" -gt 150 ]
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/got")" -eq "$(wc -l <"$BATS_TEST_TMPDIR/want")" ]
+        paste "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want" | awk -v m="$m" '
+            { off = $4 - $8; if (off < 0) off = -off; size = $8 < 0 ? -$8 : $8 }
+            $1 != $5 || $2 != $6 || $3 != $7 || off > 1e-5 * (1 + size) { print m ": " $0; bad = 1 }
+            END { exit bad || NR == 0 }'
+        # means, of the total: those of the rows
+        stream-dump --format ndjson --record part,parts,attribution "$BATS_TEST_TMPDIR/lens" | jq -s -e '
+            ([.[] | select(.r == "part")] | last | .part) as $total | [.[] | select(.r == "parts").logit[$total]] as $rows |
+            (.[] | select(.r == "attribution" and .part == $total and .by == "all").logit) as $mean |
+            $mean.n == ($rows | length) and ($mean.mean - ($rows | add / length) | fabs) < 1e-6'
+    done
+}
+
+# Of windows of 1, 20 and 5 tokens.
+@test "positions and targets that are counted are chosen" {
+    d=$D/gpt2-plain
+    n() { logit-lens -q -m "$d" "$@" <"$d/tokens.nf" | stream-dump --format ndjson --record lens | jq -s -c 'map(select(.by == "all"))[0] | [.kl.n, .loss.n]'; }
+    [ "$(n)" = "[23,21]" ]
+    [ "$(n --with-next)" = "[21,21]" ]
+    [ "$(n --with-next --include-bos)" = "[23,23]" ]
+    [ "$(n --positions 2:5)" = "[6,5]" ]
+    [ "$(n --positions 0: --include-bos)" = "[26,23]" ]
+}
+
 # The same floats, printed once as their shortest decimal and once as the double that they are: equal to 1e-7.
 @test "the last point is the model's output" {
     for m in gpt2-plain opt-postln llama-rope3 phi-half; do
@@ -96,10 +132,10 @@ agrees() {
 
 @test "memory, batches and threads do not change a byte" {
     tokenize -q -m "$MODEL" --context 48 --limit 900 "$CORPUS/letters" >"$BATS_TEST_TMPDIR/t"
-    logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson >"$BATS_TEST_TMPDIR/want"
-    for o in "-j 1" "-j 3" "--memory 24M" "--memory 60M"; do
+    logit-lens -q --attribute --mid -m "$MODEL" <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson >"$BATS_TEST_TMPDIR/want"
+    for o in "-j 1" "-j 3" "--memory 28M" "--memory 60M"; do
         # shellcheck disable=SC2086
-        logit-lens -q -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$o"; false; }
+        logit-lens -q --attribute --mid -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" | stream-dump --format ndjson | cmp - "$BATS_TEST_TMPDIR/want" || { echo "$o"; false; }
     done
     exits 2 logit-lens -q -m "$MODEL" --memory 1M <"$BATS_TEST_TMPDIR/t"
     says "too small"
@@ -112,12 +148,94 @@ agrees() {
     says "no final norm"
     exits 2 logit-lens -q -m "$D/gpt2-plain" --no-bias --tuned "$D/tuned-lens" <"$D/gpt2-plain/tokens.nf"
     says "--tuned"
+    exits 2 logit-lens -q -m "$D/opt-postln" --attribute <"$D/opt-postln/tokens.nf"
+    says "normalises after each sum"
     exits 3 logit-lens -q -m "$D/llama-plain" --tuned "$D/tuned-lens" <"$D/llama-plain/tokens.nf"
     says "d_model: 12, the model has"
     cp -r "$D/tuned-lens" "$BATS_TEST_TMPDIR/lens"
     sed -i 's/"d_model": 12/"d_model": 12, "x": 1/; s/linear_tuned_lens/other/' "$BATS_TEST_TMPDIR/lens/config.json"
     exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
     says "lens_type other"
-    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"
+    cp "$D/tuned-lens/config.json" "$BATS_TEST_TMPDIR/lens/"
+    sed -i 's/"bias": true/"bias": false/' "$BATS_TEST_TMPDIR/lens/config.json"    # then biases have no role
+    exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
+    says "tensor 0.bias has no role"
+    cp "$D/tuned-lens/config.json" "$BATS_TEST_TMPDIR/lens/"
+    head -c 900 "$D/tuned-lens/params.pt" >"$BATS_TEST_TMPDIR/lens/params.pt"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf"
+    says "params.pt"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/neurons-fixture.nf"
     says "kind"
+    exits 3 logit-lens -q -m "$D/gpt2-plain" <"$D/gpt2-plain/reference.nf"    # transformers does not say which weights it ran
+    says "weights_sha256 is missing"
+}
+
+@test "captured streams give what the run itself gives, bit for bit" {
+    tokenize -q -m "$MODEL" --context 64 --limit 2000 "$CORPUS/letters" "$CORPUS/code/01.py" >"$BATS_TEST_TMPDIR/t"
+    means() { stream-dump --record point,part,lens,attribution "$1"; }
+    for o in "" "--attribute --mid" "--norm cached --no-bias"; do
+        # shellcheck disable=SC2086
+        logit-lens -q -m "$MODEL" $o <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/want"
+        # shellcheck disable=SC2086
+        forward-capture -q -m "$MODEL" --batch-tokens 700 --sites resid.pre,resid.mid,resid.post,attn.out,ffn.out,norms <"$BATS_TEST_TMPDIR/t" |
+            logit-lens -q -m "$MODEL" $o >"$BATS_TEST_TMPDIR/got"
+        stream-check "$BATS_TEST_TMPDIR/got"
+        cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got") || { echo "$o"; false; }
+    done
+    # the points that both sites have may come from either
+    logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/want"
+    forward-capture -q -m "$MODEL" --sites blocks.0.hook_resid_pre,resid.post <"$BATS_TEST_TMPDIR/t" | logit-lens -q -m "$MODEL" >"$BATS_TEST_TMPDIR/got"
+    cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got")
+    forward-capture -q -m "$MODEL" --sites resid.pre,blocks.5.hook_resid_post <"$BATS_TEST_TMPDIR/t" | logit-lens -q -m "$MODEL" >"$BATS_TEST_TMPDIR/got"
+    cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got")
+}
+
+@test "activations that are not all that is wanted, or another model's, are refused by name" {
+    d=$D/gpt2-plain
+    all=resid.pre,resid.post
+    capture() { forward-capture -q -m "$d" "$@" <"$d/tokens.nf" >"$BATS_TEST_TMPDIR/a"; }
+    refused() { exits "$1" logit-lens -q -m "$d" "${@:3}" <"$BATS_TEST_TMPDIR/a" && says "$2"; }
+    capture --sites resid.pre
+    refused 3 "point 2: site resid.post of layer 1"
+    capture --sites resid.post
+    refused 3 "point 0: site resid.pre of layer 0"
+    capture --sites $all
+    refused 3 "site resid.mid of layer 0" --mid
+    refused 3 "site attn.out of layer 0" --attribute
+    refused 2 "--memory 100000 is too small" --memory 100000
+    capture --sites $all --positions 1:
+    refused 3 "all positions"
+    capture --sites $all
+    exits 3 logit-lens -q -m "$D/gpt2-bylayer" <"$BATS_TEST_TMPDIR/a"
+    says "another model: config_sha256"
+    # a row less, a wider one: the stream of transformers, its records changed
+    zstd -dcq "$BATS_TEST_TMPDIR/a" | LC_ALL=C sed 's/\xa4site\xa9resid.pre\xa5layer\x01/\xa4site\xa9resid.pre\xa5layer\x00/' >"$BATS_TEST_TMPDIR/b"
+    mv "$BATS_TEST_TMPDIR/b" "$BATS_TEST_TMPDIR/a"
+    refused 3 "layer 0: rows of 12 from 26 on are wanted"
+    capture --sites $all --out-dtype f16    # what was rounded is taken as it is
+    exits 0 logit-lens -q -m "$d" <"$BATS_TEST_TMPDIR/a"
+}
+
+# At the output: the logits themselves, sorted.  At every point: its own top-1, and the loss of a next token that is among them.
+@test "the most probable tokens are those of the logits" {
+    for m in gpt2-plain phi-half; do
+        logit-lens -q -m "$D/$m" --include-bos --per-token --top-k 5 <"$D/$m/tokens.nf" >"$BATS_TEST_TMPDIR/lens"
+        forward-capture -q -m "$D/$m" --sites logits <"$D/$m/tokens.nf" | stream-dump --format ndjson --record site >"$BATS_TEST_TMPDIR/logits"
+        stream-dump --format ndjson --record token "$BATS_TEST_TMPDIR/lens" | jq -s -e --slurpfile l "$BATS_TEST_TMPDIR/logits" '
+            [$l[].data[] | (max) as $m | (map(. - $m | exp) | add) as $sum | to_entries | sort_by(-.value) | .[:5] |
+                {ids: map(.key), p: map((.value - $m | exp) / $sum)}] as $want |
+            [.[] | select(.point == 2)] as $got |
+            ($got | length) == 26 and [$got[].top_ids] == [$want[].ids] and
+            ([range(26) as $i | range(5) as $k | $got[$i].top_p[$k] - $want[$i].p[$k] | fabs] | max) < 1e-6' >/dev/null
+        stream-dump --format ndjson --record token "$BATS_TEST_TMPDIR/lens" | jq -s -e '
+            all(.[]; .top_ids[0] == .top and (.top_ids | unique | length) == 5 and .top_p == (.top_p | sort | reverse)) and
+            ([.[] | select(.rank != null and .rank < 5) | (.top_p[.rank] | log) + .loss | fabs] | length > 5 and max < 1e-5)' >/dev/null
+    done
+    # over several tiles of the vocabulary
+    printf 'Dear Mary' | tokenize -q -m "$MODEL" | logit-lens -q -m "$MODEL" --per-token --top-k 1024 | stream-dump --format ndjson --record token | jq -s -e '
+        all(.[]; (.top_ids | unique | length) == 1024 and .top_p == (.top_p | sort | reverse) and (.top_p | add) <= 1.000001 and .top_ids[0] == .top)' >/dev/null
+    exits 2 logit-lens -q -m "$D/gpt2-plain" --top-k 5 <"$D/gpt2-plain/tokens.nf"
+    says "--per-token"
+    exits 2 logit-lens -q -m "$D/gpt2-plain" --per-token --top-k 44 <"$D/gpt2-plain/tokens.nf"
+    says "43 tokens"
 }

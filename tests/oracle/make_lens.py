@@ -1,10 +1,14 @@
-"""What transformers says at every point of the residual stream of some fixtures: tests/oracle/lens_reference.tsv, and the tuned lens tests/data/tuned-lens.
+"""What transformers says at every point of the residual stream of some fixtures: tests/oracle/lens_reference.tsv, what each part of the last stream gives to
+the logit of the next token: tests/oracle/parts_reference.tsv, and the tuned lens tests/data/tuned-lens.
 
     HF_HUB_OFFLINE=1 python3 tests/oracle/make_lens.py       needs what pipelines/reference.py needs
 
 Float64, each window on its own.  Columns: fixture, lens, point (layer; L: the output), window, position, KL(final || lens) in nats, entropy in bits, loss in
 nats, rank of the next token, top-1 token.  Lenses: own (final norm by the point's own scale), cached (by the last point's, and without biases; RMSNorm: by
 nothing), tuned (h + W h + b before the norm, W and b of tests/data/tuned-lens, random).  Streams and norms are taken from the model's own modules.
+
+Of the parts: fixture, part, window, position, and the part's product with gain / scale (u[next] - mean u), the scale of the final norm that of the last stream;
+bias: of the final norm's bias, and b[next] - mean b; total: the logit of the next token less the mean logit, which the others are asserted to sum to.
 """
 import json
 import math
@@ -21,6 +25,9 @@ import reference  # noqa: E402
 DATA = os.path.join(ROOT, "tests", "data")
 FIXTURES = {"opt-preln": ["own", "cached"], "opt-postln": ["own"], "gpt2-plain": ["own", "cached", "tuned"], "gpt-neox-parallel": ["own"],
             "phi-gqa": ["own", "cached"], "llama-plain": ["own", "cached"], "qwen3-tied": ["own"]}
+
+
+PARTS = ["opt-preln", "gpt2-plain", "llama-plain", "gpt-neox-parallel", "gpt-neox-sequential", "phi-half"]
 
 
 def make_tuned(D, L):
@@ -74,6 +81,44 @@ def measures(final, lens, ids):
         yield t, kl[t].item(), entropy[t].item(), loss, rank, int(lens[t].argmax())
 
 
+def parts(model, family, got, ids):
+    """(part, position, value) of one window."""
+    L, norm, head = model.config.num_hidden_layers, norm_of(model, family), model.get_submodule(family.tail[-1])
+    eps, rms = getattr(norm, "eps", None) or getattr(norm, "variance_epsilon", 0), hasattr(norm, "variance_epsilon")
+    last = torch.tensor(got["resid.post", L - 1])
+    centred = lambda x: x if rms else x - x.mean(-1, keepdim=True)
+    scale = ((centred(last) ** 2).mean(-1, keepdim=True) + eps).sqrt()
+    u = head.weight - head.weight.mean(0)
+    b = torch.zeros(len(u), dtype=torch.float64) if head.bias is None else head.bias - head.bias.mean()
+    streams = [("embed", got["resid.pre", 0])]
+    for i in range(L):
+        streams += [(f"attn.{i}", got["attn.out", i]), (f"ffn.{i}", got["ffn.out", i])]
+    logits = unembed(model, family, last)
+    for t in range(len(ids) - 1):
+        values = [(n, (centred(torch.tensor(x))[t] / scale[t] * norm.weight @ u[ids[t + 1]]).item()) for n, x in streams]
+        values.append(("bias", (b[ids[t + 1]] + (0 if rms else norm.bias @ u[ids[t + 1]])).item()))
+        total = (logits[t, ids[t + 1]] - logits[t].mean()).item()
+        assert abs(sum(v for _, v in values) - total) < 1e-10
+        yield from ((n, t, v) for n, v in [*values, ("total", total)])
+
+
+def write_parts():
+    with open(os.path.join(ROOT, "tests", "oracle", "parts_reference.tsv"), "w") as out:
+        for name in PARTS:
+            folder = os.path.join(DATA, name)
+            with open(os.path.join(folder, "tokens.nf"), "rb") as f:
+                _, _, windows, _ = reference.read_tokens(f)
+            model = reference.load(folder, torch.float64)
+            family = reference.family_of(model.config)
+            tap = reference.Tap(model, ["resid.pre", "resid.post", "attn.out", "ffn.out"])
+            for w, (_, window) in enumerate(windows):
+                ids = window["ids"].tolist()
+                got = tap.run(ids)
+                with torch.no_grad(), reference.Keep64():
+                    for part, t, v in parts(model, family, got, ids):
+                        out.write(f"{name}\t{part}\t{w}\t{t}\t{v:.9g}\n")
+
+
 def main():
     rows = []
     for name, lenses in FIXTURES.items():
@@ -102,6 +147,7 @@ def main():
         for r in rows:
             f.write("\t".join(str(v) for v in r) + "\n")
     print(len(rows), "rows")
+    write_parts()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,225 @@
+/* attribute.c - products of parts of the stream with the direction of the next token. */
+#include "model/attribute.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/ops.h"
+
+struct nf_attribute {
+    const struct nf_config *cfg;
+    const struct nf_weights *w;
+    size_t T;             /* of the batch at hand */
+    float *mean;          /* [D] mean row of the unembedding */
+    float *gain, *bias;   /* [D] of the final norm: one and zero where there is none */
+    double mean_bias;     /* of the unembedding */
+    float *toward;        /* [T,D] gain (u[next] - mean u), centred where the norm centres; NaN: no next token */
+    float *part;          /* [parts, T] */
+};
+
+size_t nf_attribute_parts(const struct nf_config *cfg)
+{
+    return 2 * cfg->L + 3;
+}
+
+/* Embedding, then block by block, then biases and total. */
+static size_t index_of(const struct nf_config *cfg, enum nf_part_kind kind, size_t layer)
+{
+    switch (kind) {
+    case NF_PART_EMBED:
+        return 0;
+    case NF_PART_ATTN:
+        return 1 + 2 * layer;
+    case NF_PART_FFN:
+        return 2 + 2 * layer;
+    case NF_PART_BIAS:
+        return 1 + 2 * cfg->L;
+    default:
+        return 2 + 2 * cfg->L;
+    }
+}
+
+struct nf_part nf_attribute_part(const struct nf_config *cfg, size_t i)
+{
+    for (enum nf_part_kind kind = NF_PART_EMBED; kind <= NF_PART_TOTAL; kind++)
+        if (kind != NF_PART_ATTN && kind != NF_PART_FFN && i == index_of(cfg, kind, 0))
+            return (struct nf_part){ kind, 0 };
+    return (struct nf_part){ i % 2 ? NF_PART_ATTN : NF_PART_FFN, (i - 1) / 2 };
+}
+
+uint64_t nf_attribute_token_bytes(const struct nf_config *cfg)
+{
+    return (cfg->D + nf_attribute_parts(cfg)) * sizeof(float);
+}
+
+/* Row `id` of the unembedding as float. */
+static void unembed_row(const struct nf_attribute *a, size_t id, float *y)
+{
+    const struct nf_tensor *u = &a->w->unembed;
+    size_t D = a->cfg->D;
+
+    nf_to_f32(u->dtype, (const char *)u->data + id * D * nf_dtype_size(u->dtype), D, y);
+}
+
+static double unembed_bias(const struct nf_attribute *a, size_t id)
+{
+    const struct nf_tensor *b = &a->w->unembed_bias;
+    float y = 0;
+
+    if (b->data)
+        nf_to_f32(b->dtype, (const char *)b->data + id * nf_dtype_size(b->dtype), 1, &y);
+    return (double)y;
+}
+
+static int find_mean(struct nf_attribute *a, struct nf_err *err)
+{
+    size_t D = a->cfg->D, V = a->cfg->V;
+    double *sum = nf_alloc(D, sizeof *sum, err);
+
+    for (size_t v = 0; sum && v < V; v++) {
+        unembed_row(a, v, a->mean);
+        for (size_t d = 0; d < D; d++)
+            sum[d] += (double)a->mean[d];
+        a->mean_bias += unembed_bias(a, v);
+    }
+    for (size_t d = 0; sum && d < D; d++)
+        a->mean[d] = (float)(sum[d] / (double)V);
+    a->mean_bias /= (double)V;
+    free(sum);
+    return sum ? NF_OK : NF_ESYS;
+}
+
+static int check(const struct nf_config *cfg, struct nf_err *err)
+{
+    if (!cfg->pre_norm)
+        return nf_fail(err, NF_EUSAGE, "%s normalises after each sum: its last stream is not a sum of what the blocks add",
+                       cfg->architecture);
+    if (cfg->E != cfg->D)
+        return nf_fail(err, NF_EUSAGE, "the last stream of %s goes through a projection: attribution is not implemented for it",
+                       cfg->architecture);
+    return NF_OK;
+}
+
+struct nf_attribute *nf_attribute_open(const struct nf_config *cfg, const struct nf_weights *w, size_t T, struct nf_err *err)
+{
+    struct nf_attribute *a = check(cfg, err) < 0 ? NULL : nf_alloc(1, sizeof *a, err);
+    float **const rows[] = { a ? &a->mean : NULL, a ? &a->gain : NULL, a ? &a->bias : NULL };
+
+    if (!a)
+        return NULL;
+    a->cfg = cfg;
+    a->w = w;
+    a->toward = nf_alloc(T * cfg->D, sizeof *a->toward, err);
+    a->part = nf_alloc(T * nf_attribute_parts(cfg), sizeof *a->part, err);
+    for (size_t i = 0; i < 3; i++)
+        *rows[i] = nf_alloc(cfg->D, sizeof(float), err);
+    if (!a->toward || !a->part || !a->mean || !a->gain || !a->bias || find_mean(a, err) < 0) {
+        nf_attribute_close(a);
+        return NULL;
+    }
+    for (size_t d = 0; d < cfg->D; d++)
+        a->gain[d] = 1;
+    if (w->final_norm.gain.data)
+        nf_to_f32(w->final_norm.gain.dtype, w->final_norm.gain.data, cfg->D, a->gain);
+    if (w->final_norm.bias.data)
+        nf_to_f32(w->final_norm.bias.dtype, w->final_norm.bias.data, cfg->D, a->bias);
+    return a;
+}
+
+void nf_attribute_close(struct nf_attribute *a)
+{
+    if (!a)
+        return;
+    free(a->mean);
+    free(a->gain);
+    free(a->bias);
+    free(a->toward);
+    free(a->part);
+    free(a);
+}
+
+static float *part_of(struct nf_attribute *a, enum nf_part_kind kind, size_t layer)
+{
+    return a->part + index_of(a->cfg, kind, layer) * a->T;
+}
+
+/* The direction of token `next`, and what the biases give it. */
+static float aim(const struct nf_attribute *a, size_t next, float *toward)
+{
+    bool centred = a->cfg->final_norm && a->cfg->norm == NF_NORM_LAYER;
+    double bias = unembed_bias(a, next) - a->mean_bias, sum = 0;
+    size_t D = a->cfg->D;
+
+    unembed_row(a, next, toward);
+    for (size_t d = 0; d < D; d++) {
+        double u = (double)toward[d] - a->mean[d];
+
+        bias += u * a->bias[d];
+        toward[d] = (float)(u * a->gain[d]);
+        sum += (double)toward[d];
+    }
+    for (size_t d = 0; d < D && centred; d++)
+        toward[d] = (float)(toward[d] - sum / (double)D);
+    return (float)bias;
+}
+
+void nf_attribute_start(struct nf_attribute *a, const struct nf_windows *win)
+{
+    size_t row = 0;
+
+    a->T = win->T;
+    for (size_t w = 0; w < win->W; row += win->length[w++])
+        for (size_t t = row; t < row + win->length[w]; t++) {
+            float *to = a->toward + t * a->cfg->D;
+
+            if (t + 1 < row + win->length[w]) {
+                part_of(a, NF_PART_BIAS, 0)[t] = aim(a, win->ids[t + 1], to);
+                continue;
+            }
+            part_of(a, NF_PART_BIAS, 0)[t] = NAN;
+            for (size_t d = 0; d < a->cfg->D; d++)
+                to[d] = NAN;
+        }
+}
+
+void nf_attribute_rows(struct nf_attribute *a, enum nf_part_kind kind, size_t layer, size_t row, size_t rows, const float *x)
+{
+    float *part = part_of(a, kind, layer);
+    size_t D = a->cfg->D;
+
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        const float *to = a->toward + (row + i) * D;
+        double sum = 0;
+
+        for (size_t d = 0; d < D; d++)
+            sum += (double)x[i * D + d] * to[d];
+        part[row + i] = (float)sum;
+    }
+}
+
+void nf_attribute_finish(struct nf_attribute *a, const float *last)
+{
+    size_t n = index_of(a->cfg, NF_PART_BIAS, 0);
+    float *total = part_of(a, NF_PART_TOTAL, 0);
+    const float *bias = part_of(a, NF_PART_BIAS, 0);
+
+    nf_attribute_rows(a, NF_PART_TOTAL, 0, 0, a->T, last);
+#pragma omp parallel for schedule(static)
+    for (size_t t = 0; t < a->T; t++) {
+        double mean, scale = 1;
+
+        if (a->cfg->final_norm)
+            nf_norm_scale(last + t * a->cfg->D, a->cfg->norm_eps, a->cfg->norm == NF_NORM_LAYER, a->cfg->D, &mean, &scale);
+        for (size_t c = 0; c < n; c++)
+            a->part[c * a->T + t] = (float)(a->part[c * a->T + t] * scale);
+        total[t] = (float)(total[t] * scale + bias[t]);
+    }
+}
+
+const float *nf_attribute_of(const struct nf_attribute *a, size_t component)
+{
+    return a->part + component * a->T;
+}
