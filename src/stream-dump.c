@@ -67,19 +67,15 @@ static bool chosen(const struct options *opt, const msgpack_object *rec)
 
     return listed(&opt->records, nf_mp_find(rec, "r")) && listed(&opt->sites, nf_mp_find(rec, "site")) &&
            (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
-                           layer->via.u64 < opt->layers.to));
+                                layer->via.u64 < opt->layers.to));
 }
 
 /* The records that a table of this kind is usually about. */
 static const char *usual_record(const char *kind)
 {
     static const char *const usual[][2] = {
-        { "tokens", "window" },
-        { "activations", "site" },
-        { "stats", "fires" },
-        { "neurons", "neuron" },
-        { "effects", "effect" },
-        { "lens", "lens" },
+        { "tokens", "window" },  { "activations", "site" }, { "stats", "fires" },
+        { "neurons", "neuron" }, { "effects", "effect" },   { "lens", "lens" },
     };
 
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)

@@ -216,3 +216,89 @@ refused() {
     head -c 3000 "$EFFECTS" >"$BATS_TEST_TMPDIR/cut"
     exits 3 render-report "$BATS_TEST_TMPDIR/cut"
 }
+
+# ---- stages of inference: effects, lens, measures ----
+
+# evidence NAME [TOOL OPTIONS]: the streams of kind effects, lens, stats of the demonstration model under another name, once a file.
+evidence() {
+    [ ! -e "$BATS_FILE_TMPDIR/effects.nf" ] || return 0
+    local f=$BATS_FILE_TMPDIR
+    tokenize -q -m "$MODEL" --context 32 --limit 1200 "$CORPUS/letters" >"$f/tokens.nf"
+    lesion -q -m "$MODEL" --drop all --swap all --repeat 2 <"$f/tokens.nf" >"$f/effects.nf"
+    logit-lens -q -m "$MODEL" <"$f/tokens.nf" >"$f/lens.nf"
+    forward-capture -q -m "$MODEL" --sites resid.pre,resid.post,norms,attn.local,attn.back <"$f/tokens.nf" |
+        reduce-stats -q --no-moments --measure similarity,ratios,locality,merging --cka-batch 8 >"$f/stats.nf"
+    classify-neurons -q --weights -m "$MODEL" <"$f/tokens.nf" >"$f/weights.nf"
+}
+
+@test "streams of one model are one model; a figure stands where its evidence is" {
+    evidence
+    cd "$BATS_FILE_TMPDIR"
+    render-report -f markdown lens.nf effects.nf weights.nf stats.nf >"$BATS_TEST_TMPDIR/md"
+    grep -qx '# Stages of inference of model' "$BATS_TEST_TMPDIR/md"
+    [ "$(grep -c '^### ' "$BATS_TEST_TMPDIR/md")" -eq 12 ]
+    [ "$(grep -c '^### Figure' "$BATS_TEST_TMPDIR/md")" -eq 0 ]
+    render-report -f markdown lens.nf >"$BATS_TEST_TMPDIR/md"
+    [ "$(grep -c '^### ' "$BATS_TEST_TMPDIR/md")" -eq 2 ]
+    grep -q 'The start of residual calibration is open; missing' "$BATS_TEST_TMPDIR/md"
+    render-report -f markdown effects.nf effects.nf "$FIXTURE" >"$BATS_TEST_TMPDIR/md"
+    grep -qx '# What the FFN neurons of fixture, model and model (2) do, and stages of inference' "$BATS_TEST_TMPDIR/md"
+    grep -q '^model (2): Leaving a layer out' "$BATS_TEST_TMPDIR/md"
+}
+
+@test "figures have the numbers of the streams" {
+    evidence
+    cd "$BATS_FILE_TMPDIR"
+    page effects.nf lens.nf stats.nf weights.nf
+    scripts
+    numbers() { jq -c "$1" "$BATS_TEST_TMPDIR/data.json"; }
+    streams() { stream-dump -f ndjson -r "$1" "$2" | jq -sc "$3"; }
+    near() { jq -en --argjson a "$1" --argjson b "$2" '($a | length) > 4 and ([$a, $b] | transpose | all((.[0] - .[1] | fabs) <= 1e-5 * (.[1] | fabs)))'; }    # pages hold six digits
+    near "$(numbers '[.stages[0].effects[] | select(.kind == "drop") | .kl.mean]')" \
+        "$(streams effect effects.nf '[.[] | select(.by == "all" and .intervention >= 1 and .intervention <= 6) | .kl.mean]')"
+    near "$(numbers '[.stages[0].lens[] | .entropy.mean]')" "$(streams lens lens.nf '[.[] | select(.by == "all") | .entropy.mean]')"
+    near "$(numbers '[.stages[0].influence[] | .influence]')" "$(streams influence stats.nf '[.[].influence]')"
+    near "$(numbers '[.stages[0].ratio[] | .mean]')" "$(streams ratio stats.nf '[.[].mean]')"
+    [ "$(numbers '[.stages[0].locality[].sinks]')" = "$(streams locality stats.nf '[.[].sinks]')" ]
+    [ "$(numbers '[.stages[0].vocab[] | .layer, .neurons, .prediction]')" = "$(streams layer weights.nf '[.[] | .layer, .neurons, .vocab.prediction]')" ]
+    numbers '.stages[0] | (.merging | length == 24) and (.cka[0].cka | length == 49) and (.boundaries | length == 3)' | grep -qx true
+    numbers '.runs | length == 0' | grep -qx true
+}
+
+@test "charts of stages are in the table, and a browser draws them" {
+    evidence
+    cd "$BATS_FILE_TMPDIR"
+    page effects.nf lens.nf stats.nf weights.nf "$FIXTURE"
+    grep -o 'data-chart="[^"]*"' "$PAGE" | cut -d'"' -f2 | sort -u | while read -r id; do
+        cat "$ROOT"/lib/report/page/{charts,stages}.js | grep -qE "(\"$id\"|[ {]$id)[:,]" || { echo "no chart $id"; false; }
+    done
+    command -v chromium >/dev/null || skip "needs chromium"
+    local flags=(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
+                 --disable-sync "--user-data-dir=$BATS_TEST_TMPDIR/profile" --enable-logging=stderr --v=0 --virtual-time-budget=30000 --dump-dom)
+    timeout 60 chromium "${flags[@]}" about:blank >/dev/null 2>&1 || skip "chromium does not start here"
+    timeout 120 chromium "${flags[@]}" "file://$PAGE" >"$BATS_TEST_TMPDIR/dom" 2>"$BATS_TEST_TMPDIR/log"
+    grep -q 'data-drawn="yes"' "$BATS_TEST_TMPDIR/dom"
+    [ "$(grep -c 'CONSOLE' "$BATS_TEST_TMPDIR/log")" -eq 0 ] || { grep CONSOLE "$BATS_TEST_TMPDIR/log"; false; }
+    for id in stages kl agreement entropy repeat attention lens density norms influence cka; do
+        grep -ao "data-chart=\"$id\"[^>]*>.\{0,400\}" "$BATS_TEST_TMPDIR/dom" | grep -q '<svg' || { echo "no drawing of $id"; false; }
+    done
+}
+
+@test "a name from a header, or of an intervention, is text in the page" {
+    evidence
+    zstd -dcq "$BATS_FILE_TMPDIR/effects.nf" | LC_ALL=C sed 's/\xa6drop 0/\xa6<b>|`*/; s/\xa4name\xa5model/\xa4name\xa5<i>\x26|/' >"$BATS_TEST_TMPDIR/named"
+    stream-dump -f ndjson -r intervention "$BATS_TEST_TMPDIR/named" >/dev/null 2>&1 || true   # the checksum in END may no longer hold
+    render-report -f markdown "$BATS_TEST_TMPDIR/named" >"$BATS_TEST_TMPDIR/md" 2>"$BATS_TEST_TMPDIR/err" || skip "streams carry a checksum"
+    [ "$(grep -cE '(^|[^\\])<[bi]>' "$BATS_TEST_TMPDIR/md")" -eq 0 ]
+}
+
+@test "a layer outside the model, means of what was not described, or too many inputs are refused" {
+    evidence
+    exits 3 render-report "$BATS_FILE_TMPDIR/tokens.nf"
+    says "tokens"
+    local many=()
+    for _ in {1..65}; do many+=("$BATS_FILE_TMPDIR/lens.nf"); done
+    exits 2 render-report "${many[@]}"
+    exits 2 render-report "${many[@]:0:17}"
+    says "more than 16 models"
+}
