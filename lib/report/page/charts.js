@@ -87,7 +87,7 @@ const charts = (() => {
         } else {
             run.layers.forEach((l, i) => { table[i][0] = l.dead.k; });
             n.layer.forEach((l, i) => { if (n.class[i]) table[run.layers.findIndex(r => r.layer === l)][n.class[i]]++; });
-            run.layers.forEach((l, i) => { table[i][6] = l.neurons - table[i].reduce((a, b) => a + b, 0); });
+            run.layers.forEach((l, i) => { table[i][names.indexOf("other")] = l.neurons - table[i].reduce((a, b) => a + b, 0); });
         }
         const values = run.layers.flatMap((l, i) => names.map((name, c) => {
             const s = share(table[i][c], l.neurons);
