@@ -36,6 +36,10 @@ agrees() {
     for m in opt-preln opt-postln gpt2-plain gpt-neox-parallel phi-gqa llama-plain qwen3-tied; do agrees $m own; done
 }
 
+@test "points between attention and FFN are too" {
+    for m in opt-preln opt-postln gpt2-plain llama-plain; do agrees $m mid --mid; done
+}
+
 @test "the legacy lens is that of the released code" {
     for m in opt-preln gpt2-plain phi-gqa llama-plain; do agrees $m cached --norm cached --no-bias; done
 }
@@ -238,4 +242,18 @@ agrees() {
     says "--per-token"
     exits 2 logit-lens -q -m "$D/gpt2-plain" --per-token --top-k 44 <"$D/gpt2-plain/tokens.nf"
     says "43 tokens"
+}
+
+@test "stream-check finds parts that are missing, doubled or cut" {
+    d=$D/gpt2-plain
+    logit-lens -u -q -m "$d" --attribute --per-token <"$d/tokens.nf" >"$BATS_TEST_TMPDIR/lens"
+    stream-check "$BATS_TEST_TMPDIR/lens"
+    finds() {    # EDIT TEXT
+        LC_ALL=C sed "$1" "$BATS_TEST_TMPDIR/lens" >"$BATS_TEST_TMPDIR/bad"
+        exits 3 stream-check "$BATS_TEST_TMPDIR/bad"
+        prints "$2"
+    }
+    finds 's/\xa1r\xa4part\xa4part\x01/\xa1r\xa4part\xa4part\x02/' "part 2: they count up from 0"
+    finds 's/\xabattribution\xa4part\x01\xa2by\xa3all/\xabattribution\xa4part\x03\xa2by\xa3all/' "attribution of part 3 of 7"
+    finds 's/\xa5parts\x07\xa6tokens/\xa5parts\x06\xa6tokens/' "total 'parts' is 6"
 }

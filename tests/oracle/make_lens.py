@@ -5,7 +5,7 @@ the logit of the next token: tests/oracle/parts_reference.tsv, and the tuned len
 
 Float64, each window on its own.  Columns: fixture, lens, point (layer; L: the output), window, position, KL(final || lens) in nats, entropy in bits, loss in
 nats, rank of the next token, top-1 token.  Lenses: own (final norm by the point's own scale), cached (by the last point's, and without biases; RMSNorm: by
-nothing), tuned (h + W h + b before the norm, W and b of tests/data/tuned-lens, random).  Streams and norms are taken from the model's own modules.
+nothing), mid (own, the points 0, 0.mid, 1, .. counted from 0), tuned (h + W h + b before the norm, W and b of tests/data/tuned-lens, random).  Streams and norms are taken from the model's own modules.
 
 Of the parts: fixture, part, window, position, and the part's product with gain / scale (u[next] - mean u), the scale of the final norm that of the last stream;
 bias: of the final norm's bias, and b[next] - mean b; total: the logit of the next token less the mean logit, which the others are asserted to sum to.
@@ -23,8 +23,8 @@ sys.path.insert(0, os.path.join(ROOT, "pipelines"))
 import reference  # noqa: E402
 
 DATA = os.path.join(ROOT, "tests", "data")
-FIXTURES = {"opt-preln": ["own", "cached"], "opt-postln": ["own"], "gpt2-plain": ["own", "cached", "tuned"], "gpt-neox-parallel": ["own"],
-            "phi-gqa": ["own", "cached"], "llama-plain": ["own", "cached"], "qwen3-tied": ["own"]}
+FIXTURES = {"opt-preln": ["own", "cached", "mid"], "opt-postln": ["own", "mid"], "gpt2-plain": ["own", "cached", "tuned", "mid"], "gpt-neox-parallel": ["own"],
+            "phi-gqa": ["own", "cached"], "llama-plain": ["own", "cached", "mid"], "qwen3-tied": ["own"]}
 
 
 PARTS = ["opt-preln", "gpt2-plain", "llama-plain", "gpt-neox-parallel", "gpt-neox-sequential", "phi-half"]
@@ -127,7 +127,7 @@ def main():
             _, _, windows, _ = reference.read_tokens(f)
         model = reference.load(folder, torch.float64)
         family, L = reference.family_of(model.config), model.config.num_hidden_layers
-        tap = reference.Tap(model, ["resid.pre", "resid.post"])
+        tap = reference.Tap(model, ["resid.pre", "resid.post"] + (["resid.mid"] if "mid" in lenses else []))
         tuned = make_tuned(model.config.hidden_size, L) if "tuned" in lenses else {}
         for w, (_, window) in enumerate(windows):
             ids = window["ids"].tolist()
@@ -136,8 +136,8 @@ def main():
             with torch.no_grad(), reference.Keep64():
                 final = unembed(model, family, h[L])
                 for lens in lenses:
-                    for point in range(L + 1):
-                        x = h[point]
+                    for point in range(2 * L + 1 if lens == "mid" else L + 1):
+                        x = h[point] if lens != "mid" else torch.tensor(got["resid.mid", point // 2]) if point % 2 else h[point // 2]
                         if lens == "tuned" and point < L:
                             x = x + x @ tuned[f"{point}.weight"].T + tuned[f"{point}.bias"]
                         logits = cached(model, family, x, h[L]) if lens == "cached" else unembed(model, family, x)
