@@ -53,7 +53,7 @@ each() {
     walk "$1" "$N/stats.nf" stream classify-neurons -j1 -m "$N/model"
     forward-capture -q -m "$N/model" --sites resid.pre,resid.post <"$N/tokens.nf" >"$N/streams.nf"
     walk "$1" "$N/streams.nf" stream logit-lens -j1 -q -m "$N/model"
-    walk "$1" "$N/tokens.nf" stream logit-lens -j1 -q --attribute --mid --per-token -m "$N/model"
+    walk "$1" "$N/tokens.nf" stream logit-lens -j1 -q --attribute --mid --per-token --top-k 3 -m "$N/model"
 }
 
 @test "a failing read" {
