@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/at.h"
 #include "record/stages.h"
 #include "record/stats.h"
 #include "report/check.h"
@@ -56,22 +57,6 @@ static void *stats_open(const json_t *header, struct nf_err *err)
     return s;
 }
 
-static uint64_t u8_at(const void *p, size_t i)
-{
-    uint64_t v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
-static uint32_t u4_at(const void *p, size_t i)
-{
-    uint32_t v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
 static int check_totals(struct stats *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &s->totals;
@@ -113,7 +98,7 @@ static int check_ngrams(struct stats *s, const msgpack_object *rec, struct nf_er
         return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, planes %zu, first %zu is out of order", g.order, g.planes, g.first);
     for (size_t i = 0; i < g.k; i++) {
         for (size_t j = 0; j < g.order; j++) {
-            key[j] = u4_at(g.keys, i * g.order + j);
+            key[j] = nf_u4_at(g.keys, i * g.order + j);
             if (key[j] >= s->context.V)
                 return nf_fail(err, NF_EFORMAT, "ngrams: token id %" PRIu32 " of key %zu is outside the vocabulary of %zu", key[j],
                                g.first + i, s->context.V);
@@ -137,11 +122,11 @@ static int check_fires(struct stats *s, const msgpack_object *rec, struct nf_err
     if (nf_fires_read(rec, t->F, t->Q, &f, err) < 0)
         return err->code;
     for (size_t i = 0; i < t->F; i++) {
-        uint64_t all = u8_at(f.all, i), sum = 0;
+        uint64_t all = nf_u8_at(f.all, i), sum = 0;
 
         for (size_t q = 0; q < t->Q; q++)
-            sum += u8_at(f.domain, q * t->F + i);
-        if (all > t->tokens || u8_at(f.bos, i) > t->bos)
+            sum += nf_u8_at(f.domain, q * t->F + i);
+        if (all > t->tokens || nf_u8_at(f.bos, i) > t->bos)
             return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu fires more often than there are tokens", f.layer, i);
         if (sum != all)
             return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu: %" PRIu64 " fires, %" PRIu64 " in the domains together",
@@ -158,7 +143,7 @@ static int check_position(struct stats *s, const msgpack_object *rec, struct nf_
     if (nf_position_read(rec, t->F, &p, err) < 0)
         return err->code;
     for (size_t i = 0; i < p.P * t->F; i++)
-        if (u4_at(p.counts, i) > t->full)
+        if (nf_u4_at(p.counts, i) > t->full)
             return nf_fail(err, NF_EFORMAT,
                            "position: layer %zu, position %zu, neuron %zu fires more often than there are full windows", p.layer,
                            p.first + i / t->F, i % t->F);
@@ -179,20 +164,12 @@ static int check_counts(struct stats *s, const msgpack_object *rec, struct nf_er
     return NF_OK;
 }
 
-static double f8_at(const void *p, size_t i)
-{
-    double v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
 /* Both halves of a matrix say the same; NaN is the same as NaN. */
 static int check_symmetric(const char *type, const void *matrix, size_t P, struct nf_err *err)
 {
     for (size_t i = 0; i < P; i++)
         for (size_t j = 0; j < i; j++)
-            if (u8_at(matrix, i * P + j) != u8_at(matrix, j * P + i))
+            if (nf_u8_at(matrix, i * P + j) != nf_u8_at(matrix, j * P + i))
                 return nf_fail(err, NF_EFORMAT, "%s: points %zu, %zu and %zu, %zu differ", type, i, j, j, i);
     return NF_OK;
 }
@@ -215,9 +192,9 @@ static int check_similarity(const struct stats *s, const msgpack_object *rec, st
     if (nf_similarity_rec_read(rec, &r, err) < 0 || check_symmetric("similarity", r.mean, r.P, err) < 0)
         return NF_EFORMAT;
     for (size_t i = 0; i < r.P * r.P; i++)
-        if (f8_at(r.mean, i) > 1 || f8_at(r.mean, i) < (strcmp(r.measure, "cos") == 0 ? -1 : 0))
+        if (nf_f8_at(r.mean, i) > 1 || nf_f8_at(r.mean, i) < (strcmp(r.measure, "cos") == 0 ? -1 : 0))
             return nf_fail(err, NF_EFORMAT, "similarity: %s of points %zu, %zu is %g", r.measure, i / r.P, i % r.P,
-                           f8_at(r.mean, i));
+                           nf_f8_at(r.mean, i));
     if (r.n + r.zero > s->totals.tokens + s->totals.bos || r.docs > s->totals.docs)
         return nf_fail(err, NF_EFORMAT, "similarity: more positions or documents than totals has");
     return NF_OK;
@@ -237,7 +214,7 @@ static int check_influence(const msgpack_object *rec, struct nf_err *err)
 static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_docmeans_rec *m, struct nf_err *err)
 {
     for (size_t u = 0; u < m->U; u++)
-        if (u8_at(m->docs, u) > s->totals.docs || u8_at(m->docs, u) > u8_at(m->n, u))
+        if (nf_u8_at(m->docs, u) > s->totals.docs || nf_u8_at(m->docs, u) > nf_u8_at(m->n, u))
             return nf_fail(err, NF_EFORMAT, "%s: layer %zu, column %zu: more documents than totals has, or than n", type, layer, u);
     return NF_OK;
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/at.h"
 #include "record/stages.h"
 #include "stat/reduce.h"
 #include "stream/mp.h"
@@ -38,29 +39,13 @@ static struct run {
 
 static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
 
-static uint64_t u8_at(const void *p, size_t i)
-{
-    uint64_t v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
-static double f8_at(const void *p, size_t i)
-{
-    double v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
 /* ---- from records ---- */
 
 static void take_columns(const struct nf_docmeans_rec *m, struct nf_docmean_view *to)
 {
     for (size_t u = 0; u < m->U; u++)
-        to[u] = (struct nf_docmean_view){ (double)u8_at(m->n, u), (double)u8_at(m->docs, u), f8_at(m->mean, u),
-                                          f8_at(m->se, u),        f8_at(m->doc_mean, u),     f8_at(m->doc_se, u) };
+        to[u] = (struct nf_docmean_view){ (double)nf_u8_at(m->n, u), (double)nf_u8_at(m->docs, u), nf_f8_at(m->mean, u),
+                                          nf_f8_at(m->se, u),        nf_f8_at(m->doc_mean, u),     nf_f8_at(m->doc_se, u) };
 }
 
 static void take_similarity(struct run *run, const struct nf_similarity_rec *s)
@@ -68,8 +53,8 @@ static void take_similarity(struct run *run, const struct nf_similarity_rec *s)
     struct nf_docmean_view(*to)[P] = run->similarity[strcmp(s->measure, "angle") == 0][strcmp(s->rows, "last") == 0];
 
     for (size_t i = 0; i < P * P; i++)
-        to[i / P][i % P] = (struct nf_docmean_view){ (double)s->n,         (double)s->docs,         f8_at(s->mean, i),
-                                                     f8_at(s->se, i), f8_at(s->doc_mean, i), f8_at(s->doc_se, i) };
+        to[i / P][i % P] = (struct nf_docmean_view){ (double)s->n,         (double)s->docs,         nf_f8_at(s->mean, i),
+                                                     nf_f8_at(s->se, i), nf_f8_at(s->doc_mean, i), nf_f8_at(s->doc_se, i) };
 }
 
 static void take(struct run *run, const msgpack_object *rec, struct nf_err *err)

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/at.h"
 #include "record/stats.h"
 #include "stat/reduce.h"
 #include "stream/reader.h"
@@ -47,47 +48,15 @@ static struct {
 
 static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
 
-static uint64_t u8_at(const void *p, size_t i)
-{
-    uint64_t v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
-static uint32_t u4_at(const void *p, size_t i)
-{
-    uint32_t v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
-static double f8_at(const void *p, size_t i)
-{
-    double v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
-static double f4_at(const void *p, size_t i)
-{
-    float v;
-
-    memcpy(&v, (const char *)p + i * sizeof v, sizeof v);
-    return v;
-}
-
 /* ---- from records ---- */
 
 static void take_fires(const struct nf_fires *r)
 {
     for (size_t f = 0; f < F; f++) {
-        got.neuron[f].all = u8_at(r->all, f);
-        got.neuron[f].bos = u8_at(r->bos, f);
+        got.neuron[f].all = nf_u8_at(r->all, f);
+        got.neuron[f].bos = nf_u8_at(r->bos, f);
         for (size_t q = 0; q < Q; q++)
-            got.neuron[f].domain[q] = u8_at(r->domain, q * F + f);
+            got.neuron[f].domain[q] = nf_u8_at(r->domain, q * F + f);
     }
 }
 
@@ -95,8 +64,8 @@ static void take_positions(const struct nf_position *r)
 {
     for (size_t i = 0; i < r->P; i++)
         for (size_t f = 0; f < F; f++) {
-            got.neuron[f].at += u4_at(r->counts, i * F + f);
-            got.neuron[f].at_sum += (r->first + i) * u4_at(r->counts, i * F + f);
+            got.neuron[f].at += nf_u4_at(r->counts, i * F + f);
+            got.neuron[f].at_sum += (r->first + i) * nf_u4_at(r->counts, i * F + f);
         }
 }
 
@@ -104,7 +73,7 @@ static void take_bins(const struct nf_domain_position *r)
 {
     for (size_t i = 0; i < r->B; i++)
         for (size_t f = 0; f < F; f++)
-            got.neuron[f].bins += (r->domain + 1) * (r->first + i + 1) * u4_at(r->counts, i * F + f);
+            got.neuron[f].bins += (r->domain + 1) * (r->first + i + 1) * nf_u4_at(r->counts, i * F + f);
 }
 
 static void take_counts(const struct nf_counts *r)
@@ -129,11 +98,11 @@ static void take_moments(const struct nf_moments_rec *r)
     const void *const six[] = { r->min, r->max, r->mean, r->var, r->skew, r->kurt };
 
     for (size_t u = 0; u < r->W; u++) {
-        to[u].n = u8_at(r->n, u);
+        to[u].n = nf_u8_at(r->n, u);
         for (size_t i = 0; i < 6; i++)
-            to[u].moment[i] = f8_at(six[i], u);
+            to[u].moment[i] = nf_f8_at(six[i], u);
         for (size_t i = 0; i < r->q && i < 9; i++)
-            to[u].quantile[i] = f8_at(r->values, i * r->W + u);
+            to[u].quantile[i] = nf_f8_at(r->values, i * r->W + u);
     }
 }
 
@@ -145,9 +114,9 @@ static void take_top(const struct nf_top_rec *r)
 
             struct top *t = &got.top[strcmp(r->site, "pred") == 0][u][k];
 
-            *t = (struct top){ f4_at(r->values, i), u4_at(r->doc, i), u4_at(r->window, i), u4_at(r->pos, i), 0, 0 };
-            t->before = u4_at(r->context, i * r->C + r->C - 2);
-            t->token = u4_at(r->context, i * r->C + r->C - 1);
+            *t = (struct top){ nf_f4_at(r->values, i), nf_u4_at(r->doc, i), nf_u4_at(r->window, i), nf_u4_at(r->pos, i), 0, 0 };
+            t->before = nf_u4_at(r->context, i * r->C + r->C - 2);
+            t->token = nf_u4_at(r->context, i * r->C + r->C - 1);
         }
 }
 
@@ -166,7 +135,7 @@ static void take(const msgpack_object *rec, struct nf_err *err)
     else if (nf_mp_is(rec, "ngrams") && nf_ngrams_read(rec, &g, err) == NF_OK) {
         got.distinct[g.order - 1] += g.k;
         for (size_t i = 0; i < g.k; i++)
-            got.occurrences[g.order - 1] += u4_at(g.n, i);
+            got.occurrences[g.order - 1] += nf_u4_at(g.n, i);
     } else if (nf_mp_is(rec, "fires") && nf_fires_read(rec, F, Q, &fires, err) == NF_OK)
         take_fires(&fires);
     else if (nf_mp_is(rec, "position") && nf_position_read(rec, F, &position, err) == NF_OK)
