@@ -87,11 +87,16 @@ FORCE:
 
 # ---- the two commands of the README: each installs what is missing, then does its job ----
 
-# The embedded study: text in, report out.
-DEMO = build/demo
+# Both studies of the embedded model, the second on a fifteenth of its windows: text in, report out.
+DEMO        = build/demo
+DEMO_MODEL  = pipelines/demo/model
+DEMO_STAGES = $(patsubst %,$(DEMO)/stages/model/%.nf,lesion lens stats)
 demo: deps
 	$(Q)$(MAKE) -s -j$(JOBS) all
-	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=pipelines/demo/model CORPUS=pipelines/demo/corpus OUT=$(DEMO) REPORT="--name tiny-opt"
+	$(Q)$(MAKE) -s -j$(JOBS) -f pipelines/stages.mk MODELS=$(DEMO_MODEL) CORPUS=pipelines/demo/corpus OUT=$(DEMO)/stages \
+	    CONTEXT=128 TOKENIZE="--sample 0.067" REDUCE="--cka-batch 16" $(DEMO_STAGES)
+	$(Q)$(MAKE) -s -f pipelines/neurons.mk MODEL=$(DEMO_MODEL) CORPUS=pipelines/demo/corpus OUT=$(DEMO) STREAMS="$(DEMO_STAGES)" \
+	    REPORT="--name tiny-opt,tiny-opt,tiny-opt,tiny-opt"
 	@echo "The report is $(DEMO)/report.html (as text: $(DEMO)/report.md)."
 
 # The picture of the report in the README.  Needs chromium and ImageMagick; run `make demo` first.

@@ -3,6 +3,7 @@
 # Takes     MODEL=dir  CORPUS=files or directories  OUT=dir
 #           SHARDS=n (run with -j; merged stats equal those of one run)  CONTEXT=window length (0: the model's own)
 #           LIMIT=tokens of all shards together (0: all)  TOKENIZE= CAPTURE= REDUCE= CLASSIFY= REPORT= further options of each filter
+#           STREAMS=further streams for the report, as stages.mk makes them
 # Writes    OUT/stats.nf, OUT/neurons.nf, OUT/report.html, OUT/report.md; with SHARDS > 1 also OUT/shards/stats.K.nf
 #
 #     make -f pipelines/neurons.mk MODEL=~/opt-125m CORPUS=~/pile OUT=study SHARDS=8 -j2
@@ -26,6 +27,7 @@ CAPTURE  ?=
 REDUCE   ?=
 CLASSIFY ?=
 REPORT   ?=
+STREAMS  ?=
 
 export PATH := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../bin):$(PATH)
 
@@ -60,11 +62,11 @@ endif
 $(OUT)/neurons.nf: $(OUT)/stats.nf $(weights)
 	$(call into,classify-neurons -m $(MODEL) $(CLASSIFY) < $<)
 
-$(OUT)/report.html: $(OUT)/neurons.nf
-	render-report $(REPORT) -o $@ $<
+$(OUT)/report.html: $(OUT)/neurons.nf $(STREAMS)
+	render-report $(REPORT) -o $@ $^
 
-$(OUT)/report.md: $(OUT)/neurons.nf
-	render-report $(REPORT) --format markdown -o $@ $<
+$(OUT)/report.md: $(OUT)/neurons.nf $(STREAMS)
+	render-report $(REPORT) --format markdown -o $@ $^
 
 clean:
 	rm -rf $(OUT)/shards $(OUT)/stats.nf $(OUT)/neurons.nf $(OUT)/report.html $(OUT)/report.md

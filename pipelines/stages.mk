@@ -3,9 +3,9 @@
 # Needs     the filters in bin/ or on PATH; checkpoints; text
 # Takes     MODELS="dir-or-hub-id ..."  CORPUS=files or directories  OUT=dir
 #           CONTEXT=512 (window length)  LIMIT=tokens of the corpus (0: all)
-#           LESIONS="--drop all --swap all --repeat 3"  CAPTURE= LENS= REDUCE= CLASSIFY= further options of the filters
-# Writes    for each model OUT/NAME/lesion.nf, lens.nf, stats.nf, neurons.nf (NAME: the last part of its path or id), and their means as
-#           OUT/NAME/lesion.tsv, lens.tsv
+#           LESIONS="--drop all --swap all --repeat 3"  TOKENIZE= CAPTURE= LENS= REDUCE= CLASSIFY= REPORT= further options of the filters
+# Writes    OUT/report.html and report.md, of all models side by side; for each model OUT/NAME/lesion.nf, lens.nf, stats.nf, neurons.nf (NAME: the last
+#           part of its path or id), and their means as OUT/NAME/lesion.tsv, lens.tsv
 #
 #     make -f pipelines/stages.mk MODELS="gpt2 EleutherAI/pythia-410m-deduped" CORPUS=~/pile OUT=stages LIMIT=100000 -j2
 #
@@ -23,10 +23,12 @@ OUT      ?= $(error OUT=dir, where the study goes, is wanted)
 CONTEXT  ?= 512
 LIMIT    ?= 0
 LESIONS  ?= --drop all --swap all --repeat 3
+TOKENIZE ?=
 CAPTURE  ?=
 LENS     ?=
 REDUCE   ?=
 CLASSIFY ?=
+REPORT   ?=
 
 export PATH := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../bin):$(PATH)
 
@@ -44,10 +46,13 @@ define into
 mkdir -p $(@D); trap 'rm -f "$@.part"' EXIT; trap 'exit 1' HUP INT TERM; { $(1); } > "$@.part"; mv "$@.part" "$@"
 endef
 
-all: $(foreach n,$(names),$(foreach f,lesion.tsv lens.tsv stats.nf neurons.nf,$(OUT)/$(n)/$(f)))
+all: $(OUT)/report.html $(OUT)/report.md $(foreach n,$(names),$(OUT)/$(n)/lesion.tsv $(OUT)/$(n)/lens.tsv)
+
+$(OUT)/report.html $(OUT)/report.md: $(foreach n,$(names),$(foreach f,lesion lens stats neurons,$(OUT)/$(n)/$(f).nf))
+	render-report $(REPORT) $(if $(filter %.md,$@),--format markdown) -o $@ $^
 
 $(OUT)/%/tokens.nf: $(texts)
-	$(call into,tokenize -q -m $(model_$*) --context $(CONTEXT) --limit $(LIMIT) $(CORPUS))
+	$(call into,tokenize -q -m $(model_$*) --context $(CONTEXT) --limit $(LIMIT) $(TOKENIZE) $(CORPUS))
 
 $(OUT)/%/lesion.nf: $(OUT)/%/tokens.nf
 	$(call into,lesion -m $(model_$*) $(LESIONS) < $<)
@@ -75,6 +80,6 @@ $(OUT)/%/lens.tsv: $(OUT)/%/lens.nf
 , := ,
 
 clean:
-	rm -rf $(foreach n,$(names),$(OUT)/$(n))
+	rm -rf $(foreach n,$(names),$(OUT)/$(n)) $(OUT)/report.html $(OUT)/report.md
 
 .PHONY: all clean

@@ -1,8 +1,8 @@
 /*
  * render-report - what the neurons and the layers of a model do, as one page.
  *
- *   in   neurons, effects, lens   one stream of a kind a model or checkpoint, as files or on standard input
- *   out  text       one HTML file that needs nothing else, or Markdown
+ *   in   neurons, effects, lens, stats   one stream of a kind a model or checkpoint, as files or on standard input
+ *   out  text                            one HTML file that needs nothing else, or Markdown
  *   doc  src/render-report.md
  */
 #include <errno.h>
@@ -18,12 +18,13 @@
 #include "base/utf8.h"
 #include "report/page.h"
 
-enum { INPUTS_MAX = 48 };   /* three streams of 16 models */
+enum { INPUTS_MAX = 64 };   /* four streams of 16 models */
 
 /* What was read.  names[i]: of operand i, within one of the others. */
 struct inputs {
     struct nf_input neurons[INPUTS_MAX];
     struct nf_stage_input stages[INPUTS_MAX];
+    struct nf_model_streams models[INPUTS_MAX];
     struct nf_report report;
     const char *kinds[INPUTS_MAX];
     char *names[INPUTS_MAX];
@@ -44,24 +45,46 @@ static void unique_name(struct inputs *all, char *name, size_t size, const char 
         }
 }
 
-/* The stream after those before, called `as`, or as its model where that is NULL. */
-static int take_stream(struct inputs *all, struct nf_reader *in, const char *as, struct nf_err *err)
+/* The name of the stream after those before: `as`, or its model's where that is NULL. */
+static void name_stream(struct inputs *all, char *name, size_t size, const json_t *header, const char *as)
 {
-    bool neurons = !strcmp(nf_reader_kind(in), "neurons");
-    struct nf_input *run = &all->neurons[all->report.n];
-    struct nf_stage_input *stage = &all->stages[all->report.stages_n];
-    char *name = neurons ? run->name : stage->name;
-    int rc = neurons ? nf_input_read(run, in, all->room, err) : nf_stage_input_read(stage, in, err);
+    if (as)
+        nf_utf8_show(as, strlen(as), name, size);
+    all->kinds[all->n] = nf_str_at(header, "kind");
+    unique_name(all, name, size, all->kinds[all->n]);
+    all->names[all->n++] = name;
+}
 
-    *(neurons ? &all->report.n : &all->report.stages_n) += 1;   /* also one that failed: main() clears it */
+/* What was read is counted also where reading failed: main() clears it. */
+static int take_stage(struct inputs *all, struct nf_reader *in, const char *as, struct nf_err *err)
+{
+    struct nf_stage_input *stage = &all->stages[all->report.stages_n++];
+    int rc = nf_stage_input_read(stage, in, err);
+
+    if (rc == NF_OK)
+        name_stream(all, stage->name, sizeof stage->name, stage->header, as);
+    return rc;
+}
+
+/* A neurons stream has counts, or what the weights say, or both. */
+static int take_neurons(struct inputs *all, struct nf_reader *in, const char *as, struct nf_err *err)
+{
+    struct nf_input *run = &all->neurons[all->report.n++];
+    int rc = nf_input_read(run, in, all->room, err);
+
     if (rc < 0)
         return rc;
-    if (as)
-        nf_utf8_show(as, strlen(as), name, sizeof run->name);
-    all->kinds[all->n] = nf_str_at(neurons ? run->header : stage->header, "kind");
-    unique_name(all, name, sizeof run->name, all->kinds[all->n]);
-    all->names[all->n++] = name;
-    all->room -= neurons && run->all ? (size_t)run->seen : 0;
+    name_stream(all, run->name, sizeof run->name, run->header, as);
+    all->room -= run->all ? (size_t)run->seen : 0;
+    if (json_array_size(run->weights) == 0)
+        return NF_OK;
+    nf_stage_input_of(&all->stages[all->report.stages_n], run);
+    if (json_array_size(run->layers) == 0) {   /* nothing was counted: its name lives on in the other */
+        all->names[all->n - 1] = all->stages[all->report.stages_n].name;
+        nf_input_clear(run);
+        all->report.n--;
+    }
+    all->report.stages_n++;
     return NF_OK;
 }
 
@@ -72,12 +95,21 @@ static int read_input(struct inputs *all, const char *path, const char *as, stru
 
     if (fd < 0)
         return nf_fail_errno(err, "%s", path);
-    in = nf_reader_open(fd, path ? path : "standard input", "neurons|effects|lens", err);
-    rc = in ? take_stream(all, in, as, err) : err->code;
+    in = nf_reader_open(fd, path ? path : "standard input", "neurons|effects|lens|stats", err);
+    rc = !in ? err->code : strcmp(nf_reader_kind(in), "neurons") ? take_stage(all, in, as, err) : take_neurons(all, in, as, err);
     nf_reader_close(in);
     if (path)
         close(fd);
     return rc;
+}
+
+static int group(struct inputs *all, struct nf_err *err)
+{
+    long n = nf_models_of(all->stages, all->report.stages_n, all->models);
+
+    all->report.models = all->models;
+    all->report.models_n = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
 }
 
 static int write_output(const char *path, const struct nf_text *out, struct nf_err *err)
@@ -113,7 +145,7 @@ int main(int argc, char **argv)
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "render-report", "show what the neurons and layers of a model do, as one page",
-                                "[FILE...]",     "neurons, effects, lens",
+                                "[FILE...]",     "neurons, effects, lens, stats",
                                 "text",          opts };
     struct inputs all = { .room = NF_PAGE_NEURONS };
     struct nf_text out = { 0 };
@@ -133,6 +165,7 @@ int main(int argc, char **argv)
     all.report.stages = all.stages;
     for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++)
         rc = read_input(&all, operands ? argv[first + (int)i] : NULL, i < names.n ? names.item[i] : NULL, &err);
+    rc = rc == NF_OK ? group(&all, &err) : rc;
     if (rc == NF_OK) {
         (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &all.report);
         rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);

@@ -158,9 +158,17 @@ void nf_influence_rec_write(struct nf_writer *w, const struct nf_influence_rec *
 
 /* ---- norms and attention ---- */
 
-static const char *const ratio[NF_RATIOS] = { "attn.out/resid.pre",    "ffn.out/resid.pre",     "block/resid.pre",
-                                              "ffn.out/attn.out",      "cos block resid.pre",   "cos attn.out resid.pre",
-                                              "cos resid.pre resid.post" };
+static const char *const ratio[NF_RATIOS] = { "attn.out/resid.pre",
+                                              "ffn.out/resid.pre",
+                                              "block/resid.pre",
+                                              "ffn.out/attn.out",
+                                              "cos block resid.pre",
+                                              "cos attn.out resid.pre",
+                                              "cos resid.pre resid.post",
+                                              "attn.out",
+                                              "ffn.out",
+                                              "block",
+                                              "resid.pre" };
 
 const char *nf_ratio_name(size_t of)
 {

@@ -21,7 +21,7 @@ enum {
     NF_DOC_SUMS = 7,             /* lib/stat/docmeans.h */
     NF_DOC_CROSS = 4,
     NF_CKA_BLOCKS = 32,          /* lib/stat/cka.h */
-    NF_RATIOS = 7,
+    NF_RATIOS = 11,
     NF_LOCAL_WINDOWS = 6,        /* 1, 2, 4, 5, 8, 16 positions */
     NF_LOCAL_COLUMNS = 13,       /* of each head: sums over the windows, share on position 0, means per offset over the windows */
     NF_BACK_OFFSETS = 17,        /* 0, the position itself, to 16 */
@@ -65,7 +65,7 @@ struct nf_influence_rec {
 int nf_influence_rec_read(const msgpack_object *rec, struct nf_influence_rec *i, struct nf_err *err);
 void nf_influence_rec_write(struct nf_writer *w, const struct nf_influence_rec *i);
 
-/* "ratio": one mean of one layer. */
+/* "ratio": one mean of one layer; the last four are lengths. */
 struct nf_ratio_rec {
     size_t layer, of;            /* of < NF_RATIOS: nf_ratio_name() */
     uint64_t n, docs;

@@ -19,6 +19,7 @@ EMBED(vega, "vendor/vega.min.js");
 EMBED(vega_lite, "vendor/vega-lite.min.js");
 EMBED(vega_embed, "vendor/vega-embed.min.js");
 EMBED(data_js, "page/data.js");
+EMBED(stages_js, "page/stages.js");
 EMBED(charts_js, "page/charts.js");
 EMBED(tables_js, "page/tables.js");
 
@@ -29,6 +30,7 @@ const struct nf_asset nf_scripts[] = {
     ASSET(vega_lite, "vendor/vega-lite.min.js"),
     ASSET(vega_embed, "vendor/vega-embed.min.js"),
     ASSET(data_js, "page/data.js"),
+    ASSET(stages_js, "page/stages.js"),
     ASSET(charts_js, "page/charts.js"),
     ASSET(tables_js, "page/tables.js"),
     { 0 },

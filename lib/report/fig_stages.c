@@ -1,514 +1,246 @@
-/* fig_stages.c - stages of inference: effects of lesions on blocks, and the lens over depth (Lad et al. 2024). */
+/* fig_stages.c - where the four stages of inference end, by rules of thumb, with what they rest on (Lad et al. 2024, table 1 and section 6). */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "report/figures.h"
+#include "report/means.h"
 
-/* ---- access ---- */
+static const char *const stage_names[NF_BOUNDARIES] = { "detokenization", "feature engineering", "prediction ensembling" };
 
-/* A mean over n rows with its standard error over documents; n 0 and NaN where it is missing. */
-struct mean {
-    uint64_t n, docs;
-    double mean, se;
-};
+enum { FEW = 20 };   /* neurons, of which 5 % are one */
 
-static struct mean mean_of(const json_t *thing, const char *measure)
+static bool found(const struct nf_model_streams *m, size_t stage)
 {
-    const json_t *j = nf_at(nf_at(thing, "all"), measure);
-
-    return (struct mean){ nf_whole_at(j, "n"), nf_whole_at(thing, "all.docs"), nf_real_at(j, "mean"), nf_real_at(j, "se") };
+    return m->end[stage].block != SIZE_MAX && m->end[stage].block > 0;
 }
 
-static bool is_kind(const json_t *thing, const char *kind)
+static bool applied(const struct nf_model_streams *m)
 {
-    return !strcmp(nf_str_at(thing, "kind"), kind);
-}
-
-/* An intervention of a kind with something measured of it. */
-static bool shown(const json_t *thing, const char *kind)
-{
-    return is_kind(thing, kind) && !isnan(mean_of(thing, "kl").mean);
-}
-
-static size_t count(const struct nf_stage_input *run, const char *kind)
-{
-    size_t i, n = 0;
-    json_t *thing;
-
-    json_array_foreach (run->things, i, thing)
-        n += shown(thing, kind);
-    return n;
-}
-
-static bool any(const struct nf_report *r, const char *kind)
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS && count(&r->stages[i], kind))
+    for (size_t i = 0; i < NF_BOUNDARIES; i++)
+        if (!isnan(m->end[i].limit))
             return true;
     return false;
 }
 
-bool nf_has_drops(const struct nf_report *r)
-{
-    return any(r, "drop");
-}
-
-bool nf_has_layers(const struct nf_report *r)
-{
-    return any(r, "drop") || any(r, "swap");
-}
-
-bool nf_has_repeat(const struct nf_report *r)
-{
-    return any(r, "repeat");
-}
-
-bool nf_has_lens(const struct nf_report *r)
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_LENS && count(&r->stages[i], ""))
-            return true;
-    return false;
-}
-
-/* ---- words and numbers ---- */
-
-/* As nf_prefix(), among the inputs of one kind. */
-static struct nf_shown prefix(const struct nf_report *r, const struct nf_stage_input *run)
-{
-    struct nf_shown out = { "" };
-    size_t same = 0;
-
-    for (size_t i = 0; i < r->stages_n; i++)
-        same += r->stages[i].kind == run->kind;
-    if (same > 1)
-        snprintf(out.s, sizeof out.s, "%.90s: ", run->name);
-    return out;
-}
-
-/* Three significant digits: divergences span orders of magnitude. */
-static struct nf_shown show(double v, bool sign)
-{
-    struct nf_shown out = { "-" };
-    size_t n;
-
-    if (!isnan(v))
-        snprintf(out.s, sizeof out.s, v == 0 ? "0" : sign ? "%+#.3g" : "%#.3g", v);
-    n = strlen(out.s);
-    if (out.s[n - 1] == '.')
-        out.s[n - 1] = '\0';
-    return out;
-}
-
-/* "n 5,986 in 4 documents, standard error 0.0835" */
-static struct nf_shown evidence(struct mean m)
-{
-    struct nf_shown out, docs = nf_show_several(m.docs, "document", "documents");
-
-    if (isnan(m.se))
-        snprintf(out.s, sizeof out.s, "n %.30s in %.40s, no standard error", nf_show_count(m.n).s, docs.s);
-    else
-        snprintf(out.s, sizeof out.s, "n %.30s in %.40s, standard error %.20s", nf_show_count(m.n).s, docs.s, show(m.se, false).s);
-    return out;
-}
-
-/* "block 3", "blocks 3 and 4", "blocks 3 to 5" */
-static struct nf_shown blocks(const json_t *thing)
-{
-    unsigned long long layer = nf_whole_at(thing, "layer"), to = nf_whole_at(thing, "to");
-    struct nf_shown out;
-
-    if (is_kind(thing, "swap"))
-        snprintf(out.s, sizeof out.s, "blocks %llu and %llu", layer, layer + 1);
-    else if (is_kind(thing, "repeat") && to > layer + 1)
-        snprintf(out.s, sizeof out.s, "blocks %llu to %llu", layer, to - 1);
-    else
-        snprintf(out.s, sizeof out.s, "block %llu", layer);
-    return out;
-}
-
-static void depth_cells(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
-{
-    uint64_t layer = nf_whole_at(thing, "layer");
-
-    nf_sheet_cell(d, "%llu", (unsigned long long)layer);
-    nf_sheet_cell(d, "%s", nf_show_real(run->L > 1 ? (double)layer / (double)(run->L - 1) : 0, 2).s);
-}
-
-static void mean_cells(struct nf_sheet *d, struct mean m, bool sign)
-{
-    nf_sheet_cell(d, "%s", show(m.mean, sign).s);
-    nf_sheet_cell(d, "%s", show(m.se, false).s);
-}
-
-/* The things of a kind where a measure is lowest and highest; NULL where there is none. */
-static void extremes(const struct nf_stage_input *run, const char *kind, const char *measure, const json_t **low,
-                     const json_t **high)
+/* The divergence of a block that was left out. */
+static struct nf_mean drop_of(const struct nf_stage_input *run, size_t layer)
 {
     size_t i;
     json_t *thing;
 
-    *low = *high = NULL;
-    json_array_foreach (run->things, i, thing) {
-        double v = mean_of(thing, measure).mean;
+    json_array_foreach (run->things, i, thing)
+        if (nf_thing_is(thing, "drop") && nf_whole_at(thing, "layer") == layer)
+            return nf_mean_of(thing, "kl");
+    return nf_mean_of(NULL, "kl");
+}
 
-        if (!is_kind(thing, kind) || isnan(v))
-            continue;
-        *low = !*low || v < mean_of(*low, measure).mean ? thing : *low;
-        *high = !*high || v > mean_of(*high, measure).mean ? thing : *high;
+/* Whether some rule has what it takes, or nearly so: then the figure says what is missing. */
+static bool shown(const struct nf_model_streams *m)
+{
+    const json_t *low, *dropped = NULL;
+
+    if (m->of[NF_STAGE_EFFECTS])
+        nf_mean_extremes(m->of[NF_STAGE_EFFECTS], "drop", "kl", &low, &dropped);
+    return applied(m) || dropped;
+}
+
+bool nf_has_stages(const struct nf_report *r)
+{
+    for (size_t i = 0; i < r->models_n; i++)
+        if (shown(&r->models[i]))
+            return true;
+    return false;
+}
+
+static struct nf_shown who(const struct nf_report *r, const struct nf_model_streams *m)
+{
+    struct nf_shown out = { "" };
+
+    if (r->models_n > 1)
+        snprintf(out.s, sizeof out.s, "%.90s: ", m->name);
+    return out;
+}
+
+/* ---- the rules ---- */
+
+static void say_detokenization(struct nf_sheet *d, struct nf_shown name, const struct nf_model_streams *m)
+{
+    const struct nf_boundary *b = &m->end[0];
+    struct nf_mean at, before;
+
+    if (!m->of[NF_STAGE_EFFECTS] || isnan(b->limit)) {
+        nf_sheet_say(
+            d,
+            "%sNo end of detokenization: that takes every block left out (lesion --drop all), and two or more in the middle half.",
+                     name.s);
+        return;
     }
-}
-
-/* ---- S1, S2: a block left out, or exchanged with the next ---- */
-
-static const struct {
-    const char *kind, *doing, *done;
-} by_layer[] = {
-    { "drop", "Leaving out", "left out" },
-    { "swap", "Exchanging", "exchanged" },
-};
-enum { BY_LAYER = sizeof by_layer / sizeof *by_layer };
-
-static void say_divergence(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
-{
-    for (size_t k = 0; k < BY_LAYER; k++) {
-        const json_t *low, *high;
-
-        extremes(run, by_layer[k].kind, "kl", &low, &high);
-        if (!high)
-            continue;
-        nf_sheet_say(d, "%s%s %s changes the prediction by a KL of %s nats (%s)%s.", prefix(r, run).s, by_layer[k].doing,
-                     blocks(high).s, show(mean_of(high, "kl").mean, false).s, evidence(mean_of(high, "kl")).s,
-                     low == high ? "" : ", the most");
-        if (low != high)
-            nf_sheet_say(d, "%s%s %s changes it least, by %s nats (%s).", prefix(r, run).s, by_layer[k].doing, blocks(low).s,
-                         show(mean_of(low, "kl").mean, false).s, evidence(mean_of(low, "kl")).s);
+    if (!found(m, 0)) {
+        nf_sheet_say(d, "%sNo end of detokenization: %s from twice the median of the middle half (%s nats, %llu blocks).", name.s,
+                     b->block == 0 ? "no block at the beginning stands out" : "every block stands out",
+                     nf_show_three(b->limit, false).s, (unsigned long long)b->n);
+        return;
     }
+    at = drop_of(m->of[NF_STAGE_EFFECTS], b->block);
+    before = drop_of(m->of[NF_STAGE_EFFECTS], b->block - 1);
+    nf_sheet_say(
+        d,
+                 "%sDetokenization ends before block %zu (heuristic): leaving it out costs %s nats (%s), below twice the median of the "
+                 "middle half (%s nats, %llu blocks); leaving out block %zu costs %s nats (%s).",
+                 name.s, b->block, nf_show_three(at.mean, false).s, nf_show_evidence(at).s, nf_show_three(b->limit, false).s,
+                 (unsigned long long)b->n, b->block - 1, nf_show_three(before.mean, false).s, nf_show_evidence(before).s);
 }
 
-static void divergence_row(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
+static void say_prediction(struct nf_sheet *d, struct nf_shown name, const struct nf_model_streams *m)
 {
-    struct mean kl = mean_of(thing, "kl");
+    const struct nf_boundary *ensembling = &m->end[1], *calibration = &m->end[2];
 
-    nf_sheet_cell(d, "%s", run->name);
-    nf_sheet_cell(d, "%s", nf_str_at(thing, "name"));
-    depth_cells(d, run, thing);
-    nf_sheet_cell(d, "%s", nf_show_count(kl.n).s);
-    mean_cells(d, kl, false);
+    if (isnan(ensembling->limit)) {
+        nf_sheet_say(
+            d,
+            "%sNo end of feature engineering, nor of prediction ensembling: that takes the prediction and suppression neurons of "
+            "every block (classify-neurons --model).",
+            name.s);
+        return;
+    }
+    if (ensembling->n == 0)
+        nf_sheet_say(d, "%sNo end of feature engineering: there are no prediction neurons.", name.s);
+    else
+        nf_sheet_say(d, "%sFeature engineering ends before block %zu (heuristic): with it, more than 5 %% of the %s have come%s.",
+                     name.s, ensembling->block, nf_show_several(ensembling->n, "prediction neuron", "prediction neurons").s,
+                     ensembling->n < FEW ? ": so few say little" : "");
+    if (found(m, 2))
+        nf_sheet_say(
+            d,
+                     "%sPrediction ensembling ends before block %zu (heuristic): from there on every block has more suppression than "
+                     "prediction neurons (%s against %s in all%s).",
+                     name.s, calibration->block, nf_show_count(calibration->n).s, nf_show_count((uint64_t)calibration->limit).s,
+                     calibration->n < FEW ? "; so few say little" : "");
+    else
+        nf_sheet_say(d, "%sNo end of prediction ensembling: %s.", name.s,
+                     calibration->block == 0 ? "every block has more suppression than prediction neurons"
+                                             : "the last block has not more suppression than prediction neurons");
 }
 
-static void accuracy_row(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
-{
-    struct mean agree = mean_of(thing, "agree");
+/* ---- beside the rules: the other signatures of the paper's table 1 ---- */
 
-    nf_sheet_cell(d, "%s", run->name);
-    nf_sheet_cell(d, "%s", nf_str_at(thing, "name"));
-    depth_cells(d, run, thing);
-    nf_sheet_cell(d, "%s", nf_show_count(agree.n).s);
-    mean_cells(d, agree, false);
-    mean_cells(d, mean_of(thing, "entropy_change"), true);
-}
-
-/* One row an intervention of the kinds of by_layer. */
-static void rows(struct nf_sheet *d, const struct nf_report *r,
-                 void (*row)(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing))
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        for (size_t k = 0; r->stages[i].kind == NF_STAGE_EFFECTS && k < BY_LAYER; k++) {
-            size_t t;
-            json_t *thing;
-
-            json_array_foreach (r->stages[i].things, t, thing)
-                if (shown(thing, by_layer[k].kind))
-                    row(d, &r->stages[i], thing);
-        }
-}
-
-void nf_fig_divergence(struct nf_sheet *d, const struct nf_report *r)
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS)
-            say_divergence(d, r, &r->stages[i]);
-    nf_sheet_chart(d, "S1", SIZE_MAX,
-                   "KL from the model's prediction with a block left out, or exchanged with the next, over depth");
-    nf_sheet_read(
-        d, "KL(original || intervened), mean over tokens; bars: 1.96 standard errors. Blocks l and l + 1 exchanged stand at l.");
-    nf_sheet_table(d, "KL by block", "Model|Intervention|Block>|Depth>|n>|KL, nats>|standard error>", true);
-    rows(d, r, divergence_row);
-    nf_sheet_table_end(d, true);
-}
-
-/* From the lowest to the highest change of entropy by one kind of intervention; done: "left out". */
-static void say_entropy(struct nf_sheet *d, struct nf_shown who, const struct nf_stage_input *run, const char *kind,
-                        const char *done)
+static void say_attention(struct nf_sheet *d, struct nf_shown name, const struct nf_stage_input *stats)
 {
     const json_t *low, *high;
 
-    extremes(run, kind, "entropy_change", &low, &high);
-    if (!high)
-        return;
-    nf_sheet_say(d, "%sWith %s %s, entropy changes by %s bits (%s)%s.", who.s, blocks(low).s, done,
-                 show(mean_of(low, "entropy_change").mean, true).s, evidence(mean_of(low, "entropy_change")).s,
-                 low == high ? "" : ", the lowest change");
-    if (low != high)
-        nf_sheet_say(d, "%sWith %s %s, by %s bits (%s), the highest.", who.s, blocks(high).s, done,
-                     show(mean_of(high, "entropy_change").mean, true).s, evidence(mean_of(high, "entropy_change")).s);
-}
-
-static void say_accuracy(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
-{
-    for (size_t k = 0; k < BY_LAYER; k++) {
-        const json_t *low, *high;
-
-        extremes(run, by_layer[k].kind, "agree", &low, &high);
-        if (!high)
-            continue;
-        nf_sheet_say(d, "%sWith %s %s, the most probable token stays the same at %s of positions (%s)%s.", prefix(r, run).s,
-                     blocks(low).s, by_layer[k].done, nf_show_percent(mean_of(low, "agree").mean).s,
-                     evidence(mean_of(low, "agree")).s, low == high ? "" : ", the fewest");
-        if (low != high)
-            nf_sheet_say(d, "%sWith %s %s, at %s (%s), the most.", prefix(r, run).s, blocks(high).s, by_layer[k].done,
-                         nf_show_percent(mean_of(high, "agree").mean).s, evidence(mean_of(high, "agree")).s);
-        say_entropy(d, prefix(r, run), run, by_layer[k].kind, by_layer[k].done);
-    }
-}
-
-void nf_fig_accuracy(struct nf_sheet *d, const struct nf_report *r)
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS)
-            say_accuracy(d, r, &r->stages[i]);
-    nf_sheet_chart(d, "S2a", SIZE_MAX, "Share of positions whose most probable token stays the same, over depth");
-    nf_sheet_chart(d, "S2b", SIZE_MAX, "Change of the entropy of the prediction, over depth");
-    nf_sheet_read(
-        d,
-        "Relative accuracy: the intervened model has the same most probable token as the model itself. Entropy change: intervened "
-        "less original. Means over tokens; bars: 1.96 standard errors.");
-    nf_sheet_table(d, "Relative accuracy and entropy by block",
-                   "Model|Intervention|Block>|Depth>|n>|Relative accuracy>|standard error>|Entropy change, bits>|standard error>",
-                   true);
-    rows(d, r, accuracy_row);
-    nf_sheet_table_end(d, true);
-}
-
-/* ---- S3: blocks run twice ---- */
-
-static void say_repeat(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
-{
-    const json_t *none, *unused;
-
-    if (!count(run, "repeat"))
-        return;
-    extremes(run, "none", "entropy", &none, &unused);
-    if (none)
-        nf_sheet_say(d, "%sThe entropy of the unmodified prediction is %s bits (%s).", prefix(r, run).s,
-                     show(mean_of(none, "entropy").mean, false).s, evidence(mean_of(none, "entropy")).s);
-    say_entropy(d, prefix(r, run), run, "repeat", "run twice");
-}
-
-static void repeat_rows(struct nf_sheet *d, const struct nf_stage_input *run)
-{
-    size_t i;
-    json_t *thing;
-
-    json_array_foreach (run->things, i, thing) {
-        struct mean entropy = mean_of(thing, "entropy");
-
-        if (!shown(thing, "repeat") && !shown(thing, "none"))
-            continue;
-        nf_sheet_cell(d, "%s", run->name);
-        nf_sheet_cell(d, "%s", is_kind(thing, "none") ? "unmodified" : nf_str_at(thing, "name"));
-        nf_sheet_cell(d, "%s", nf_show_count(entropy.n).s);
-        mean_cells(d, entropy, false);
-        mean_cells(d, mean_of(thing, "entropy_change"), true);
-        mean_cells(d, mean_of(thing, "kl"), false);
-    }
-}
-
-void nf_fig_repeat(struct nf_sheet *d, const struct nf_report *r)
-{
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS)
-            say_repeat(d, r, &r->stages[i]);
-    nf_sheet_chart(d, "S3", SIZE_MAX, "Entropy of the prediction with blocks run twice, and of the unmodified model, over depth");
-    nf_sheet_read(
-        d, "Entropy of the prediction, mean over tokens; bars: 1.96 standard errors. Repeated blocks stand at the middle of them.");
-    nf_sheet_table(d, "Entropy with blocks run twice",
-                   "Model|Intervention|n>|Entropy, bits>|standard error>|Change, bits>|standard error>|KL, nats>|standard error>",
-                   true);
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS && count(&r->stages[i], "repeat"))
-            repeat_rows(d, &r->stages[i]);
-    nf_sheet_table_end(d, true);
-}
-
-/* ---- S4: the lens ---- */
-
-/* The first point from which on the divergence stays at or below half of that of the first point. */
-static const json_t *half_way(const struct nf_stage_input *run)
-{
-    const json_t *from = NULL;
-    double first = NAN;
-    size_t i;
-    json_t *point;
-
-    json_array_foreach (run->things, i, point) {
-        double kl = mean_of(point, "kl").mean;
-
-        if (isnan(kl))
-            continue;
-        first = isnan(first) ? kl : first;
-        from = kl > first / 2 ? NULL : from ? from : point;
-    }
-    return from;
-}
-
-static void say_lens(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
-{
-    const json_t *half = half_way(run), *low, *high, *first = NULL;
-    size_t i;
-    json_t *point;
-
-    json_array_foreach (run->things, i, point)
-        first = !first && shown(point, "") ? point : first;
-    if (!first)
-        return;
-    nf_sheet_say(d, "%sAt point %s the lens is %s nats from the model's output (%s).", prefix(r, run).s, nf_str_at(first, "name"),
-                 show(mean_of(first, "kl").mean, false).s, evidence(mean_of(first, "kl")).s);
-    if (half)
-        nf_sheet_say(d, "%sFrom point %s on (%s nats; %s) it is at most half of that.", prefix(r, run).s, nf_str_at(half, "name"),
-                     show(mean_of(half, "kl").mean, false).s, evidence(mean_of(half, "kl")).s);
-    extremes(run, "", "entropy", &low, &high);
+    nf_mean_extremes(stats, "", "local 5", &low, &high);
     if (high)
-        nf_sheet_say(d, "%sIts entropy is highest at point %s (%s bits; %s) and lowest at point %s (%s bits; %s).",
-                     prefix(r, run).s, nf_str_at(high, "name"), show(mean_of(high, "entropy").mean, false).s,
-                     evidence(mean_of(high, "entropy")).s, nf_str_at(low, "name"), show(mean_of(low, "entropy").mean, false).s,
-                     evidence(mean_of(low, "entropy")).s);
+        nf_sheet_say(d,
+                     "%sAttention on the five positions before is highest in block %s: %s, where uniform attention would put %s.",
+                     name.s, nf_str_at(high, "name"), nf_show_three(nf_mean_of(high, "local 5").mean, false).s,
+                     nf_show_three(nf_mean_of(high, "uniform local 5").mean, false).s);
+    nf_mean_extremes(stats, "", "ffn.out", &low, &high);
+    if (high)
+        nf_sheet_say(d, "%sThe output of the FFN is longest in block %s (%s) and shortest in block %s (%s).", name.s,
+                     nf_str_at(high, "name"), nf_show_three(nf_mean_of(high, "ffn.out").mean, false).s, nf_str_at(low, "name"),
+                     nf_show_three(nf_mean_of(low, "ffn.out").mean, false).s);
 }
 
-static void lens_rows(struct nf_sheet *d, const struct nf_stage_input *run)
+/* From the lowest entropy in the upper half to that of the output. */
+static void say_rise(struct nf_sheet *d, struct nf_shown name, const struct nf_stage_input *lens)
 {
+    const json_t *low = NULL, *output = json_array_get(lens->things, json_array_size(lens->things) - 1);
     size_t i;
     json_t *point;
 
-    json_array_foreach (run->things, i, point) {
-        if (!shown(point, ""))
-            continue;
-        nf_sheet_cell(d, "%s", run->name);
-        nf_sheet_cell(d, "%s", nf_str_at(point, "name"));
-        nf_sheet_cell(d, "%s", nf_show_real(nf_real_at(point, "depth"), 2).s);
-        nf_sheet_cell(d, "%s", nf_show_count(mean_of(point, "kl").n).s);
-        mean_cells(d, mean_of(point, "entropy"), false);
-        mean_cells(d, mean_of(point, "kl"), false);
-        mean_cells(d, mean_of(point, "agree"), false);
-    }
+    json_array_foreach (lens->things, i, point)
+        if (nf_real_at(point, "depth") >= 0.5 && (!low || nf_mean_of(point, "entropy").mean < nf_mean_of(low, "entropy").mean))
+            low = point;
+    if (!low || isnan(nf_mean_of(low, "entropy").mean))
+        return;
+    if (low == output)
+        nf_sheet_say(d, "%sIn the upper half its entropy is lowest at the output (%s bits): it does not rise at the end.", name.s,
+                     nf_show_three(nf_mean_of(low, "entropy").mean, false).s);
+    else
+        nf_sheet_say(
+            d, "%sIn the upper half its entropy is lowest at point %s (%s bits); from there to the output it rises by %s bits.",
+            name.s, nf_str_at(low, "name"), nf_show_three(nf_mean_of(low, "entropy").mean, false).s,
+                     nf_show_three(nf_mean_of(output, "entropy").mean - nf_mean_of(low, "entropy").mean, false).s);
 }
 
-void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r)
+/* Where the lens comes nearer to the output fastest, once detokenization is over; and its entropy at the end. */
+static void say_lens(struct nf_sheet *d, struct nf_shown name, const struct nf_model_streams *m)
 {
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_LENS)
-            say_lens(d, r, &r->stages[i]);
-    nf_sheet_chart(d, "S4a", SIZE_MAX, "Entropy of the lens over depth");
-    nf_sheet_chart(d, "S4b", SIZE_MAX, "KL from the model's output to the lens over depth");
-    nf_sheet_read(d, "The stream that enters block l (L: that leaves the last), through the final norm and the unembedding. "
-                     "KL(output || lens). Means "
-                     "over tokens; bars: 1.96 standard errors.");
-    nf_sheet_table(
-        d, "Lens by point",
-        "Model|Point|Depth>|n>|Entropy, bits>|standard error>|KL, nats>|standard error>|Same top-1 token>|standard error>", true);
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_LENS)
-            lens_rows(d, &r->stages[i]);
-    nf_sheet_table_end(d, true);
-}
+    const struct nf_stage_input *lens = m->of[NF_STAGE_LENS];
+    size_t from = found(m, 0) ? m->end[0].block : 0;
+    double *kl = m->L <= NF_STAGE_LAYERS ? calloc(m->L + 1, sizeof *kl) : NULL;
+    struct nf_boundary fall = { SIZE_MAX, 0, 0 };
 
-/* ---- S5: the end of stage 1, by a rule of thumb ---- */
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The "drop" of a block; NULL: it was not left out. */
-static const json_t *drop_of(const struct nf_stage_input *run, size_t layer)
-{
-    size_t i;
-    json_t *thing;
-
-    json_array_foreach (run->things, i, thing)
-        if (shown(thing, "drop") && nf_whole_at(thing, "layer") == layer)
-            return thing;
-    return NULL;
-}
-
-/*
- * The median KL of the drops in the middle half, blocks at relative depth 1/4 .. 3/4; *n of them.
- * NaN: fewer than two, of which a median says nothing, or some block of the model was not left out.
- */
-static double middle_median(struct nf_sheet *d, const struct nf_stage_input *run, size_t *n)
-{
-    bool whole = run->L > 0 && run->L <= json_array_size(run->things);
-    double *kl = whole ? calloc(run->L, sizeof *kl) : NULL, median = NAN;
-
-    *n = 0;
-    d->out.failed |= whole && !kl;
-    for (size_t l = 0; kl && whole && l < run->L; l++) {
-        const json_t *drop = drop_of(run, l);
-
-        whole = drop != NULL;
-        if (drop && 4 * l >= run->L - 1 && 4 * l <= 3 * (run->L - 1))
-            kl[(*n)++] = mean_of(drop, "kl").mean;
-    }
-    if (kl && whole && *n > 1) {
-        qsort(kl, *n, sizeof *kl, ascending);
-        median = (kl[(*n - 1) / 2] + kl[*n / 2]) / 2;
+    d->out.failed |= !kl;
+    if (kl) {
+        nf_layer_reals(lens, "", "kl", kl, m->L + 1);
+        fall = nf_boundary_descent(kl, m->L, from);
     }
     free(kl);
-    return median;
+    if (fall.block != SIZE_MAX)
+        nf_sheet_say(d, "%sThe lens comes nearer to the output fastest between points %zu and %llu, by %s nats of KL%s.", name.s,
+                     fall.block, (unsigned long long)fall.block + fall.n, nf_show_three(fall.limit, false).s,
+                     from ? " (points from the end of detokenization on)" : "");
+    say_rise(d, name, lens);
 }
 
-static void say_boundary(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
-{
-    size_t n, l = 0;
-    double median = middle_median(d, run, &n);
-    struct mean at, before;
+/* ---- the figure ---- */
 
-    if (isnan(median)) {
-        nf_sheet_say(d, "%sNo boundary: not every block was left out, or the middle half has fewer than two blocks.",
-                     prefix(r, run).s);
-        return;
+static void boundary_rows(struct nf_sheet *d, const struct nf_model_streams *m)
+{
+    for (size_t i = 0; i < NF_BOUNDARIES; i++) {
+        nf_sheet_cell(d, "%s", m->name);
+        nf_sheet_cell(d, "%s", stage_names[i]);
+        if (found(m, i)) {
+            nf_sheet_cell(d, "%zu", m->end[i].block);
+            nf_sheet_cell(d, "%s", nf_show_real(m->L > 1 ? ((double)m->end[i].block - 0.5) / (double)(m->L - 1) : 0, 2).s);
+        } else {
+            nf_sheet_cell(d, "-");
+            nf_sheet_cell(d, "-");
+        }
     }
-    while (l < run->L && mean_of(drop_of(run, l), "kl").mean >= 2 * median)
-        l++;
-    if (l == 0 || l == run->L) {
-        nf_sheet_say(
-            d,
-            "%sNo boundary: %s block at the beginning stands out from twice the median of the middle half (%s nats, %zu blocks).",
-            prefix(r, run).s, l ? "every" : "no", show(2 * median, false).s, n);
-        return;
-    }
-    at = mean_of(drop_of(run, l), "kl");
-    before = mean_of(drop_of(run, l - 1), "kl");
-    nf_sheet_say(d,
-                 "%sThe first stage ends before block %zu (heuristic): leaving it out costs %s nats (%s), below twice the median "
-                 "of the middle "
-                 "half (%s nats, %zu blocks); leaving out block %zu costs %s nats (%s).",
-                 prefix(r, run).s, l, show(at.mean, false).s, evidence(at).s, show(2 * median, false).s, n, l - 1,
-                 show(before.mean, false).s, evidence(before).s);
 }
 
-void nf_fig_boundary(struct nf_sheet *d, const struct nf_report *r)
+static void one_model(struct nf_sheet *d, const struct nf_report *r, size_t i)
 {
-    for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS && count(&r->stages[i], "drop"))
-            say_boundary(d, r, &r->stages[i]);
-    nf_sheet_note(d, "A rule of thumb of this program, not of the paper, which calls its boundaries approximate: the first block "
-                     "whose KL, left out, is "
-                     "below twice the median over the blocks at relative depth 1/4 to 3/4.");
+    const struct nf_model_streams *m = &r->models[i];
+    struct nf_shown name = who(r, m);
+
+    say_detokenization(d, name, m);
+    say_prediction(d, name, m);
+    if (!m->ordered)
+        nf_sheet_note(
+            d, "%sThese do not come in the order of the stages, so none are drawn: by these rules this model does not show them.",
+                      name.s);
+    if (json_is_true(nf_at(m->of[NF_STAGE_NEURONS] ? m->of[NF_STAGE_NEURONS]->header : NULL, "model.gated")))
+        nf_sheet_note(
+            d, "%sA gated FFN's activations take both signs, so a prediction neuron may also suppress its tokens, and the reverse.",
+                      name.s);
+    if (m->of[NF_STAGE_STATS])
+        say_attention(d, name, m->of[NF_STAGE_STATS]);
+    if (m->of[NF_STAGE_LENS])
+        say_lens(d, name, m);
+    nf_sheet_chart(d, "S1", i,
+                   "Signatures of the stages over relative depth, each scaled to its own maximum, and where the stages end");
+}
+
+void nf_fig_stages(struct nf_sheet *d, const struct nf_report *r)
+{
+    for (size_t i = 0; i < r->models_n; i++)
+        if (shown(&r->models[i]))
+            one_model(d, r, i);
+    nf_sheet_read(d, "Each curve is divided by its own maximum. A boundary stands between two blocks.");
+    nf_sheet_table(d, "Ends of the stages (heuristic)", "Model|Stage|Ends before block>|Relative depth>", false);
+    for (size_t i = 0; i < r->models_n; i++)
+        if (shown(&r->models[i]))
+            boundary_rows(d, &r->models[i]);
+    nf_sheet_table_end(d, false);
+    nf_sheet_note(
+        d, "Rules of thumb of this program, not of the paper, which calls its boundaries approximate and overlapping. "
+           "Detokenization: up to "
+                     "the first block whose KL, left out, is below twice the median over the blocks at relative depth 1/4 to 3/4. Feature "
+           "engineering: up to the block with which more than 5 %% of all prediction neurons have come. Prediction ensembling: up "
+           "to the "
+                     "block from which on suppression neurons outnumber prediction neurons everywhere.");
 }

@@ -36,11 +36,16 @@ static const struct nf_figure position[] = {
 };
 
 static const struct nf_figure stages[] = {
-    { "S1", "What leaving out or exchanging blocks does to the prediction", nf_fig_divergence, nf_has_layers },
-    { "S2", "Relative accuracy and entropy", nf_fig_accuracy, nf_has_layers },
-    { "S3", "Blocks that run twice", nf_fig_repeat, nf_has_repeat },
-    { "S4", "What the stream would predict", nf_fig_lens, nf_has_lens },
-    { "S5", "Where the first stage ends", nf_fig_boundary, nf_has_drops },
+    { "S1", "Where the stages end", nf_fig_stages, nf_has_stages },
+    { "S2", "What leaving out or exchanging blocks does to the prediction", nf_fig_divergence, nf_has_layers },
+    { "S3", "Relative accuracy and entropy", nf_fig_accuracy, nf_has_layers },
+    { "S4", "Blocks that run twice", nf_fig_repeat, nf_has_repeat },
+    { "S5", "What the stream would predict", nf_fig_lens, nf_has_lens },
+    { "S6", "Neurons that promote or suppress a few tokens", nf_fig_vocabulary, nf_has_vocabulary },
+    { "S7", "Attention to the tokens just before", nf_fig_locality, nf_has_locality },
+    { "S8", "Heads that look back to the beginning of a word", nf_fig_merging, nf_has_merging },
+    { "S9", "What blocks add to the stream", nf_fig_norms, nf_has_norms },
+    { "S10", "How similar the stream is from block to block", nf_fig_similarity, nf_has_similarity },
 };
 
 #define ROWS(a) a, sizeof(a) / sizeof *(a)
@@ -65,13 +70,13 @@ const struct nf_section nf_sections[] = {
       "after the correction for bias.",
       ROWS(position), false },
     { "stages", "Stages of inference",
-      "What the model predicts with a block left out, exchanged with the next or run twice, compared with what it predicts as it "
-      "is, and what "
-      "the residual stream would predict before every block. Definitions: Lad, Lee, Gurnee and Tegmark 2024, arXiv:2406.19384. "
-      "Blocks count "
-      "from 0; relative depth is l / (L - 1) for a block, l / L for the stream that enters block l. Standard errors take documents "
-      "as the "
-      "independent units; with few of them they are rough.",
+      "Detokenization, feature engineering, prediction ensembling, residual calibration: what the model predicts with a block left "
+      "out, "
+      "exchanged or run twice; what the residual stream would predict before every block; where heads look; what blocks add. "
+      "Definitions: "
+      "Lad, Lee, Gurnee and Tegmark 2024, arXiv:2406.19384. Blocks count from 0; relative depth is l / (L - 1) for a block, l / L "
+      "for the "
+      "stream that enters block l. Standard errors take documents as the independent units; with few of them they are rough.",
       ROWS(stages), true },
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;

@@ -9,13 +9,16 @@
 
 #include "report/sheet.h"
 #include "report/input.h"
+#include "report/models.h"
 #include "report/stage_input.h"
 
 struct nf_report {
-    struct nf_input *runs;             /* [n] neurons streams */
+    struct nf_input *runs;             /* [n] neurons streams with counts */
     size_t n;
-    struct nf_stage_input *stages;     /* [stages_n] effects and lens streams */
+    struct nf_stage_input *stages;     /* [stages_n] effects, lens and stats streams, and what neurons streams say of the weights */
     size_t stages_n;
+    struct nf_model_streams *models;   /* [models_n] these by model */
+    size_t models_n;
 };
 
 struct nf_figure {
@@ -29,7 +32,7 @@ struct nf_section {
     const char *id, *title, *intro;
     const struct nf_figure *figures;
     size_t n;
-    bool stages;            /* of effects and lens streams; otherwise of neurons streams.  A section without an input is left out */
+    bool stages;            /* of `stages`; otherwise of `runs`.  A section without an input is left out */
 };
 
 /* nf_section_shown, nf_figure_shown - whether a report on r has it. */
@@ -63,15 +66,29 @@ void nf_fig_positions(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_checkpoints(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r);
 /* fig_stages.c */
+void nf_fig_stages(struct nf_sheet *d, const struct nf_report *r);
+bool nf_has_stages(const struct nf_report *r);    /* the rule of some boundary could be applied */
+/* fig_lesions.c */
 void nf_fig_divergence(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_accuracy(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_repeat(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_boundary(struct nf_sheet *d, const struct nf_report *r);
 bool nf_has_layers(const struct nf_report *r);    /* some block was left out or exchanged */
-bool nf_has_drops(const struct nf_report *r);
 bool nf_has_repeat(const struct nf_report *r);
+/* fig_lens.c */
+void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_vocabulary(struct nf_sheet *d, const struct nf_report *r);
 bool nf_has_lens(const struct nf_report *r);
+bool nf_has_vocabulary(const struct nf_report *r);
+/* fig_attention.c */
+void nf_fig_locality(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_merging(struct nf_sheet *d, const struct nf_report *r);
+bool nf_has_locality(const struct nf_report *r);
+bool nf_has_merging(const struct nf_report *r);
+/* fig_stream.c */
+void nf_fig_norms(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_similarity(struct nf_sheet *d, const struct nf_report *r);
+bool nf_has_norms(const struct nf_report *r);
+bool nf_has_similarity(const struct nf_report *r);
 
 /* summary.c: the key numbers at the top; where the numbers come from at the end. */
 void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);

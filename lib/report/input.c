@@ -413,7 +413,25 @@ static int check_layer(const struct nf_input *run, const msgpack_object *rec, st
     return NF_OK;
 }
 
-/* A layer without counts, or a neuron of it: only what the weights say, of which the page has no figure. */
+/* What the weights say of a layer: how many neurons of it have each class. */
+static int take_weights(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
+{
+    const msgpack_object *vocab = nf_mp_find(rec, "vocab");
+    uint64_t layer, n;
+
+    if (!vocab || vocab->type != MSGPACK_OBJECT_MAP)
+        return NF_OK;
+    if (run->L == 0 || nf_mp_uint(rec, "layer", run->L - 1, &layer, err) < 0 || nf_mp_uint(rec, "neurons", run->F, &n, err) < 0)
+        return run->L ? NF_EFORMAT : nf_fail(err, NF_EFORMAT, "a layer record in a stream of a model without layers");
+    if (json_array_size(run->weights) &&
+        nf_whole_at(json_array_get(run->weights, json_array_size(run->weights) - 1), "layer") >= layer)
+        return nf_fail(err, NF_EFORMAT, "layer %zu comes twice, or out of order", (size_t)layer);
+    json_array_append_new(run->weights,
+                          json_pack("{sIsIso}", "layer", (json_int_t)layer, "neurons", (json_int_t)n, "vocab", nf_json_of(vocab)));
+    return NF_OK;
+}
+
+/* A layer without counts, or a neuron of it: only what the weights say. */
 static bool uncounted(const msgpack_object *rec)
 {
     return (nf_mp_is(rec, "layer") && nf_mp_find(rec, "vocab") && !nf_mp_find(rec, "dead")) ||
@@ -429,6 +447,8 @@ static int take_record(struct nf_input *run, const msgpack_object *rec, struct n
     const char *type = "?";
     size_t len = 1;
 
+    if (to == run->layers && take_weights(run, rec, err) < 0)
+        return NF_EFORMAT;
     if (nf_mp_is(rec, "activation") || uncounted(rec))
         return NF_OK;
     if (nf_mp_is(rec, "neuron"))
@@ -453,6 +473,7 @@ static int start(struct nf_input *run, json_t *header, size_t room, struct nf_er
 
     *run = (struct nf_input){ .header = json_incref(header),
                               .layers = json_array(),
+                              .weights = json_array(),
                               .suppression = json_array(),
                               .teams = json_array(),
                               .neurons = json_object(),
@@ -461,7 +482,8 @@ static int start(struct nf_input *run, json_t *header, size_t room, struct nf_er
                               .run = json_object() };
     for (const char *const *c = columns; *c; c++)
         json_object_set_new(run->neurons, *c, json_array());
-    if (!run->layers || !run->suppression || !run->teams || !run->neurons || !run->evidence || !run->tokens || !run->run)
+    if (!run->layers || !run->weights || !run->suppression || !run->teams || !run->neurons || !run->evidence || !run->tokens ||
+        !run->run)
         return nf_fail(err, NF_ESYS, "out of memory");
     run->L = nf_whole_at(header, "model.L");
     run->F = nf_whole_at(header, "model.F");
@@ -490,7 +512,7 @@ int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struc
 
 void nf_input_clear(struct nf_input *run)
 {
-    json_t *const owned[] = { run->header, run->run,     run->layers,   run->suppression,
+    json_t *const owned[] = { run->header, run->run,   run->layers,  run->weights, run->suppression,
                               run->teams,  run->neurons, run->evidence, run->tokens };
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)

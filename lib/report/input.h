@@ -30,7 +30,8 @@ enum {
  *
  *   header        of the stream, as it came
  *   run           record "run"; tensors as arrays
- *   layers        array of "layer" records, ascending
+ *   layers        array of "layer" records with counts, ascending
+ *   weights       array of {layer, neurons, vocab}, of the layers whose weights were classified, counted or not
  *   suppression   array of "suppression" records, in the order of the stream
  *   teams         array of "team" records
  *   neurons       columns of equal length: layer, neuron, class (enum nf_class), fires, and flat `top` (n-gram triggers)
@@ -40,7 +41,7 @@ enum {
  */
 struct nf_input {
     char name[160];              /* of the model; made unique among the inputs */
-    json_t *header, *run, *layers, *suppression, *teams, *neurons, *evidence, *tokens;
+    json_t *header, *run, *layers, *weights, *suppression, *teams, *neurons, *evidence, *tokens;
     size_t L, F, T;              /* layers of the model, width of its FFN, context */
     bool all;                    /* `neurons` has every neuron; false: only those with a class of their own and not dead */
     uint64_t seen;               /* neuron records read */

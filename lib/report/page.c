@@ -17,32 +17,31 @@ static void name_of(struct nf_text *t, const char *name, size_t i, size_t n)
     nf_text_fmt(t, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", name);
 }
 
-/* Whether the models of the inputs before have that name: one model has a stream of either kind. */
-static bool named(const struct nf_report *r, size_t stage)
+/* Whether neurons and stages are of the same models, in one order. */
+static bool same_models(const struct nf_report *r)
 {
-    for (size_t i = 0; i < stage; i++)
-        if (!strcmp(r->stages[i].name, r->stages[stage].name))
-            return true;
-    return false;
+    for (size_t i = 0; i < r->n && i < r->models_n; i++)
+        if (strcmp(r->runs[i].name, r->models[i].name))
+            return false;
+    return r->n == r->models_n;
 }
 
 static void title(struct nf_text *t, const struct nf_report *r)
 {
-    size_t n = 0, i = 0;
+    bool same = same_models(r);
 
     if (r->n) {
-        nf_text_str(t, "What the FFN neurons of ");
+        nf_text_str(t, same ? "What the neurons and blocks of " : "What the FFN neurons of ");
         for (size_t k = 0; k < r->n; k++)
             name_of(t, r->runs[k].name, k, r->n);
         nf_text_str(t, " do");
     }
-    for (size_t k = 0; k < r->stages_n; k++)
-        n += !named(r, k);
-    if (n)
+    if (same)
+        return;
+    if (r->models_n)
         nf_text_str(t, r->n ? ", and stages of inference of " : "Stages of inference of ");
-    for (size_t k = 0; k < r->stages_n; k++)
-        if (!named(r, k))
-            name_of(t, r->stages[k].name, i++, n);
+    for (size_t k = 0; k < r->models_n; k++)
+        name_of(t, r->models[k].name, k, r->models_n);
 }
 
 /* ---- what both renderings hold ---- */
@@ -145,9 +144,28 @@ static json_t *stages(const struct nf_report *r)
     json_t *all = json_array();
 
     for (size_t i = 0; i < r->stages_n; i++)
-        json_array_append_new(all, json_pack("{sssssIsO}", "name", r->stages[i].name, "kind",
-                                             r->stages[i].kind == NF_STAGE_LENS ? "lens" : "effects", "L",
-                                             (json_int_t)r->stages[i].L, "things", r->stages[i].things));
+        json_array_append_new(all, json_pack("{sssssIsOsOsO}", "name", r->stages[i].name, "kind",
+                                             nf_stage_kind_name(r->stages[i].kind), "L", (json_int_t)r->stages[i].L, "things",
+                                             r->stages[i].things, "pairs", r->stages[i].pairs, "heads", r->stages[i].heads));
+    return all;
+}
+
+/* Streams by model, as indices of stages; blocks before which stages end, null where none does. */
+static json_t *models(const struct nf_report *r)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < r->models_n; i++) {
+        const struct nf_model_streams *m = &r->models[i];
+        json_t *of = json_object(), *ends = json_array();
+
+        for (size_t k = 0; k < NF_STAGE_KINDS; k++)
+            json_object_set_new(of, nf_stage_kind_name(k), m->of[k] ? json_integer(m->of[k] - r->stages) : json_null());
+        for (size_t b = 0; b < NF_BOUNDARIES; b++)
+            json_array_append_new(ends, m->end[b].block == SIZE_MAX ? json_null() : json_integer((json_int_t)m->end[b].block));
+        json_array_append_new(
+            all, json_pack("{sssIsosbso}", "name", m->name, "L", (json_int_t)m->L, "of", of, "ordered", m->ordered, "ends", ends));
+    }
     return all;
 }
 
@@ -169,8 +187,10 @@ static void data(struct nf_text *out, const struct nf_report *r)
                                         run->teams, "neurons", run->neurons, "evidence", run->evidence, "tokens", run->tokens));
     }
     all = json_pack("{soso}", "classes", classes, "runs", runs);
-    if (r->stages_n)
+    if (r->stages_n) {
         json_object_set_new(all, "stages", stages(r));
+        json_object_set_new(all, "models", models(r));
+    }
     nf_text_str(out, "<script type=\"application/json\" id=\"data\">");
     nf_html_json(out, all);
     nf_text_str(out, "</script>\n<script type=\"application/json\" id=\"published\">");

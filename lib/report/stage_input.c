@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "record/context.h"
-#include "report/input.h"
 #include "stream/mp.h"
 
 /* Record types of the two kinds, and the measures that figures show. */
 static const struct {
     const char *thing, *mean, *measure[5];
 } types[] = {
+    /* of the two kinds that have things of their own */
     [NF_STAGE_EFFECTS] = { "intervention", "effect", { "kl", "agree", "entropy", "entropy_change", NULL } },
     [NF_STAGE_LENS] = { "point", "lens", { "kl", "agree", "entropy", NULL } },
 };
@@ -89,20 +89,44 @@ static int take_mean(struct nf_stage_input *run, const msgpack_object *rec, stru
     return json_object_set_new(thing, "all", nf_json_of(rec)) < 0 ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
 }
 
-static int take_record(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
+/* NF_EOF: of no type that belongs to effects or lens. */
+static int take_measured(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
-    const char *type = "?";
-    size_t len = 1;
-
-    if (nf_mp_is(rec, "token"))
-        return NF_OK;
     if (nf_mp_is(rec, types[run->kind].thing))
         return take_thing(run, rec, err);
     if (nf_mp_is(rec, types[run->kind].mean))
         return take_mean(run, rec, err);
+    return nf_mp_is(rec, "token") ? NF_OK : NF_EOF;
+}
+
+static int take_record(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = run->kind == NF_STAGE_STATS ? nf_stage_stats_take(run, rec, err) : take_measured(run, rec, err);
+    const char *type = "?";
+    size_t len = 1;
+
+    if (rc != NF_EOF)
+        return rc;
     nf_mp_str(rec, "r", &type, &len, NULL);
     return nf_fail(err, NF_EFORMAT, "unknown record type \"%.*s\" in a stream of kind %s", (int)len, type,
-                   run->kind == NF_STAGE_LENS ? "lens" : "effects");
+                   nf_stage_kind_name(run->kind));
+}
+
+static const char *const kinds[NF_STAGE_KINDS] = { "effects", "lens", "stats", "neurons" };
+
+const char *nf_stage_kind_name(enum nf_stage_kind k)
+{
+    return kinds[k];
+}
+
+/* The kind of a stream that the reader let through. */
+static enum nf_stage_kind kind_of(const struct nf_reader *in)
+{
+    enum nf_stage_kind k = 0;
+
+    while (k + 1 < NF_STAGE_KINDS && strcmp(kinds[k], nf_reader_kind(in)))
+        k++;
+    return k;
 }
 
 int nf_stage_input_read(struct nf_stage_input *run, struct nf_reader *in, struct nf_err *err)
@@ -113,12 +137,14 @@ int nf_stage_input_read(struct nf_stage_input *run, struct nf_reader *in, struct
     const msgpack_object *rec;
     int rc = NF_OK;
 
-    *run = (struct nf_stage_input){ .kind = strcmp(nf_reader_kind(in), "lens") ? NF_STAGE_EFFECTS : NF_STAGE_LENS,
+    *run = (struct nf_stage_input){ .kind = kind_of(in),
                                     .header = json_incref(header),
                                     .things = json_array(),
+                                    .pairs = json_array(),
+                                    .heads = json_array(),
                                     .L = nf_whole_at(header, "model.L") };
     snprintf(run->name, sizeof run->name, "%s", *name ? name : "model");
-    if (!run->things)
+    if (!run->things || !run->pairs || !run->heads)
         rc = nf_fail(err, NF_ESYS, "out of memory");
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_context_read(rec, &vocab, err);
@@ -126,12 +152,28 @@ int nf_stage_input_read(struct nf_stage_input *run, struct nf_reader *in, struct
             rc = take_record(run, rec, err);
     }
     nf_vocab_clear(&vocab);
+    if (rc == NF_EOF && run->kind == NF_STAGE_STATS && !json_array_size(run->things) && !json_array_size(run->pairs))
+        return nf_fail(err, NF_EFORMAT,
+                       "stats without measures of layers (reduce-stats --measure); those of neurons go through classify-neurons");
     return rc == NF_EOF ? NF_OK : rc;
+}
+
+void nf_stage_input_of(struct nf_stage_input *stage, const struct nf_input *run)
+{
+    *stage = (struct nf_stage_input){ .kind = NF_STAGE_NEURONS,
+                                      .header = json_incref(run->header),
+                                      .things = json_incref(run->weights),
+                                      .pairs = json_array(),
+                                      .heads = json_array(),
+                                      .L = run->L };
+    memcpy(stage->name, run->name, sizeof stage->name);
 }
 
 void nf_stage_input_clear(struct nf_stage_input *run)
 {
     json_decref(run->header);
     json_decref(run->things);
+    json_decref(run->pairs);
+    json_decref(run->heads);
     *run = (struct nf_stage_input){ 0 };
 }

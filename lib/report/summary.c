@@ -173,19 +173,13 @@ static void row_command(struct nf_sheet *d, const json_t *h)
         row_json(d, "  its inputs", nf_at(h, "inputs"));
 }
 
-/* counts: record "run" of a neurons stream, NULL of others. */
-static void provenance_of(struct nf_sheet *d, const char *caption, const json_t *h, const json_t *counts)
+static void rows_model(struct nf_sheet *d, const json_t *h)
 {
     static const char *const model[] = { "name",           "architecture", "config_sha256",
                                          "weights_sha256", "dtype",        "activation",
                                          "norm",           "positions",    NULL };
-    static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
-    const json_t *names = nf_at(counts, "domains");
     struct nf_text sizes = { 0 };
-    size_t i;
-    json_t *v;
 
-    nf_sheet_table(d, caption, "What|Value", false);
     for (const char *const *m = model; *m; m++)
         row(d, *m, nf_str_at(nf_at(h, "model"), *m));
     nf_text_fmt(&sizes, "L %llu layers, D %llu wide, H %llu heads, F %llu FFN neurons, V %llu tokens",
@@ -196,6 +190,35 @@ static void provenance_of(struct nf_sheet *d, const char *caption, const json_t 
     d->out.failed |= sizes.failed;
     nf_text_clear(&sizes);
     row_json(d, "tokenizer", nf_at(h, "tokenizer"));
+}
+
+/* The model of a header, where no header before it in the report has the same. */
+static bool is_new(const struct nf_report *r, const json_t *h)
+{
+    for (size_t i = 0; i < r->n + r->stages_n; i++) {
+        const json_t *other = i < r->n ? r->runs[i].header : r->stages[i - r->n].header;
+
+        if (other == h)
+            return true;
+        if (json_equal(nf_at(other, "model"), nf_at(h, "model")) && json_equal(nf_at(other, "tokenizer"), nf_at(h, "tokenizer")))
+            return false;
+    }
+    return true;
+}
+
+/* counts: record "run" of a neurons stream, NULL of others. */
+static void provenance_of(struct nf_sheet *d, const struct nf_report *r, const char *caption, const json_t *h, const json_t *counts)
+{
+    static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
+    const json_t *names = nf_at(counts, "domains");
+    size_t i;
+    json_t *v;
+
+    nf_sheet_table(d, caption, "What|Value", false);
+    if (is_new(r, h))
+        rows_model(d, h);
+    else
+        row(d, "model, tokenizer", "as above");
     for (const char *const *c = counted; *c; c++)
         row_json(d, *c, nf_at(counts, *c));
     json_array_foreach (names, i, v) {
@@ -221,12 +244,21 @@ static void provenance_of(struct nf_sheet *d, const char *caption, const json_t 
     nf_sheet_table_end(d, false);
 }
 
+/* Whether the weights are of a stream that is also among the runs. */
+static bool is_counted(const struct nf_report *r, const struct nf_stage_input *weights)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->runs[i].header == weights->header)
+            return true;
+    return false;
+}
+
 void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
 
-        provenance_of(d, run->name, run->header, run->run);
+        provenance_of(d, r, run->name, run->header, run->run);
         if (!run->all)
             nf_sheet_note(d,
                           "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
@@ -242,7 +274,9 @@ void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
         const struct nf_stage_input *run = &r->stages[i];
         char caption[sizeof run->name + 16];
 
-        snprintf(caption, sizeof caption, "%s, %s", run->name, run->kind == NF_STAGE_LENS ? "lens" : "effects");
-        provenance_of(d, caption, run->header, NULL);
+        if (run->kind == NF_STAGE_NEURONS && is_counted(r, run))
+            continue;
+        snprintf(caption, sizeof caption, "%s, %s", run->name, nf_stage_kind_name(run->kind));
+        provenance_of(d, r, caption, run->header, NULL);
     }
 }

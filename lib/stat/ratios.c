@@ -26,4 +26,6 @@ void nf_ratios_row(const float *norms, struct nf_docmeans *m)
     add_cosine(m, 4, norms[COS_BLOCK], norms[PRE]);
     add_cosine(m, 5, norms[COS_ATTN], norms[PRE]);
     add_cosine(m, 6, norms[COS_PRE_POST], norms[PRE]);
+    for (size_t i = ATTN; i <= PRE; i++)
+        add(m, 7 + i, norms[i], 1);
 }

@@ -4,7 +4,10 @@
  * From a row of site norms, for residual stream h = resid.pre, attention A, FFN M, block F = A + M (Csordas et al. 2025,
  * arXiv:2505.13898):
  *
- *   |A| / |h|   |M| / |h|   |F| / |h|   |M| / |A|   cos(F, h)   cos(A, h)   cos(h, h')       h' = resid.post
+ *   |A| / |h|   |M| / |h|   |F| / |h|   |M| / |A|   cos(F, h)   cos(A, h)   cos(h, h')   |A|   |M|   |F|   |h|       h' = resid.post
+ *
+ * |M| over depth is Lad et al. 2024, arXiv:2406.19384, figure 10; of the streams as the model has them: the authors' library takes the mean over
+ * D off every row first.
  *
  * Means of the ratios of each position; the ratio of the mean norms, which moments of the site give, is another number: long vectors
  * weigh more in it.  A ratio whose divisor is 0, and a cosine with h = 0, is left out.

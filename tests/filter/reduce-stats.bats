@@ -149,7 +149,7 @@ stages() {
     exits 0 stream-diff --nan-equal "$D/m.nf" "$D/merged.nf"
     cmp <(stream-dump -f ndjson "$D/m.nf") <(stream-dump -f ndjson "$D/merged.nf")
     [ "$(stream-dump -f ndjson "$D/m.nf" | jq -r .r | grep -v vocab | sort | uniq -c | tr -s ' \n' ' ')" = \
-        " 1 cka 6 influence 6 locality 6 merging 42 ratio 4 similarity 1 special 1 totals " ]
+        " 1 cka 6 influence 6 locality 6 merging 66 ratio 4 similarity 1 special 1 totals " ]
 }
 
 @test "groups of last positions: shards have their own, and all windows are accounted for" {

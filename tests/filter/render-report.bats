@@ -7,6 +7,7 @@ FIXTURE=$BATS_TEST_DIRNAME/../data/neurons-fixture.nf
 NOPOS=$BATS_TEST_DIRNAME/../data/neurons-fixture-nopos.nf
 EFFECTS=$BATS_TEST_DIRNAME/../data/stages-effects.nf
 LENS=$BATS_TEST_DIRNAME/../data/stages-lens.nf
+STATS=$BATS_TEST_DIRNAME/../data/stages-stats.nf
 FIGURES=(1a 1b 2 3a 3b 4 5 6 7 8 9 10 11 12 13 14a 14b 15 16)
 
 # page ARGS: the report, in $PAGE.
@@ -34,9 +35,10 @@ scripts() {
 }
 
 @test "every chart that the page has a place for is in the table of charts" {
-    page "$FIXTURE" "$NOPOS" "$EFFECTS" "$LENS"
+    weights
+    page "$FIXTURE" "$NOPOS" "$EFFECTS" "$LENS" "$STATS" "$WEIGHTS"
     grep -o 'data-chart="[^"]*"' "$PAGE" | cut -d'"' -f2 | sort -u | while read -r id; do
-        grep -qE "(\"$id\"|[ {]$id):" "$ROOT/lib/report/page/charts.js" || { echo "no chart $id"; false; }
+        grep -qE "(\"$id\"|[ {]$id):" "$ROOT"/lib/report/page/{charts,stages}.js || { echo "no chart $id"; false; }
     done
 }
 
@@ -77,7 +79,8 @@ scripts() {
     local flags=(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
                  --disable-sync "--user-data-dir=$BATS_TEST_TMPDIR/profile" --enable-logging=stderr --v=0 --virtual-time-budget=30000 --dump-dom)
     timeout 60 chromium "${flags[@]}" about:blank >/dev/null 2>&1 || skip "chromium does not start here"
-    page "$FIXTURE" "$NOPOS" "$EFFECTS" "$LENS"
+    weights 000 000 001 000 000 000 001 000 030 002 010 020
+    page "$FIXTURE" "$NOPOS" "$EFFECTS" "$LENS" "$STATS" "$WEIGHTS"
     timeout 120 chromium "${flags[@]}" "file://$PAGE" >"$BATS_TEST_TMPDIR/dom" 2>"$BATS_TEST_TMPDIR/log"
     grep -q 'data-drawn="yes"' "$BATS_TEST_TMPDIR/dom"
     [ "$(grep -c 'CONSOLE' "$BATS_TEST_TMPDIR/log")" -eq 0 ] || { grep CONSOLE "$BATS_TEST_TMPDIR/log"; false; }
@@ -141,14 +144,19 @@ figures() {
     grep -o '<article class="figure" id="figure-[^"]*' "$PAGE" | sed 's/.*figure-//' | xargs
 }
 
-@test "effects and lens streams add the stages of inference; a section without an input is left out" {
+@test "streams of stages add their figures; a section without an input is left out" {
     page "$FIXTURE" "$EFFECTS" "$LENS"
     [ "$(figures)" = "1a 1b 2 3a 3b 4 12 13 14a 14b 15 5 6 7 8 9 10 11 16 S1 S2 S3 S4 S5" ]
     page "$EFFECTS"
-    [ "$(figures)" = "S1 S2 S3 S5" ]
+    [ "$(figures)" = "S1 S2 S3 S4" ]
+    page "$STATS"
+    [ "$(figures)" = "S7 S8 S9 S10" ]
+    weights    # of weights alone: no figure of what was counted
+    page "$WEIGHTS"
+    [ "$(figures)" = "S1 S6" ]
     [ "$(grep -c 'class="finder"' "$PAGE")" -eq 0 ]
     page <"$LENS"
-    [ "$(figures)" = "S4" ]
+    [ "$(figures)" = "S5" ]
     page "$FIXTURE"
     [ "$(grep -c 'id="stages"' "$PAGE")" -eq 0 ]
     scripts
@@ -161,21 +169,90 @@ figures() {
         "\(.intervention) \(.name)"' >"$BATS_TEST_TMPDIR/names"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -eq 11 ]
     while read -r i name; do    # three digits: half a unit of the last is at most 0.5 %
-        shown=$(awk -F' *[|] *' -v n="$name" '/^### Figure S1/ { on = 1 } /^### Figure S2/ { on = 0 } on && $3 == n { print $7, $8 }' "$BATS_TEST_TMPDIR/md")
+        shown=$(awk -F' *[|] *' -v n="$name" '/^### Figure S2/ { on = 1 } /^### Figure S3/ { on = 0 } on && $3 == n { print $7, $8 }' "$BATS_TEST_TMPDIR/md")
         stream-dump --format ndjson "$EFFECTS" | jq -se --arg shown "$shown" --argjson i "$i" '
             ($shown | split(" ") | map(tonumber)) as [$mean, $se] | def near($x): . - $x | fabs <= 0.00501 * $x;
             map(select(.r == "effect" and .by == "all" and .intervention == $i).kl) | length == 1 and (.[0] | (.mean | near($mean)) and (.se | near($se)))'
     done <"$BATS_TEST_TMPDIR/names"
 }
 
-@test "the end of the first stage is the first block below twice the median of the middle half" {
+@test "detokenization ends before the first block below twice the median of the middle half" {
     want=$(stream-dump --format ndjson "$EFFECTS" | jq -s '[.[] | select(.r == "intervention" and .kind == "drop")] as $drops | . as $all |
         [$drops[] | .intervention as $i | $all[] | select(.r == "effect" and .by == "all" and .intervention == $i) | .kl.mean] as $kl |
         ($kl[2] + $kl[3]) as $twice | first(range(6) | select($kl[.] < $twice))')    # of 6 blocks, 2 and 3 are at depth 0.4 and 0.6
     exits 0 render-report -f markdown "$EFFECTS"
-    prints "The first stage ends before block $want (heuristic)"
+    prints "Detokenization ends before block $want (heuristic)"
     exits 0 bash -c 'lesion -q -m "$0" --drop 0,1,2,4,5 < <(tokenize -q -m "$0" --limit 60 "$0/README.md") | render-report -f markdown' "$ROOT/pipelines/demo/model"
-    prints "No boundary"
+    prints "No end of detokenization"
+}
+
+# weights [PREDICTION SUPPRESSION]...: what classify-neurons says of the demonstration's weights, in $WEIGHTS; the counts of layers 0, 1, .. in octal
+weights() {
+    local layer=0 script=(-e "")
+    WEIGHTS=$BATS_TEST_TMPDIR/weights.nf
+    [ -e "$BATS_FILE_TMPDIR/weights" ] || tokenize -q -m "$ROOT/pipelines/demo/model" --limit 10 "$ROOT/README.md" |
+        classify-neurons -q -u --weights -m "$ROOT/pipelines/demo/model" >"$BATS_FILE_TMPDIR/weights"
+    while [ $# -gt 0 ]; do
+        script+=(-e "s/\(layer\x0$layer\xa7neurons\xcd\x04\x00\xa5vocab.\xaaprediction\)\x00\(\xabsuppression\)\x00/\1\o$1\2\o$2/")
+        layer=$((layer + 1))
+        shift 2
+    done
+    LC_ALL=C sed "${script[@]}" "$BATS_FILE_TMPDIR/weights" >"$WEIGHTS"
+}
+
+@test "feature engineering ends at 5 % of the prediction neurons, ensembling where suppression takes over" {
+    weights 000 000 001 000 000 000 001 000 030 002 010 020    # prediction 0 1 0 1 24 8: 34; suppression 0 0 0 0 2 16
+    exits 0 render-report -f markdown "$EFFECTS" "$WEIGHTS"
+    prints "Feature engineering ends before block 3 (heuristic): with it, more than 5 % of the 34 prediction neurons have come"
+    prints "Prediction ensembling ends before block 5 (heuristic): from there on every block has more suppression than prediction neurons (16 against 8 in all; so few say little)"
+    prints "| model | prediction ensembling | 5 | 0.90 |"
+    prints "34 prediction neurons, most of them in block 4: 24 of 1,024"
+    weights 000 000 000 000 000 000 000 000 000 000 001 001
+    exits 0 render-report -f markdown "$WEIGHTS"
+    prints "Feature engineering ends before block 5 (heuristic): with it, more than 5 % of the 1 prediction neuron have come: so few say little"
+    prints "No end of prediction ensembling: the last block has not more suppression than prediction neurons"
+    weights 040 050 000 001 000 001 000 001 000 001 000 001
+    exits 0 render-report -f markdown "$EFFECTS" "$WEIGHTS"
+    prints "do not come in the order of the stages"
+}
+
+@test "streams of one model are put together by its digests, whatever they are called" {
+    page --name a,b,c "$EFFECTS" "$LENS" "$STATS"
+    scripts
+    jq -e '.models | length == 1 and .[0].of == {effects: 0, lens: 1, stats: 2, neurons: null}' "$BATS_TEST_TMPDIR/data.json"
+    zstd -dcq "$LENS" | LC_ALL=C sed 's/\(\xaeweights_sha256\xd9\x40\)7/\18/' >"$BATS_TEST_TMPDIR/lens"
+    page "$EFFECTS" "$BATS_TEST_TMPDIR/lens"
+    scripts
+    jq -e '.models | length == 2' "$BATS_TEST_TMPDIR/data.json"
+}
+
+@test "tables of attention and norms hold the means of the stream" {
+    render-report -f markdown "$STATS" >"$BATS_TEST_TMPDIR/md"
+    stream-dump -f ndjson "$STATS" >"$BATS_TEST_TMPDIR/json"
+    while read -r figure column want; do
+        for layer in 0 3 5; do    # three digits: half a unit of the last is at most 0.5 %
+            shown=$(awk -F' *[|] *' -v f="^### Figure $figure:" -v l="$layer" -v c="$column" '/^### / { on = $0 ~ f } on && $3 == l { print $c }' "$BATS_TEST_TMPDIR/md")
+            jq -se --argjson shown "$shown" --argjson l "$layer" "map(select(.layer == \$l)) | ($want) as \$want | (\$shown - \$want | fabs) <= 0.00501 * \$want" \
+                "$BATS_TEST_TMPDIR/json"
+        done
+    done <<'END'
+S7 6 .[] | select(.r == "locality").mean[4][0]
+S7 11 .[] | select(.r == "locality").mean[4][5]
+S7 13 .[] | select(.r == "locality").mean[5][3]
+S9 6 .[] | select(.of == "ffn.out").mean
+S9 12 .[] | select(.r == "influence").influence
+END
+}
+
+@test "stats without measures of layers are status 3, and so are pairs of points of another model" {
+    exits 3 render-report <(tokenize -q -m "$ROOT/pipelines/demo/model" --limit 10 "$ROOT/README.md" | forward-capture -q -m "$ROOT/pipelines/demo/model" | reduce-stats -q)
+    says "stats without measures of layers (reduce-stats --measure)"
+    zstd -dcq "$STATS" | LC_ALL=C sed 's/\xa1L\x06/\xa1L\x05/' >"$BATS_TEST_TMPDIR/bad"
+    exits 3 render-report "$BATS_TEST_TMPDIR/bad"
+    says "7 points of a model with 5 layers"
+    zstd -dcq "$STATS" | LC_ALL=C sed 's/\xa1r\xa7merging/\xa1r\xa7mergin_/' >"$BATS_TEST_TMPDIR/bad"
+    exits 3 render-report "$BATS_TEST_TMPDIR/bad"
+    says 'unknown record type "mergin_"'
 }
 
 @test "names of models, interventions and points are text" {

@@ -33,7 +33,7 @@ import zstandard
 
 WINDOWS = [1, 2, 4, 5, 8, 16]
 RATIOS = ["attn.out/resid.pre", "ffn.out/resid.pre", "block/resid.pre", "ffn.out/attn.out", "cos block resid.pre",
-          "cos attn.out resid.pre", "cos resid.pre resid.post"]
+          "cos attn.out resid.pre", "cos resid.pre resid.post", "attn.out", "ffn.out", "block", "resid.pre"]
 SINK = 0.3
 
 
@@ -242,7 +242,8 @@ def ratios(run):
     keep = ~run.is_bos
     for l in range(run.L):
         n = run.site["norms", l][keep]
-        for k, x in enumerate([n[:, 0] / n[:, 3], n[:, 1] / n[:, 3], n[:, 2] / n[:, 3], n[:, 1] / n[:, 0], n[:, 5], n[:, 6], n[:, 7]]):
+        for k, x in enumerate([n[:, 0] / n[:, 3], n[:, 1] / n[:, 3], n[:, 2] / n[:, 3], n[:, 1] / n[:, 0], n[:, 5], n[:, 6], n[:, 7],
+                               n[:, 0], n[:, 1], n[:, 2], n[:, 3]]):
             yield (l, k), six(run.doc[keep], x)
 
 

@@ -37,10 +37,17 @@ setup_file() {
     awk -F'\t' '$1 == 6 { exit !($4 == 0 && $6 == 1) }' "$BATS_FILE_TMPDIR/out/model/lens.tsv"
 }
 
+@test "one report holds all models, and every figure of the stages" {
+    grep -q '</html>' "$BATS_FILE_TMPDIR/out/report.html"
+    head -1 "$BATS_FILE_TMPDIR/out/report.md" | grep -qx '# Stages of inference of model and llama'
+    [ "$(grep -o '^### Figure [^:]*' "$BATS_FILE_TMPDIR/out/report.md" | cut -d' ' -f3 | xargs)" = "S1 S2 S3 S4 S5 S6 S7 S8 S9 S10" ]
+    grep -q '^| llama | swap 1 |' "$BATS_FILE_TMPDIR/out/report.md"
+}
+
 @test "what is there is not made again" {
-    before=$(stat -c %Y%i "$BATS_FILE_TMPDIR"/out/*/*)
+    before=$(stat -c %Y%i "$BATS_FILE_TMPDIR"/out/*/* "$BATS_FILE_TMPDIR"/out/report.*)
     study MODELS="$MODEL $BATS_FILE_TMPDIR/llama" OUT="$BATS_FILE_TMPDIR/out"
-    [ "$before" = "$(stat -c %Y%i "$BATS_FILE_TMPDIR"/out/*/*)" ]
+    [ "$before" = "$(stat -c %Y%i "$BATS_FILE_TMPDIR"/out/*/* "$BATS_FILE_TMPDIR"/out/report.*)" ]
 }
 
 @test "models of one name are refused" {

@@ -5,7 +5,7 @@
  */
 "use strict";
 const charts = (() => {
-    const { runs, stages, published, share, percent, count } = nf;
+    const { runs, published, share, percent, count } = nf;
     const color = name => `var(--c-${name})`;
     const runColor = (_, i) => color("run" + (i % 8));
     const types = ["oscillatory", "both", "one", "other"];
@@ -42,8 +42,8 @@ const charts = (() => {
     const depth = (run, layer) => run.L > 1 ? layer / (run.L - 1) : 0;
 
     /* Curves over depth with error bars, reference curves dashed and grey.  rows: {run, layer, x, y, lo, hi, what, n}.
-       of: the inputs; L: layers of the first; axis: of y, where it is neither shares nor counts. */
-    function overDepth(rows, { y, format = "%", reference, title, detail = [], dash, preset = "OPT-125m", of = runs, L = of[0].L, axis }) {
+       of: the inputs; L: layers of the first; axis, scale: of y, where it is neither shares nor counts. */
+    function overDepth(rows, { y, format = "%", reference, title, detail = [], dash, preset = "OPT-125m", of = runs, L = of[0].L, axis, scale = { zero: true } }) {
         const names = of.map(r => r.name), runColors = of.map(runColor), one = of.length === 1;
         const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(L, one));
         const tooltip = [field("run", "model"), field("layer", "layer"), field("y", title, format), ...detail];
@@ -60,9 +60,9 @@ const charts = (() => {
                             tooltip: [field("run", "paper, digitised"), field("layer", "layer"), field("y", title, format)] },
             });
         }
-        const encoding = { x, y: { field: "y", type: "quantitative", axis: Object.assign({ title: y }, axis ? axis : format === "%" ? { format } : { format: ",d", tickMinStep: 1 }), scale: { zero: true } }, color: series, tooltip };
+        const encoding = { x, y: { field: "y", type: "quantitative", axis: Object.assign({ title: y }, axis ? axis : format === "%" ? { format } : { format: ",d", tickMinStep: 1 }), scale }, color: series, tooltip };
         if (dash)
-            encoding.strokeDash = { field: "series", type: "nominal", legend: { title: null }, scale: { range: [[1, 0], [2, 2]] } };
+            encoding.strokeDash = { field: "series", type: "nominal", legend: { title: null }, scale: { range: [[1, 0], [2, 2], [6, 3]] } };
         layers.push({ data: { values: rows }, encoding, layer: [
             { mark: { type: "line", strokeWidth: 1.8 } },
             { mark: { type: "rule", strokeWidth: 1.4, opacity: 0.65 }, encoding: { y: { field: "lo", type: "quantitative" }, y2: { field: "hi" }, strokeDash: { value: [1, 0] } },
@@ -326,29 +326,8 @@ const charts = (() => {
             { mark: { type: "point", filled: true, size: 70, opacity: 1 }, encoding: { y: { field: "y", type: "quantitative" } } } ] };
     }
 
-    /* ---- S1 .. S4: means of measures over depth, with 1.96 standard errors ---- */
-    function measured(of, things, measure, options) {
-        const rows = of.flatMap(run => run.things.flatMap(t => things(run, t).map(row => {
-            const m = t.all && t.all[measure];
-            if (!m || m.mean === null)
-                return null;
-            const half = m.se === null ? null : 1.959963984540054 * m.se;
-            return { run: run.name, y: m.mean, lo: half === null ? null : m.mean - half, hi: half === null ? null : m.mean + half, n: count(m.n), docs: count(t.all.docs), name: t.name, ...row };
-        }).filter(Boolean)));
-        const detail = [field("name", "at"), field("lo", "95 % from", ".3~g"), field("hi", "to", ".3~g"), field("n", "tokens"), field("docs", "documents")];
-        return rows.length ? overDepth(rows, { of, format: ".3~g", axis: { format: "~g" }, detail, ...options }) : null;
-    }
-    const effects = stages.filter(s => s.kind === "effects"), lenses = stages.filter(s => s.kind === "lens");
-    const lesions = { drop: "block left out", swap: "exchanged with the next" };
-    const byBlock = (run, t) => lesions[t.kind] ? [{ layer: t.layer, x: depth(run, t.layer), series: lesions[t.kind] }] : [];
-    const block = (measure, y, title, options) => measured(effects, byBlock, measure, { y, title, dash: true, ...options });
-    /* Blocks a .. b-1 stand at their middle; the model itself is a line over the whole depth. */
-    const repeated = effects.filter(run => run.things.some(t => t.kind === "repeat"));
-    const repeatRows = (run, t) => t.kind === "repeat" ? [{ layer: `${t.layer} to ${t.to - 1}`, x: depth(run, (t.layer + t.to - 1) / 2), series: "run twice" }]
-        : t.kind === "none" ? [0, 1].map(x => ({ layer: "-", x, series: "unmodified" })) : [];
-    const lens = (measure, y) => measured(lenses, (run, t) => [{ layer: t.layer, x: t.depth }], measure, { y, title: y, L: lenses[0].L + 1 });
-
     /* ---- drawing ---- */
+    const ofStages = { S1: nf.models, S6: nf.models, S7a: nf.stages, S8: nf.stages, S10: nf.stages };   // what data-run counts, other than runs
     const table = {
         classes: (e, run) => classes(run), "1a": dead, "1b": frequency,
         "2": (e, run) => cover(run, "cover1", "tokens"), "12": (e, run) => cover(run, "cover2", "bigrams"), "13": (e, run) => cover(run, "cover3", "trigrams"),
@@ -358,10 +337,7 @@ const charts = (() => {
         "6": suppression, "7": (e, run) => gallery(run, e.clientWidth), "8": (e, run) => circles(run, e.clientWidth),
         "9": (e, run) => picker(e, run, [...run.teams].sort((a, b) => b.covered - a.covered).concat({ paper: true }), t => t.paper ? "paper: OPT-125m, layer 1, strong oscillatory: 10 neurons (digitised)" : `layer ${t.layer}, ${t.type}${t.strength ? ", " + t.strength : ""}: ${t.neurons.length} neurons`, "Team ", t => t.paper ? team(run, { layer: 1, type: "oscillatory", context: 2048, ranges: published["9"] }) : team(run, t)),
         "10": withPositions, "11": checkpoints, "16": (e, run) => circles(run, e.clientWidth),
-        "S1": () => block("kl", "KL(original || intervened), nats", "KL, nats"), "S2a": () => block("agree", "relative accuracy", "same token", { format: "%", axis: undefined }),
-        "S2b": () => block("entropy_change", "entropy change, bits", "change, bits"),
-        "S3": () => measured(repeated, repeatRows, "entropy", { y: "entropy, bits", title: "entropy, bits", dash: true }),
-        "S4a": () => lens("entropy", "entropy of the lens, bits"), "S4b": () => lens("kl", "KL(output || lens), nats"),
+        ...stageCharts({ color, field, legend, depth, depthAxis, narrow, overDepth, picker }),
     };
 
     async function draw(element, spec) {
@@ -396,8 +372,8 @@ const charts = (() => {
     }
 
     async function redraw(element) {
-        const run = element.dataset.run === undefined ? undefined : runs[element.dataset.run];
-        const spec = table[element.dataset.chart](element, run);
+        const { chart, run } = element.dataset;
+        const spec = table[chart](element, run === undefined ? undefined : (ofStages[chart] ?? runs)[run]);
         if (!spec) {
             element.hidden = true;
             return;

@@ -1,14 +1,15 @@
 /*
  * data.js - the page's data, and what charts and tables compute from it.
  *
- * #data holds {classes, runs, stages?}; stages: {name, kind ("effects", "lens"), L, things}, as lib/report/stage_input.h says; a run is {name, L, F, T, all, model, run, layers, suppression, teams, neurons, evidence, tokens}: the records of
+ * #data holds {classes, runs, stages?, models?}; stages: {name, kind ("effects", "lens", "stats", "neurons"), L, things, pairs, heads}, as
+ * lib/report/stage_input.h says; models: {name, L, of: {kind: index of stages or null}, ordered, ends: [block or null]}, as lib/report/models.h says; a run is {name, L, F, T, all, model, run, layers, suppression, teams, neurons, evidence, tokens}: the records of
  * FORMAT.md section 4.5 under their own names; `neurons` is columns, `evidence` the cut records of classified neurons.  Nothing in it is markup:
  * text reaches the page through textContent only.
  */
 "use strict";
 const nf = (() => {
     const parse = id => JSON.parse(document.getElementById(id).textContent);
-    const { classes, runs, stages = [] } = parse("data"), published = parse("published");
+    const { classes, runs, stages = [], models = [] } = parse("data"), published = parse("published");
     const Z = 1.959963984540054;
 
     /* Wilson 95 % interval of k of n (Wilson 1927). */
@@ -59,5 +60,5 @@ const nf = (() => {
         return e;
     }
 
-    return { classes, runs, stages, published, share, count, percent, interval, real, token, gram, evidence, positional, detectors, curve, el };
+    return { classes, runs, stages, models, published, share, count, percent, interval, real, token, gram, evidence, positional, detectors, curve, el };
 })();
