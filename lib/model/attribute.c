@@ -12,8 +12,11 @@ struct nf_attribute {
     const struct nf_config *cfg;
     const struct nf_weights *w;
     size_t T;             /* of the batch at hand */
-    float *mean;          /* [D] mean row of the unembedding */
+    float *mean;          /* [E] mean row of the unembedding */
     float *gain, *bias;   /* [D] of the final norm: one and zero where there is none */
+    float *project;       /* [E, D] project_out; NULL: none, and E is D */
+    float *project_bias;  /* [E] of it: zero where there is none */
+    float *row;           /* [E] of the token at hand */
     double mean_bias;     /* of the unembedding */
     float *toward;        /* [T,D] gain (u[next] - mean u), centred where the norm centres; NaN: no next token */
     float *part;          /* [parts, T] */
@@ -58,9 +61,9 @@ uint64_t nf_attribute_token_bytes(const struct nf_config *cfg)
 static void unembed_row(const struct nf_attribute *a, size_t id, float *y)
 {
     const struct nf_tensor *u = &a->w->unembed;
-    size_t D = a->cfg->D;
+    size_t E = a->cfg->E;
 
-    nf_to_f32(u->dtype, (const char *)u->data + id * D * nf_dtype_size(u->dtype), D, y);
+    nf_to_f32(u->dtype, (const char *)u->data + id * E * nf_dtype_size(u->dtype), E, y);
 }
 
 static double unembed_bias(const struct nf_attribute *a, size_t id)
@@ -75,17 +78,17 @@ static double unembed_bias(const struct nf_attribute *a, size_t id)
 
 static int find_mean(struct nf_attribute *a, struct nf_err *err)
 {
-    size_t D = a->cfg->D, V = a->cfg->V;
-    double *sum = nf_alloc(D, sizeof *sum, err);
+    size_t E = a->cfg->E, V = a->cfg->V;
+    double *sum = nf_alloc(E, sizeof *sum, err);
 
     for (size_t v = 0; sum && v < V; v++) {
         unembed_row(a, v, a->mean);
-        for (size_t d = 0; d < D; d++)
-            sum[d] += (double)a->mean[d];
+        for (size_t e = 0; e < E; e++)
+            sum[e] += (double)a->mean[e];
         a->mean_bias += unembed_bias(a, v);
     }
-    for (size_t d = 0; sum && d < D; d++)
-        a->mean[d] = (float)(sum[d] / (double)V);
+    for (size_t e = 0; sum && e < E; e++)
+        a->mean[e] = (float)(sum[e] / (double)V);
     a->mean_bias /= (double)V;
     free(sum);
     return sum ? NF_OK : NF_ESYS;
@@ -96,16 +99,41 @@ static int check(const struct nf_config *cfg, struct nf_err *err)
     if (!cfg->pre_norm)
         return nf_fail(err, NF_EUSAGE, "%s normalises after each sum: its last stream is not a sum of what the blocks add",
                        cfg->architecture);
-    if (cfg->E != cfg->D)
-        return nf_fail(err, NF_EUSAGE, "the last stream of %s goes through a projection: attribution is not implemented for it",
-                       cfg->architecture);
+    return NF_OK;
+}
+
+/* A vector of the model as float; left as it is where there is none. */
+static void read_vector(const struct nf_tensor *t, size_t n, float *y)
+{
+    if (t->data)
+        nf_to_f32(t->dtype, t->data, n, y);
+}
+
+/* What the last stream goes through: final norm and projection. */
+static int open_end(struct nf_attribute *a, struct nf_err *err)
+{
+    size_t D = a->cfg->D, E = a->cfg->E;
+
+    a->gain = nf_alloc(D, sizeof *a->gain, err);
+    a->bias = nf_alloc(D, sizeof *a->bias, err);
+    a->project_bias = nf_alloc(E, sizeof *a->project_bias, err);
+    a->project = E == D ? NULL : nf_alloc(E * D, sizeof *a->project, err);
+    if (!a->gain || !a->bias || !a->project_bias || (E != D && !a->project))
+        return NF_ESYS;
+    for (size_t d = 0; d < D; d++)
+        a->gain[d] = 1;
+    read_vector(&a->w->final_norm.gain, D, a->gain);
+    read_vector(&a->w->final_norm.bias, D, a->bias);
+    if (!a->project)
+        return NF_OK;
+    nf_linear_rows(&a->w->project_out, 0, E, a->project);
+    nf_linear_bias(&a->w->project_out, a->project_bias);
     return NF_OK;
 }
 
 struct nf_attribute *nf_attribute_open(const struct nf_config *cfg, const struct nf_weights *w, size_t T, struct nf_err *err)
 {
     struct nf_attribute *a = check(cfg, err) < 0 ? NULL : nf_alloc(1, sizeof *a, err);
-    float **const rows[] = { a ? &a->mean : NULL, a ? &a->gain : NULL, a ? &a->bias : NULL };
 
     if (!a)
         return NULL;
@@ -113,18 +141,12 @@ struct nf_attribute *nf_attribute_open(const struct nf_config *cfg, const struct
     a->w = w;
     a->toward = nf_alloc(T * cfg->D, sizeof *a->toward, err);
     a->part = nf_alloc(T * nf_attribute_parts(cfg), sizeof *a->part, err);
-    for (size_t i = 0; i < 3; i++)
-        *rows[i] = nf_alloc(cfg->D, sizeof(float), err);
-    if (!a->toward || !a->part || !a->mean || !a->gain || !a->bias || find_mean(a, err) < 0) {
+    a->mean = nf_alloc(cfg->E, sizeof *a->mean, err);
+    a->row = nf_alloc(cfg->E, sizeof *a->row, err);
+    if (!a->toward || !a->part || !a->mean || !a->row || open_end(a, err) < 0 || find_mean(a, err) < 0) {
         nf_attribute_close(a);
         return NULL;
     }
-    for (size_t d = 0; d < cfg->D; d++)
-        a->gain[d] = 1;
-    if (w->final_norm.gain.data)
-        nf_to_f32(w->final_norm.gain.dtype, w->final_norm.gain.data, cfg->D, a->gain);
-    if (w->final_norm.bias.data)
-        nf_to_f32(w->final_norm.bias.dtype, w->final_norm.bias.data, cfg->D, a->bias);
     return a;
 }
 
@@ -135,6 +157,9 @@ void nf_attribute_close(struct nf_attribute *a)
     free(a->mean);
     free(a->gain);
     free(a->bias);
+    free(a->project);
+    free(a->project_bias);
+    free(a->row);
     free(a->toward);
     free(a->part);
     free(a);
@@ -145,6 +170,19 @@ static float *part_of(struct nf_attribute *a, enum nf_part_kind kind, size_t lay
     return a->part + index_of(a->cfg, kind, layer) * a->T;
 }
 
+/* Coordinate d, before the projection, of the direction in a->row. */
+static double pulled_back(const struct nf_attribute *a, size_t d)
+{
+    size_t D = a->cfg->D;
+    double sum = 0;
+
+    if (!a->project)
+        return (double)a->row[d];
+    for (size_t e = 0; e < a->cfg->E; e++)
+        sum += (double)a->row[e] * a->project[e * D + d];
+    return sum;
+}
+
 /* The direction of token `next`, and what the biases give it. */
 static float aim(const struct nf_attribute *a, size_t next, float *toward)
 {
@@ -152,9 +190,13 @@ static float aim(const struct nf_attribute *a, size_t next, float *toward)
     double bias = unembed_bias(a, next) - a->mean_bias, sum = 0;
     size_t D = a->cfg->D;
 
-    unembed_row(a, next, toward);
+    unembed_row(a, next, a->row);
+    for (size_t e = 0; e < a->cfg->E; e++) {
+        a->row[e] -= a->mean[e];
+        bias += (double)a->row[e] * a->project_bias[e];
+    }
     for (size_t d = 0; d < D; d++) {
-        double u = (double)toward[d] - a->mean[d];
+        double u = pulled_back(a, d);
 
         bias += u * a->bias[d];
         toward[d] = (float)(u * a->gain[d]);

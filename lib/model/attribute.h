@@ -4,7 +4,8 @@
  * Parts: the embedding, the attention and the FFN of each block, and the biases behind the last stream.  To the logit less the mean logit over the
  * vocabulary a part c of the stream gives
  *
- *   c . gain / s . (u[next] - mean u)      s: scale of the final norm at that position, frozen; c centred where the norm centres
+ *   c . gain / s . (u[next] - mean u)      s: scale of the final norm at that position, frozen; c centred where the norm centres;
+ *                                          with project_out u - mean u is its product with that matrix
  *
  * and the biases  bias . (u[next] - mean u) + b[next] - mean b.  Up to rounding all of them sum to TOTAL, the same product of the whole stream.
  * Source: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits; the frozen scale: TransformerLens, apply_ln_to_stack.
@@ -40,7 +41,7 @@ struct nf_attribute;
 /*
  * nf_attribute_open - for batches of at most T tokens; cfg and w are borrowed.
  *
- * NF_EUSAGE  the last stream is no sum of what the blocks add (post-norm), or goes through a projection before the unembedding
+ * NF_EUSAGE  the last stream is no sum of what the blocks add (post-norm)
  * NF_ESYS    memory
  */
 struct nf_attribute *nf_attribute_open(const struct nf_config *cfg, const struct nf_weights *w, size_t T, struct nf_err *err);

@@ -20,9 +20,6 @@
 enum nf_sheet_format { NF_SHEET_HTML, NF_SHEET_MARKDOWN };
 
 struct nf_sheet {
-#define NF_TOKEN_BEGIN "\x01"
-#define NF_TOKEN_END "\x02"
-
     enum nf_sheet_format format;
     struct nf_text out;
     size_t columns, column; /* of the open table; the next cell */
