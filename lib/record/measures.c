@@ -21,11 +21,13 @@ void nf_measures_write(struct nf_writer *out, const char *type, const char *key,
     nf_put_uint(e, "docs", g->docs);
     for (size_t i = 0; i < measures; i++) {
         nf_enc_str(e, name[i]);
-        nf_enc_map(e, 4);
+        nf_enc_map(e, 6);
         nf_put_uint(e, "n", m[i].n);
         nf_put_real(e, "mean", m[i].mean);
         nf_put_real(e, "sd", m[i].sd);
         nf_put_real(e, "se", m[i].se);
+        nf_put_real(e, "doc_mean", m[i].doc_mean);
+        nf_put_real(e, "doc_sd", m[i].doc_sd);
     }
     nf_writer_end(out);
 }

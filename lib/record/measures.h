@@ -12,7 +12,7 @@
 /* One mean, as stat/tally.h has it. */
 struct nf_measure {
     uint64_t n;
-    double mean, sd, se;   /* NaN: written as nil */
+    double mean, sd, se, doc_mean, doc_sd;   /* NaN: written as nil */
 };
 
 /* Which rows: all, those of a domain, or those at positions from .. to-1. */
@@ -24,7 +24,7 @@ struct nf_measure_group {
 };
 
 /*
- * nf_measures_write - one record {r: type, key: thing, name, by, .., docs, NAME: {n, mean, sd, se}, ..}.
+ * nf_measures_write - one record {r: type, key: thing, name, by, .., docs, NAME: {n, mean, sd, se, doc_mean, doc_sd}, ..}.
  *
  *   name, m  [measures]
  */

@@ -43,19 +43,38 @@ static void *effects_open(const json_t *header, struct nf_err *err)
     return measures_open(&effects_words, err);
 }
 
-/* Every map with a mean in it: n > 0 has a mean, and 0 <= sd. */
+/* A mean over n > 0 rows has a value, and a spread that is not negative. */
+static bool is_mean(const msgpack_object *v)
+{
+    double mean, sd;
+
+    return nf_mp_real(v, "mean", &mean, NULL) == NF_OK && nf_mp_real(v, "sd", &sd, NULL) == NF_OK && sd >= 0;
+}
+
+/* So has that of their documents, where the writer knew it; one document has no spread. */
+static bool is_doc_mean(const msgpack_object *v)
+{
+    const msgpack_object *spread = nf_mp_find(v, "doc_sd");
+    double mean, sd = 0;
+
+    if (!nf_mp_find(v, "doc_mean") && !spread)
+        return true;
+    return nf_mp_real(v, "doc_mean", &mean, NULL) == NF_OK && spread &&
+           (spread->type == MSGPACK_OBJECT_NIL || (nf_mp_real(v, "doc_sd", &sd, NULL) == NF_OK && sd >= 0));
+}
+
+/* Every map with a mean in it. */
 static int check_means(const msgpack_object *rec, struct nf_err *err)
 {
     for (uint32_t i = 0; i < rec->via.map.size; i++) {
         const msgpack_object *v = &rec->via.map.ptr[i].val, *key = &rec->via.map.ptr[i].key;
         uint64_t n;
-        double mean, sd;
 
-        if (v->type != MSGPACK_OBJECT_MAP || nf_mp_uint(v, "n", UINT64_MAX, &n, NULL) < 0)
+        if (v->type != MSGPACK_OBJECT_MAP || nf_mp_uint(v, "n", UINT64_MAX, &n, NULL) < 0 || n == 0)
             continue;
-        if (n && (nf_mp_real(v, "mean", &mean, NULL) < 0 || nf_mp_real(v, "sd", &sd, NULL) < 0 || sd < 0))
-            return nf_fail(err, NF_EFORMAT, "%.*s: n is %" PRIu64 ", but mean or sd is none", (int)key->via.str.size,
-                           key->via.str.ptr, n);
+        if (!is_mean(v) || !is_doc_mean(v))
+            return nf_fail(err, NF_EFORMAT, "%.*s: n is %" PRIu64 ", but %s is none", (int)key->via.str.size, key->via.str.ptr, n,
+                           is_mean(v) ? "doc_mean or doc_sd" : "mean or sd");
     }
     return NF_OK;
 }
@@ -115,7 +134,7 @@ static int check_mean(struct measures *m, const msgpack_object *rec, uint64_t nu
     if (nf_mp_str(rec, "by", &by, &n, err) < 0 || check_means(rec, err) < 0)
         return NF_EFORMAT;
     if (!kl || kl->type != MSGPACK_OBJECT_MAP || nf_mp_uint(kl, "n", UINT64_MAX, &rows, NULL) < 0)
-        return nf_fail(err, NF_EFORMAT, "kl: {n, mean, sd, se} is wanted");
+        return nf_fail(err, NF_EFORMAT, "kl: {n, mean, sd, ..} is wanted");
     if (m->means && number < m->last)
         return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " after %s %" PRIu64, m->words->thing, number, m->words->thing, m->last);
     if (m->means && number != m->last)

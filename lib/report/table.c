@@ -14,7 +14,7 @@
 #define COVER(f) f ".total," f ".new_overall," f ".new_previous," f ".in_lower," f ".in_previous," f ".cumulative"
 #define DETECTOR(f) f ".m," f ".activations," f ".detector," f ".covered," SHARE(f ".share")
 
-#define MEAN(f) f ".n," f ".mean," f ".sd," f ".se"
+#define MEAN(f) f ".n," f ".mean," f ".sd," f ".se," f ".doc_mean," f ".doc_sd"
 
 /* The usual columns of each type, row after row: FORMAT.md section 4. What has no fixed length is left to --columns. */
 static const struct {

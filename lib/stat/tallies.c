@@ -83,7 +83,7 @@ static void write_group(const struct nf_tallies *t, const struct nf_tally *group
     for (size_t i = 0; group && i < t->measures; i++) {
         struct nf_tally_mean mean = nf_tally_read(&group[thing * t->measures + i]);
 
-        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se };
+        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se, mean.doc_mean, mean.doc_sd };
         g.docs = mean.docs > g.docs ? mean.docs : g.docs;
         any = any || mean.n;
     }

@@ -5,9 +5,14 @@
 
 static void close_document(struct nf_tally *t)
 {
+    double off;
+
     if (!t->doc)
         return;
     t->docs++;
+    off = t->doc_sum / t->doc_n - t->doc_mean;
+    t->doc_mean += off / (double)t->docs;
+    t->doc_square += off * (t->doc_sum / t->doc_n - t->doc_mean);
     t->ss += t->doc_sum * t->doc_sum;
     t->sn += t->doc_sum * t->doc_n;
     t->nn += t->doc_n * t->doc_n;
@@ -32,7 +37,7 @@ void nf_tally_add(struct nf_tally *t, uint64_t doc, double x)
 struct nf_tally_mean nf_tally_read(const struct nf_tally *t)
 {
     struct nf_tally all = *t;
-    struct nf_tally_mean m = { t->n, 0, NAN, NAN, NAN };
+    struct nf_tally_mean m = { t->n, 0, NAN, NAN, NAN, NAN, NAN };
     double n = (double)t->n, G, spread;
 
     close_document(&all);
@@ -43,7 +48,10 @@ struct nf_tally_mean nf_tally_read(const struct nf_tally *t)
     m.mean = all.sum / n;
     m.sd = sqrt(fmax(0, all.square / n - m.mean * m.mean));
     spread = fmax(0, all.ss - 2 * m.mean * all.sn + m.mean * m.mean * all.nn);
-    if (all.docs > 1)
+    m.doc_mean = all.doc_mean;
+    if (all.docs > 1) {
         m.se = sqrt(G / (G - 1) * spread) / n;
+        m.doc_sd = sqrt(all.doc_square / (G - 1));
+    }
     return m;
 }

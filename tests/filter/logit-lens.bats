@@ -111,8 +111,10 @@ agrees() {
         ($rows | length) as $n | ($docs | length) as $g | (($rows | map(.kl) | add) / $n) as $mean |
         (($rows | map((.kl - $mean) | . * .) | add / $n) | sqrt) as $sd |
         (($docs | map((.s - $mean * .n) | . * .) | add) * $g / ($g - 1) | sqrt / $n) as $se |
+        ($docs | map(.s / .n)) as $own | ($own | add / $g) as $doc_mean |
         $n == $want.kl.n and $g == $want.docs and $g > 1 and off($want.kl.mean; $mean) and (($want.kl.sd - $sd) | fabs) < 1e-6 and
-        (($want.kl.se - $se) | fabs) < 1e-7 and off($want.loss.mean; ($rows | map(.loss | select(. != null)) | add / length))'
+        (($want.kl.se - $se) | fabs) < 1e-7 and off($want.kl.doc_mean; $doc_mean) and
+        off($want.kl.doc_sd; $own | map(. - $doc_mean | . * .) | add / ($g - 1) | sqrt) and off($want.loss.mean; ($rows | map(.loss | select(. != null)) | add / length))'
     # groups add up
     stream-dump --format ndjson --record lens "$BATS_TEST_TMPDIR/l" | jq -s -e '
         group_by(.point) | all(.[]; (map(select(.by == "all").kl.n) | add) as $n | (map(select(.by == "domain").kl.n) | add) == $n and

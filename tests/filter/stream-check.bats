@@ -142,7 +142,33 @@ faulty() {
     changed effects 's/\xa2by\xa3all/\xa2by\xa3alk/'
     exits 3 stream-check "$T/x.nf"
     prints "by 'alk': all, domain or position is wanted"
-    changed effects 's/\xa2kl\x84\xa1n\x03/\xa2kl\x84\xa1n\x02/'
+    changed effects 's/\xa2kl\x86\xa1n\x03/\xa2kl\x86\xa1n\x02/'
     exits 3 stream-check "$T/x.nf"
     prints 'intervention 0: 42 rows, by domain 42, by position 41'
+}
+
+# measured: effects and lens of three short documents, $BATS_TEST_TMPDIR/{effects,lens}.nf.
+measured() {
+    local T=$BATS_TEST_TMPDIR f
+    mkdir "$T/text"
+    for f in 1 2 3; do head -c $((30 * f)) "$CORPUS/letters/0$f.txt" >"$T/text/$f"; done
+    tokenize -q -m "$MODEL" "$T/text" >"$T/tokens.nf"
+    lesion -q -u -m "$MODEL" --drop 0 --per-token <"$T/tokens.nf" >"$T/effects.nf"
+    logit-lens -q -u -m "$MODEL" --per-token <"$T/tokens.nf" >"$T/lens.nf"
+    exits 0 stream-check "$T/effects.nf" "$T/lens.nf"
+}
+
+@test "effects, lens: a mean of documents is whole, or not there" {
+    local T=$BATS_TEST_TMPDIR S=$BATS_TEST_TMPDIR kind bad
+    measured
+    for kind in effects lens; do
+        changed $kind 's/\xa8doc_mean/\xa8was_mean/g; s/\xa6doc_sd/\xa6was_sd/g'    # as older programs wrote them
+        exits 0 stream-check "$T/x.nf"
+        # the first byte of a double has its sign
+        for bad in 's/doc_mean/was_mean/' 's/doc_sd/was_sd/' 's/\xa6doc_sd\xcb./\xa6doc_sd\xcb\xbf/'; do
+            changed $kind "$bad"
+            exits 3 stream-check "$T/x.nf"
+            prints ", but doc_mean or doc_sd is none"
+        done
+    done
 }

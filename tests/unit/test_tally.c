@@ -45,11 +45,26 @@ static bool counts(const struct row *r, const struct choice *c)
            r->position < c->to;
 }
 
-/* From the definitions: the spread about the mean found first, and a sum of squares over documents. */
+/* The mean of the rows of the document that begins at `from`, and how many count; *next: where the next one begins. */
+static double document(const struct row row[ROWS], const struct choice *c, size_t from, size_t *next, size_t *n)
+{
+    double sum = 0;
+
+    *n = 0;
+    for (*next = from; *next < ROWS && row[*next].doc == row[from].doc; ++*next)
+        if (counts(&row[*next], c)) {
+            sum += row[*next].x[c->thing][c->measure];
+            ++*n;
+        }
+    return sum / (double)*n;
+}
+
+/* From the definitions: the spread about the mean found first, and sums of squares over documents. */
 static struct nf_tally_mean brute(const struct row row[ROWS], const struct choice *c)
 {
-    struct nf_tally_mean m = { 0, 0, 0, 0, 0 };
-    double squares = 0;
+    struct nf_tally_mean m = { 0 };
+    double squares = 0, own;
+    size_t next, n;
 
     for (size_t i = 0; i < ROWS; i++)
         if (counts(&row[i], c)) {
@@ -61,19 +76,21 @@ static struct nf_tally_mean brute(const struct row row[ROWS], const struct choic
         if (counts(&row[i], c))
             m.sd += pow(row[i].x[c->thing][c->measure] - m.mean, 2);
     m.sd = sqrt(m.sd / (double)m.n);
-    for (size_t i = 0, next; i < ROWS; i = next) {
-        double off = 0;
-        bool any = false;
-
-        for (next = i; next < ROWS && row[next].doc == row[i].doc; next++)
-            if (counts(&row[next], c)) {
-                off += row[next].x[c->thing][c->measure] - m.mean;
-                any = true;
-            }
-        squares += off * off;
-        m.docs += any;
+    for (size_t i = 0; i < ROWS; i = next) {
+        own = document(row, c, i, &next, &n);
+        if (n == 0)
+            continue;
+        squares += pow((own - m.mean) * (double)n, 2);
+        m.doc_mean += own;
+        m.docs++;
     }
     m.se = sqrt((double)m.docs / ((double)m.docs - 1) * squares) / (double)m.n;
+    m.doc_mean /= (double)m.docs;
+    for (size_t i = 0; i < ROWS; i = next) {
+        own = document(row, c, i, &next, &n);
+        m.doc_sd += n ? pow(own - m.doc_mean, 2) : 0;
+    }
+    m.doc_sd = sqrt(m.doc_sd / ((double)m.docs - 1));
     return m;
 }
 
@@ -88,6 +105,8 @@ static void is_near(const struct nf_tally *t, const struct row row[ROWS], const 
     CHECK_NEAR(got.mean, want.mean, OFF);
     CHECK_NEAR(got.sd, want.sd, OFF);
     CHECK_NEAR(got.se, want.se, OFF);
+    CHECK_NEAR(got.doc_mean, want.doc_mean, OFF);
+    CHECK_NEAR(got.doc_sd, want.doc_sd, OFF);
 }
 
 static void every_group_is_as_its_definition(void)
@@ -126,18 +145,22 @@ static void what_is_not_there_is_nan(void)
     struct nf_tally t = { 0 };
     struct nf_tally_mean m = nf_tally_read(&t);
 
-    CHECK(m.n == 0 && m.docs == 0 && isnan(m.mean) && isnan(m.sd) && isnan(m.se));
+    CHECK(m.n == 0 && m.docs == 0 && isnan(m.mean) && isnan(m.sd) && isnan(m.se) && isnan(m.doc_mean) && isnan(m.doc_sd));
     nf_tally_add(&t, 0, NAN);
     CHECK(nf_tally_read(&t).n == 0);
     nf_tally_add(&t, 0, 3);
     nf_tally_add(&t, 0, 5);
     m = nf_tally_read(&t);
     CHECK(m.n == 2 && m.docs == 1 && m.mean == 4 && m.sd == 1 && isnan(m.se));   /* one document tells nothing of others */
+    CHECK(m.doc_mean == 4 && isnan(m.doc_sd));
     nf_tally_add(&t, 9, 10);
     m = nf_tally_read(&t);
     /* m = 6, documents off by -4 and 4: sqrt(2 (16 + 16)) / 3 */
     CHECK(m.docs == 2 && m.mean == 6);
     CHECK_NEAR(m.se, 8.0 / 3, 1e-15);
+    /* documents alike: 4 and 10 */
+    CHECK(m.doc_mean == 7);
+    CHECK_NEAR(m.doc_sd, sqrt(18), 1e-15);
     CHECK(nf_tally_read(&t).se == m.se);   /* reading changes nothing */
 }
 
@@ -149,10 +172,22 @@ static void rows_that_are_all_alike_have_no_error(void)
     for (uint64_t i = 0; i < 1000; i++)
         nf_tally_add(&t, i * i / 5000, 1);
     m = nf_tally_read(&t);
-    CHECK(m.mean == 1 && m.sd == 0 && m.se == 0);
+    CHECK(m.mean == 1 && m.sd == 0 && m.se == 0 && m.doc_mean == 1 && m.doc_sd == 0);
+}
+
+/* Documents of 1e8 + 0, 1, 2: the square of a mean has no room for the spread, the difference from it has. */
+static void a_small_spread_of_large_means_is_kept(void)
+{
+    struct nf_tally t = { 0 };
+
+    for (uint64_t i = 0; i < 6; i++)
+        nf_tally_add(&t, i / 2, 1e8 + (double)(i / 2));
+    CHECK_NEAR(nf_tally_read(&t).doc_mean, 1e8 + 1, 1e-7);
+    CHECK_NEAR(nf_tally_read(&t).doc_sd, 1, 1e-7);
 }
 
 int main(void)
 {
-    return RUN(every_group_is_as_its_definition, what_is_not_there_is_nan, rows_that_are_all_alike_have_no_error);
+    return RUN(every_group_is_as_its_definition, what_is_not_there_is_nan, rows_that_are_all_alike_have_no_error,
+               a_small_spread_of_large_means_is_kept);
 }
