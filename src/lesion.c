@@ -401,12 +401,14 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     if (!r.h || !r.x || !r.work || !r.row || nf_tallies_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
         nf_die_err(err);
     r.out = open_output(o, p, in, cmd, err);
+    r.intake = (struct nf_intake){
+        .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens, .out = o->per_token ? r.out : NULL
+    };
+    rc = nf_intake_next(&r.intake, err);   /* and vocab, which comes before all else, to r.out */
     for (size_t i = 0; i < p->n; i++)
         nf_intervention_write(r.out, i, &p->lesion[i]);
-    r.intake = (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens };
-    while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
-        if ((rc = run_batch(&r)) < 0)
-            break;
+    while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
+        rc = nf_intake_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);

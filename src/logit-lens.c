@@ -412,13 +412,16 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     open_forward(o, p, err);
     open_run(&r, in);
     r.out = open_output(o, p, in, cmd, err);
+    r.intake = (struct nf_intake){ .in = in,
+                                   .V = p->subject.V,
+                                   .context = p->subject.context,
+                                   .captured = p->captured,
+                                   .most = p->tokens,
+                                   .out = o->per_token ? r.out : NULL };
+    rc = nf_intake_next(&r.intake, err);   /* and vocab, which comes before all else, to r.out */
     write_things(&r);
-    r.intake = (struct nf_intake){
-        .in = in, .V = p->subject.V, .context = p->subject.context, .captured = p->captured, .most = p->tokens
-    };
-    while ((rc = nf_intake_next(&r.intake, err)) == NF_OK)
-        if ((rc = run_batch(&r)) < 0)
-            break;
+    while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
+        rc = nf_intake_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);

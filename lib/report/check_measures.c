@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "report/check.h"
+#include "report/check_context.h"
 #include "stream/mp.h"
 
 /* How the two kinds call their things. */
@@ -20,6 +21,7 @@ struct rows {
 };
 
 struct measures {
+    struct nf_check_context context;   /* rows bring their vocabulary along */
     const struct words *words;
     uint64_t things, last;   /* thing of the last record of means */
     bool means;              /* one was seen: no further things, no further rows */
@@ -28,19 +30,32 @@ struct measures {
     uint64_t tokens, counted;   /* token records; rows of all things */
 };
 
-static void *measures_open(const struct words *words, struct nf_err *err)
+/* The start of a state, which is the caller's to free. */
+static int measures_open(struct measures *m, const struct words *words, const json_t *header, struct nf_err *err)
 {
-    struct measures *m = nf_alloc(1, sizeof *m, err);
+    m->words = words;
+    m->context.vocab_optional = true;
+    return nf_check_context_open(&m->context, header, err);
+}
+
+static void measures_close(void *state)
+{
+    struct measures *m = state;
 
     if (m)
-        m->words = words;
-    return m;
+        nf_check_context_close(&m->context);
+    free(m);
 }
 
 static void *effects_open(const json_t *header, struct nf_err *err)
 {
-    (void)header;
-    return measures_open(&effects_words, err);
+    struct measures *m = nf_alloc(1, sizeof *m, err);
+
+    if (!m || measures_open(m, &effects_words, header, err) < 0) {
+        measures_close(m);
+        return NULL;
+    }
+    return m;
 }
 
 /* A mean over n > 0 rows has a value, and a spread that is not negative. */
@@ -163,6 +178,25 @@ static int measures_record(void *state, const msgpack_object *rec, struct nf_err
     return m->means ? nf_fail(err, NF_EFORMAT, "a row after the means") : NF_OK;
 }
 
+/* A record of the kind, by `own`, unless it is of the vocabulary; the first is also where a part of that may be found missing. */
+static int after_vocab(struct nf_check_context *c, int (*own)(void *, const msgpack_object *, struct nf_err *), void *state,
+                       const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = nf_check_vocab_record(c, rec, err), fault;
+
+    if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special"))
+        return rc;
+    fault = own(state, rec, rc == NF_EOF ? err : NULL);
+    return rc == NF_EOF ? fault : rc;
+}
+
+static int effects_record(void *state, const msgpack_object *rec, struct nf_err *err)
+{
+    struct measures *m = state;
+
+    return after_vocab(&m->context, measures_record, m, rec, err);
+}
+
 static int measures_end(void *state, const msgpack_object *end, struct nf_err *err)
 {
     struct measures *m = state;
@@ -177,7 +211,7 @@ static int measures_end(void *state, const msgpack_object *end, struct nf_err *e
 /* ---- lens: also parts of the last stream, their rows and means; FORMAT.md section 4.7 ---- */
 
 struct lens {
-    struct measures points;
+    struct measures points;   /* first: measures_close() frees both */
     uint64_t parts, last;   /* `part` records; the part of the last attribution, + 1 */
 };
 
@@ -185,9 +219,10 @@ static void *lens_open(const json_t *header, struct nf_err *err)
 {
     struct lens *s = nf_alloc(1, sizeof *s, err);
 
-    (void)header;
-    if (s)
-        s->points.words = &lens_words;
+    if (!s || measures_open(&s->points, &lens_words, header, err) < 0) {
+        measures_close(s);
+        return NULL;
+    }
     return s;
 }
 
@@ -228,7 +263,7 @@ static int check_attribution(struct lens *s, const msgpack_object *rec, struct n
     return NF_OK;
 }
 
-static int lens_record(void *state, const msgpack_object *rec, struct nf_err *err)
+static int own_record(void *state, const msgpack_object *rec, struct nf_err *err)
 {
     struct lens *s = state;
 
@@ -237,6 +272,13 @@ static int lens_record(void *state, const msgpack_object *rec, struct nf_err *er
     if (nf_mp_is(rec, "parts"))
         return check_parts(s, rec, err);
     return nf_mp_is(rec, "attribution") ? check_attribution(s, rec, err) : measures_record(&s->points, rec, err);
+}
+
+static int lens_record(void *state, const msgpack_object *rec, struct nf_err *err)
+{
+    struct lens *s = state;
+
+    return after_vocab(&s->points.context, own_record, s, rec, err);
 }
 
 static int lens_end(void *state, const msgpack_object *end, struct nf_err *err)
@@ -250,5 +292,5 @@ static int lens_end(void *state, const msgpack_object *end, struct nf_err *err)
     return nf_check_total(end, "parts", s->parts, err);
 }
 
-const struct nf_check_kind nf_check_effects = { "effects", effects_open, measures_record, measures_end, free };
-const struct nf_check_kind nf_check_lens = { "lens", lens_open, lens_record, lens_end, free };
+const struct nf_check_kind nf_check_effects = { "effects", effects_open, effects_record, measures_end, measures_close };
+const struct nf_check_kind nf_check_lens = { "lens", lens_open, lens_record, lens_end, measures_close };

@@ -35,7 +35,7 @@ static int check_doc(struct nf_check_context *c, const msgpack_object *rec, stru
     return NF_OK;
 }
 
-int nf_check_context_record(struct nf_check_context *c, const msgpack_object *rec, struct nf_err *err)
+int nf_check_vocab_record(struct nf_check_context *c, const msgpack_object *rec, struct nf_err *err)
 {
     int rc = nf_context_read(rec, &c->vocab, err);
 
@@ -43,10 +43,17 @@ int nf_check_context_record(struct nf_check_context *c, const msgpack_object *re
         return rc == NF_OK && c->started ? nf_fail(err, NF_EFORMAT, "vocab and special must come before all other records") : rc;
     if (!c->started) {
         c->started = true;
-        if (c->vocab.V != c->V)
+        if (c->vocab.V != c->V && !(c->vocab_optional && c->vocab.V == 0))
             return nf_fail(err, NF_EFORMAT, "the vocab records have %zu tokens, the header says %zu", c->vocab.V, c->V);
     }
-    return nf_mp_is(rec, "doc") ? check_doc(c, rec, err) : NF_EOF;
+    return NF_EOF;
+}
+
+int nf_check_context_record(struct nf_check_context *c, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = nf_check_vocab_record(c, rec, err);
+
+    return rc == NF_EOF && nf_mp_is(rec, "doc") ? check_doc(c, rec, err) : rc;
 }
 
 /* ---- tokens ---- */

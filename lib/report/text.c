@@ -395,6 +395,40 @@ static void put_inner(const struct out *o, const msgpack_object_kv *pair)
     putc('\n', o->f);
 }
 
+/* The first `show` ids; those of an n-gram, `order` of them, joined by +. */
+static void put_tokens(const struct out *o, const struct nf_tensor *t, size_t order, size_t show)
+{
+    for (size_t i = 0; i < show; i++) {
+        if (i)
+            putc(i % order ? '+' : ' ', o->f);
+        put_token(o, (uint32_t)nf_tensor_int(t, i));
+    }
+}
+
+/* Rows of effects and lens: each field that holds an id, or several, by its name. */
+static void put_row_ids(const struct out *o, const msgpack_object *rec)
+{
+    static const char *const fields[] = { "token", "top", "top_normal", "top_intervened", "top_ids" };
+    struct nf_tensor t;
+
+    fputs("  text:", o->f);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const msgpack_object *v = nf_mp_find(rec, fields[i]);
+
+        if (v && v->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+            fprintf(o->f, " %s=", fields[i]);
+            put_token(o, v->via.u64);
+        } else if (v && nf_mp_tensor_any(v, &t) == NF_OK && t.dtype == NF_U32 && t.ndim == 1) {
+            size_t show = shown(o->values, t.shape[0]);
+
+            fprintf(o->f, " %s=[", fields[i]);
+            put_tokens(o, &t, 1, show);
+            fputs(show < t.shape[0] ? " ..]" : "]", o->f);
+        }
+    }
+    putc('\n', o->f);
+}
+
 /* Ids as the text they stand for: of windows and batches as it runs, of special tokens and n-grams one by one. */
 static void put_ids(const struct out *o, const msgpack_object *rec)
 {
@@ -409,17 +443,11 @@ static void put_ids(const struct out *o, const msgpack_object *rec)
     order = keys ? t.shape[1] : 1;
     nf_tensor_count(&t, &count);
     show = shown(single ? o->values * order : o->values * TOKENS_A_VALUE, count);
-    fputs(single ? "  text:" : "  text: ", o->f);
-    for (size_t i = 0; i < show; i++) {
-        uint32_t id = (uint32_t)nf_tensor_int(&t, i);
-
-        if (single) {
-            putc(i % order ? '+' : ' ', o->f);
-            put_token(o, id);
-        } else {
-            fputs(nf_vocab_show(o->vocab, id, buf, sizeof buf), o->f);
-        }
-    }
+    fputs(single && !show ? "  text:" : "  text: ", o->f);
+    if (single)
+        put_tokens(o, &t, order, show);
+    for (size_t i = 0; !single && i < show; i++)
+        fputs(nf_vocab_show(o->vocab, (uint32_t)nf_tensor_int(&t, i), buf, sizeof buf), o->f);
     fputs(show < count ? " ..\n" : "\n", o->f);
 }
 
@@ -438,5 +466,8 @@ void nf_text_record(FILE *f, const msgpack_object *rec, const struct nf_vocab *v
     for (uint32_t i = 1; i < m->size; i++)
         if (own_line(&m->ptr[i].val))
             put_inner(&o, &m->ptr[i]);
-    put_ids(&o, rec);
+    if (vocab->V && (nf_mp_is(rec, "token") || nf_mp_is(rec, "parts")))
+        put_row_ids(&o, rec);
+    else
+        put_ids(&o, rec);
 }

@@ -208,6 +208,16 @@ no_effect() {
     stream-check "$BATS_TEST_TMPDIR/bf16"
 }
 
+@test "rows bring their vocabulary along, in front; means alone do not" {
+    texts tokens
+    lesions -m "$MODEL" --per-token --drop 1 <"$BATS_TEST_TMPDIR/tokens" >"$BATS_TEST_TMPDIR/rows"
+    cmp <(stream-dump --format ndjson "$BATS_TEST_TMPDIR/rows" | sed '/"r":"intervention"/,$d') \
+        <(stream-dump --format ndjson --record vocab,special "$BATS_TEST_TMPDIR/tokens")
+    [ "$(stream-dump --format ndjson --record vocab,special,doc "$BATS_TEST_TMPDIR/rows" | wc -l)" -eq 3 ]    # 2 x 4096 tokens
+    lesions -m "$MODEL" --drop 1 <"$BATS_TEST_TMPDIR/tokens" | stream-dump --format ndjson --record vocab,special,doc >"$BATS_TEST_TMPDIR/context"
+    [ ! -s "$BATS_TEST_TMPDIR/context" ]
+}
+
 @test "the stream passes stream-check, with rows and without" {
     texts tokens
     lesions -m "$MODEL" --per-token "${SIX[@]}" <"$BATS_TEST_TMPDIR/tokens" >"$BATS_TEST_TMPDIR/rows"

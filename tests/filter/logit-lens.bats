@@ -121,6 +121,27 @@ agrees() {
             (map(select(.by == "position").kl.n) | add) == $n and (map(select(.by == "domain")) | length) == 2)'
 }
 
+@test "rows bring their vocabulary along, from tokens and from captured streams; means alone do not" {
+    printf 'Dear Mary' | tokenize -q -m "$MODEL" >"$BATS_TEST_TMPDIR/t"
+    forward-capture -q -m "$MODEL" --sites resid.pre,resid.post <"$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/a"
+    stream-dump --format ndjson --record vocab,special "$BATS_TEST_TMPDIR/t" >"$BATS_TEST_TMPDIR/vocab"
+    for from in t a; do
+        logit-lens -q -m "$MODEL" --per-token --top-k 2 <"$BATS_TEST_TMPDIR/$from" >"$BATS_TEST_TMPDIR/l"
+        exits 0 stream-check "$BATS_TEST_TMPDIR/l"
+        stream-dump --format ndjson "$BATS_TEST_TMPDIR/l" | sed '/"r":"point"/,$d' | cmp - "$BATS_TEST_TMPDIR/vocab"
+        [ "$(stream-dump --format ndjson --record vocab,special,doc "$BATS_TEST_TMPDIR/l" | wc -l)" -eq "$(wc -l <"$BATS_TEST_TMPDIR/vocab")" ]
+        [ -z "$(logit-lens -q -m "$MODEL" <"$BATS_TEST_TMPDIR/$from" | stream-dump --format ndjson --record vocab,special,doc)" ]
+    done
+}
+
+@test "stream-dump shows the tokens of rows as text, with the vocabulary of the stream" {
+    row() { stream-dump --record token "$@" | grep -A 1 'position=3 ' | tail -n 1; }
+    printf 'Dear Mary' | tokenize -q -m "$MODEL" | logit-lens -q -m "$MODEL" --per-token --top-k 2 >"$BATS_TEST_TMPDIR/l"
+    [ "$(row "$BATS_TEST_TMPDIR/l")" = '  text: token=" Mary" top="," top_ids=["," "."]' ]
+    [ "$(row -n 1 "$BATS_TEST_TMPDIR/l")" = '  text: token=" Mary" top="," top_ids=["," ..]' ]
+    [ "$(printf 'Dear Mary' | tokenize -q -m "$MODEL" | lesion -q -m "$MODEL" --per-token --drop 0 | row)" = '  text: token=" Mary" top_normal="," top_intervened="ster"' ]
+}
+
 @test "BOS is left out unless it is asked for" {
     d=$D/gpt2-plain
     n() { logit-lens -q -m "$d" "$@" <"$d/tokens.nf" | stream-dump --format ndjson --record lens | jq -s 'map(select(.by == "all"))[0].kl.n'; }

@@ -176,18 +176,21 @@ figures() {
     done <"$BATS_TEST_TMPDIR/names"
 }
 
-@test "streams of programs that knew no means of documents are read alike" {
+@test "streams with rows, and of programs that knew no means of documents, are read alike" {
     T=$BATS_TEST_TMPDIR
     tokenize -q -m "$MODEL" --limit 200 "$CORPUS/letters" >"$T/tokens"
     for filter in "lesion --drop all" logit-lens; do
         # shellcheck disable=SC2086  # a filter and its options
         $filter -q -m "$MODEL" <"$T/tokens" >"$T/means"
+        # shellcheck disable=SC2086
+        $filter -q --per-token -m "$MODEL" <"$T/tokens" >"$T/rows"
         zstd -dcq "$T/means" | LC_ALL=C sed 's/\xa8doc_mean/\xa8was_mean/g; s/\xa6doc_sd/\xa6was_sd/g' >"$T/old"
-        for f in means old; do
+        for f in means rows old; do
             render-report -f markdown --name x "$T/$f" | grep -v '^| command ' >"$T/$f.md"
         done
         [ "$(grep -c '^### Figure S' "$T/means.md")" -gt 0 ]
         diff "$T/means.md" "$T/old.md"
+        diff "$T/means.md" "$T/rows.md"
     done
 }
 
