@@ -46,6 +46,7 @@ static const struct nf_figure stages[] = {
     { "S8", "Heads that look back to the beginning of a word", nf_fig_merging, nf_has_merging },
     { "S9", "What blocks add to the stream", nf_fig_norms, nf_has_norms },
     { "S10", "How similar the stream is from block to block", nf_fig_similarity, nf_has_similarity },
+    { "S11", "Whether it depends on the text", nf_fig_domains, nf_has_domains },
 };
 
 #define ROWS(a) a, sizeof(a) / sizeof *(a)

@@ -89,6 +89,9 @@ void nf_fig_norms(struct nf_sheet *d, const struct nf_report *r);
 void nf_fig_similarity(struct nf_sheet *d, const struct nf_report *r);
 bool nf_has_norms(const struct nf_report *r);
 bool nf_has_similarity(const struct nf_report *r);
+/* fig_domains.c */
+void nf_fig_domains(struct nf_sheet *d, const struct nf_report *r);
+bool nf_has_domains(const struct nf_report *r);    /* some stream has means of several */
 
 /* summary.c: the key numbers at the top; where the numbers come from at the end. */
 void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);

@@ -5,12 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-struct nf_mean nf_mean_of(const json_t *thing, const char *measure)
+struct nf_mean nf_mean_in(const json_t *means, const char *measure)
 {
-    const json_t *all = nf_at(thing, "all"), *j = json_object_get(all, measure);
+    const json_t *j = json_object_get(means, measure);
     const json_t *docs = json_object_get(j, "docs");
 
-    return (struct nf_mean){ nf_whole_at(j, "n"), nf_whole_at(docs ? j : all, "docs"), nf_real_at(j, "mean"), nf_real_at(j, "se") };
+    return (struct nf_mean){ nf_whole_at(j, "n"), nf_whole_at(docs ? j : means, "docs"), nf_real_at(j, "mean"),
+                             nf_real_at(j, "se") };
+}
+
+struct nf_mean nf_mean_of(const json_t *thing, const char *measure)
+{
+    return nf_mean_in(nf_at(thing, "all"), measure);
 }
 
 bool nf_thing_is(const json_t *thing, const char *kind)

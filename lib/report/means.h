@@ -14,6 +14,8 @@ struct nf_mean {
     double mean, se;
 };
 
+/* nf_mean_in - of a record of means;  nf_mean_of - of the thing over all its rows. */
+struct nf_mean nf_mean_in(const json_t *means, const char *measure);
 struct nf_mean nf_mean_of(const json_t *thing, const char *measure);
 
 /* nf_thing_is - whether the thing is an intervention of that kind; "": it is none. */

@@ -71,6 +71,20 @@ static int check_measures(const struct nf_stage_input *run, const msgpack_object
     return NF_OK;
 }
 
+/* The means of a domain, of things that have a figure by domain. */
+static void keep_domain(json_t *thing, const msgpack_object *rec)
+{
+    const char *kind = nf_str_at(thing, "kind");
+    json_t *domains = json_object_get(thing, "domains");
+
+    if (*kind && strcmp(kind, "drop") && strcmp(kind, "swap"))
+        return;
+    if (!domains)
+        json_object_set_new(thing, "domains", domains = json_array());
+    if (json_array_size(domains) < NF_PAGE_DOMAINS)
+        json_array_append_new(domains, nf_json_of(rec));
+}
+
 static int take_mean(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     const char *what = types[run->kind].thing;
@@ -82,6 +96,8 @@ static int take_mean(struct nf_stage_input *run, const msgpack_object *rec, stru
     thing = json_array_get(run->things, (size_t)number);
     if (!thing)
         return nf_fail(err, NF_EFORMAT, "a mean of %s %llu, which was not announced", what, (unsigned long long)number);
+    if (says(rec, "by", "domain"))
+        keep_domain(thing, rec);
     if (!says(rec, "by", "all"))
         return NF_OK;
     if (json_object_get(thing, "all"))
@@ -96,7 +112,10 @@ static int take_measured(struct nf_stage_input *run, const msgpack_object *rec, 
         return take_thing(run, rec, err);
     if (nf_mp_is(rec, types[run->kind].mean))
         return take_mean(run, rec, err);
-    return nf_mp_is(rec, "token") ? NF_OK : NF_EOF;
+    if (nf_mp_is(rec, "token"))
+        return NF_OK;
+    return run->kind == NF_STAGE_LENS && (nf_mp_is(rec, "part") || nf_mp_is(rec, "parts") || nf_mp_is(rec, "attribution")) ? NF_OK
+                                                                                                                           : NF_EOF;
 }
 
 static int take_record(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)

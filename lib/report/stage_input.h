@@ -18,6 +18,7 @@ enum nf_stage_kind { NF_STAGE_EFFECTS, NF_STAGE_LENS, NF_STAGE_STATS, NF_STAGE_N
 enum {
     NF_STAGE_LAYERS = 4096,      /* more are refused in a stream of stats */
     NF_PAGE_HEADS = 12,          /* merging heads listed, an input */
+    NF_PAGE_DOMAINS = 24,        /* domains whose means are kept, of a thing: the first */
 };
 
 /*
@@ -25,8 +26,9 @@ enum {
  *
  *   header   of the stream, as it came
  *   things   array, in their order, of
- *              effects, lens   the "intervention" or "point" records; `all` in each is its "effect" or "lens" record over all rows.
- *                              Means by domain and position and records of single tokens are not kept: no figure shows them
+ *              effects, lens   the "intervention" or "point" records; `all` in each is its "effect" or "lens" record over all rows, `domains`
+ *                              an array of those by domain: of blocks left out or exchanged, and of points.  Means by position, records of
+ *                              single tokens and what parts give to logits are not kept: no figure shows them
  *              stats           layers {layer, name, all}; all: {KEY: {n, docs, mean, se}}, KEY the names of ratios (FORMAT.md section 4.4),
  *                              influence, and with W in 1 2 4 5 8 16 "local W" (attention on the W preceding positions), "each W" (on one of
  *                              them), "first" (on position 0), of these also "uniform ..", and "sinks" (share of the layer's heads: n is heads)

@@ -146,9 +146,9 @@ figures() {
 
 @test "streams of stages add their figures; a section without an input is left out" {
     page "$FIXTURE" "$EFFECTS" "$LENS"
-    [ "$(figures)" = "1a 1b 2 3a 3b 4 12 13 14a 14b 15 5 6 7 8 9 10 11 16 S1 S2 S3 S4 S5" ]
+    [ "$(figures)" = "1a 1b 2 3a 3b 4 12 13 14a 14b 15 5 6 7 8 9 10 11 16 S1 S2 S3 S4 S5 S11" ]
     page "$EFFECTS"
-    [ "$(figures)" = "S1 S2 S3 S4" ]
+    [ "$(figures)" = "S1 S2 S3 S4 S11" ]
     page "$STATS"
     [ "$(figures)" = "S7 S8 S9 S10" ]
     weights    # of weights alone: no figure of what was counted
@@ -156,7 +156,7 @@ figures() {
     [ "$(figures)" = "S1 S6" ]
     [ "$(grep -c 'class="finder"' "$PAGE")" -eq 0 ]
     page <"$LENS"
-    [ "$(figures)" = "S5" ]
+    [ "$(figures)" = "S5 S11" ]
     page "$FIXTURE"
     [ "$(grep -c 'id="stages"' "$PAGE")" -eq 0 ]
     scripts
@@ -260,6 +260,23 @@ S7 13 .[] | select(.r == "locality").mean[5][3]
 S9 6 .[] | select(.of == "ffn.out").mean
 S9 12 .[] | select(.r == "influence").influence
 END
+}
+
+@test "means by domain are those of the stream, and one domain has no figure" {
+    render-report -f markdown "$EFFECTS" >"$BATS_TEST_TMPDIR/md"
+    stream-dump -f ndjson -r effect "$EFFECTS" | jq -r 'select(.by == "domain" and (.name | startswith("drop") or startswith("swap"))) | "\(.name)\t\(.domain)\t\(.kl.n)\t\(.docs)"' |
+        sort >"$BATS_TEST_TMPDIR/want"
+    awk -F' *[|] *' -v OFS='\t' '/^### / { on = /Figure S11/ } on && NF > 9 && $5 ~ /^[0-9]/ { gsub(",", "", $5); print $3, $4, $5, $6 }' "$BATS_TEST_TMPDIR/md" | sort >"$BATS_TEST_TMPDIR/got"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/want")" -eq 33 ]    # 11 interventions, 3 domains
+    diff "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+    exits 0 bash -c 'lesion -q -m "$0" --drop 0 < <(tokenize -q -m "$0" --limit 60 "$0/README.md") | render-report -f markdown' "$ROOT/pipelines/demo/model"
+    [ "$(grep -c 'Figure S11' "$BATS_TEST_TMPDIR/out")" -eq 0 ]
+}
+
+@test "a lens with attributed logits is read too" {
+    tokenize -q -m "$MODEL" --limit 100 "$CORPUS/letters" | logit-lens -q -m "$MODEL" --attribute --per-token >"$BATS_TEST_TMPDIR/lens"
+    exits 0 render-report -f markdown "$BATS_TEST_TMPDIR/lens"
+    prints "### Figure S5"
 }
 
 @test "stats without measures of layers are status 3, and so are pairs of points of another model" {

@@ -327,7 +327,7 @@ const charts = (() => {
     }
 
     /* ---- drawing ---- */
-    const ofStages = { S1: nf.models, S6: nf.models, S7a: nf.stages, S8: nf.stages, S10: nf.stages };   // what data-run counts, other than runs
+    const ofStages = { S1: nf.models, S6: nf.models, S7a: nf.stages, S8: nf.stages, S10: nf.stages, S11: nf.stages };   // what data-run counts, other than runs
     const table = {
         classes: (e, run) => classes(run), "1a": dead, "1b": frequency,
         "2": (e, run) => cover(run, "cover1", "tokens"), "12": (e, run) => cover(run, "cover2", "bigrams"), "13": (e, run) => cover(run, "cover3", "trigrams"),

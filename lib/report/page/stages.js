@@ -13,14 +13,14 @@ const stageCharts = kit => {
 
     /* ---- means over depth, with 1.96 standard errors ---- */
 
-    /* A thing's measure as a row, null where it has none. */
-    function row(run, t, measure, more) {
-        const m = t.all && t.all[measure];
+    /* A thing's measure as a row, null where it has none; means: over all its rows, or some. */
+    function row(run, t, measure, more, means = t.all) {
+        const m = means && means[measure];
         if (!m || m.mean === null || m.n === 0)
             return null;
         const half = m.se === null ? null : Z * m.se;
         return { run: run.name, y: m.mean, lo: half === null ? null : m.mean - half, hi: half === null ? null : m.mean + half, n: count(m.n),
-                 docs: count(m.docs ?? t.all.docs), name: t.name, ...more };
+                 docs: count(m.docs ?? means.docs), name: t.name, ...more };
     }
     const detail = [field("name", "at"), field("lo", "95 % from", ".3~g"), field("hi", "to", ".3~g"), field("n", "n"), field("docs", "documents")];
     const measured = (runs, rows, options) =>
@@ -168,6 +168,24 @@ const stageCharts = kit => {
         } };
     });
 
+    /* ---- S11: by domain ---- */
+    const views = run => run.kind === "lens" ? [{ label: "entropy of the lens, bits", measure: "entropy" }, { label: "KL(output || lens), nats", measure: "kl" }]
+        : ["drop", "swap"].filter(kind => run.things.some(t => t.kind === kind)).flatMap(kind =>
+            [["kl", "KL, nats"], ["agree", "relative accuracy"], ["entropy_change", "entropy change, bits"]].map(([measure, label]) => ({ label: `${lesions[kind]}: ${label}`, measure, kind })));
+    const domains = (element, run) => picker(element, run, views(run), v => v.label, "Show ", view => {
+        const rows = run.things.filter(t => (t.kind ?? "") === (view.kind ?? "")).flatMap(t => (t.domains ?? []).map(d =>
+            row(run, t, view.measure, { layer: t.layer, x: t.depth ?? depth(run, t.layer), series: d.domain }, d)).filter(Boolean));
+        const names = [...new Set(rows.map(r => r.series))], color8 = (_, i) => color(`run${i % 8}`);
+        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(run.kind === "lens" ? run.L + 1 : run.L, true));
+        return rows.length ? { height: 240, title: stages.filter(s => s.kind === run.kind).length > 1 ? run.name : undefined, data: { values: rows }, encoding: { x,
+            y: { field: "y", type: "quantitative", axis: { title: view.label, format: view.measure === "agree" ? "%" : ".4~g" } },
+            color: legend({ domain: names, range: names.map(color8) }, { field: "series", type: "nominal" }),
+            tooltip: [field("series", "domain"), field("y", view.label, ".3~g"), ...detail] }, layer: [
+            { mark: { type: "line", strokeWidth: 1.6 } }, { mark: { type: "point", filled: true, size: 34, opacity: 1 } },
+            { transform: [{ filter: "isValid(datum.lo)" }], mark: { type: "rule", opacity: 0.5 }, encoding: { y: { field: "lo", type: "quantitative" }, y2: { field: "hi" } } },
+        ] } : null;
+    });
+
     return {
         "S1": boundaries,
         "S2": () => block("kl", "KL(original || intervened), nats", "KL, nats"),
@@ -179,6 +197,6 @@ const stageCharts = kit => {
         "S9a": () => layers({ "ffn.out": "FFN", "attn.out": "attention" }, "length of the output"),
         "S9b": () => layers({ "ffn.out/resid.pre": "FFN", "attn.out/resid.pre": "attention" }, "length, of the stream's", { scale: { type: "log" } }),
         "S9c": () => layers({ influence: "block influence", "cos block resid.pre": "cos(block, stream)" }, "influence, cosine"),
-        "S10": similarity,
+        "S10": similarity, "S11": domains,
     };
 };
