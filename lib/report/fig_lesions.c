@@ -83,26 +83,23 @@ static void say_divergence(struct nf_sheet *d, const struct nf_report *r, const 
     }
 }
 
-static void divergence_row(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
+static void row_head(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing, struct nf_mean m)
 {
-    struct nf_mean kl = nf_mean_of(thing, "kl");
-
     nf_sheet_cell(d, "%s", run->name);
     nf_sheet_cell(d, "%s", nf_str_at(thing, "name"));
     nf_depth_cells(d, run, thing);
-    nf_sheet_cell(d, "%s", nf_show_count(kl.n).s);
-    nf_mean_cells(d, kl, false);
+    nf_sheet_cell(d, "%s", nf_show_count(m.n).s);
+    nf_mean_cells(d, m, false);
+}
+
+static void divergence_row(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
+{
+    row_head(d, run, thing, nf_mean_of(thing, "kl"));
 }
 
 static void accuracy_row(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
 {
-    struct nf_mean agree = nf_mean_of(thing, "agree");
-
-    nf_sheet_cell(d, "%s", run->name);
-    nf_sheet_cell(d, "%s", nf_str_at(thing, "name"));
-    nf_depth_cells(d, run, thing);
-    nf_sheet_cell(d, "%s", nf_show_count(agree.n).s);
-    nf_mean_cells(d, agree, false);
+    row_head(d, run, thing, nf_mean_of(thing, "agree"));
     nf_mean_cells(d, nf_mean_of(thing, "entropy_change"), true);
 }
 
