@@ -22,7 +22,7 @@ static double smallest(const double *x, size_t n, size_t k)
 
 struct nf_boundary nf_boundary_sensitive(const double *kl, size_t L)
 {
-    size_t from = L ? (L - 1 + 3) / 4 : 0, to = L ? 3 * (L - 1) / 4 + 1 : 0;   /* 4 l >= L - 1 and 4 l <= 3 (L - 1) */
+    size_t from = L ? (L - 1 + 3) / 4 : 0, to = L ? 3 * (L - 1) / 4 + 1 : 0; /* 4 l >= L - 1 and 4 l <= 3 (L - 1) */
     struct nf_boundary b = { SIZE_MAX, NAN, to > from ? to - from : 0 };
 
     for (size_t l = 0; l < L; l++)
@@ -30,7 +30,7 @@ struct nf_boundary nf_boundary_sensitive(const double *kl, size_t L)
             return b;
     if (b.n < 2)
         return b;
-    b.limit = smallest(kl + from, b.n, (b.n - 1) / 2) + smallest(kl + from, b.n, b.n / 2);   /* twice the median */
+    b.limit = smallest(kl + from, b.n, (b.n - 1) / 2) + smallest(kl + from, b.n, b.n / 2); /* twice the median */
     for (size_t l = 0; l < L && b.block == SIZE_MAX; l++)
         if (kl[l] < b.limit)
             b.block = l;

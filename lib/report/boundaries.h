@@ -15,9 +15,9 @@ enum { NF_BOUNDARIES = 3 };
 
 /* A boundary with what it rests on. */
 struct nf_boundary {
-    size_t block;      /* SIZE_MAX: none */
-    double limit;      /* what the rule compares with; NaN: the rule could not be applied */
-    uint64_t n;        /* what the limit is of: blocks, or neurons */
+    size_t block; /* SIZE_MAX: none */
+    double limit; /* what the rule compares with; NaN: the rule could not be applied */
+    uint64_t n; /* what the limit is of: blocks, or neurons */
 };
 
 /*

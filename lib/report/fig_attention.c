@@ -103,13 +103,12 @@ void nf_fig_locality(struct nf_sheet *d, const struct nf_report *r)
                            "Attention on the 1, 2, 4, 8, 16 positions before, mean of the heads of a block, over depth");
     nf_sheet_chart(d, "S7b", SIZE_MAX, "Share of heads that are attention sinks, over depth");
     nf_sheet_read(
-        d,
-        "Sum of the attention on the positions before, self left out; mean over queries (BOS left out) and heads. Dotted: uniform "
-                     "attention at the same queries. All of it depends on the length of windows. The authors' notebook shows the mean weight of "
-                     "one of the five positions: column \"each of 5\".");
+        d, "Sum of the attention on the positions before, self left out; mean over queries (BOS left out) and heads. Dotted: "
+           "uniform attention at the same queries. All of it depends on the length of windows. The authors' notebook shows the "
+           "mean weight of one of the five positions: column \"each of 5\".");
     nf_sheet_table(
         d, "Attention by block",
-                   "Model|Block>|Depth>|n>|1 before>|2>|4>|5>|8>|16>|standard error of 5>|uniform, 5>|each of 5>|position 0>|sinks>", true);
+        "Model|Block>|Depth>|n>|1 before>|2>|4>|5>|8>|16>|standard error of 5>|uniform, 5>|each of 5>|position 0>|sinks>", true);
     for (size_t i = 0; i < r->stages_n; i++)
         if (measures(&r->stages[i], "local 5"))
             locality_rows(d, &r->stages[i]);
@@ -125,8 +124,8 @@ static void say_merging(struct nf_sheet *d, const struct nf_report *r, const str
     if (best)
         nf_sheet_say(
             d,
-                     "%sHead %llu of block %llu most prefers the first of a word's four tokens: from the last, it puts %s more attention on "
-                     "the third position back than it does from a word of one token (standard error %s; %s and %s positions).",
+            "%sHead %llu of block %llu most prefers the first of a word's four tokens: from the last, it puts %s more attention "
+            "on the third position back than it does from a word of one token (standard error %s; %s and %s positions).",
             nf_stage_prefix(r, run).s, (unsigned long long)nf_whole_at(best, "head"),
             (unsigned long long)nf_whole_at(best, "layer"), nf_show_three(nf_real_at(best, "score"), false).s,
             nf_show_three(nf_real_at(best, "se"), false).s, nf_show_count(nf_whole_at(best, "multi.n")).s,
@@ -162,9 +161,9 @@ void nf_fig_merging(struct nf_sheet *d, const struct nf_report *r)
             nf_sheet_chart(d, "S8", i,
                            "Attention of one head by positions back, from the last token of words of four tokens and of one");
     nf_sheet_read(
-        d,
-        "From the last token of a lower-case word that is four tokens long, and of one that is a single token; bars: 1.96 standard "
-                     "errors. Of many heads the highest is high by chance too: compare with the standard error, and with the heads below it.");
+        d, "From the last token of a lower-case word that is four tokens long, and of one that is a single token; bars: 1.96 "
+           "standard errors. Of many heads the highest is high by chance too: compare with the standard error, and with the heads "
+           "below it.");
     nf_sheet_table(d, "Heads by their preference", "Model|Layer.head|Score>|standard error>|four tokens>|one token>|documents>",
                    true);
     for (size_t i = 0; i < r->stages_n; i++)

@@ -63,7 +63,7 @@ static void say_domains(struct nf_sheet *d, const struct nf_report *r, const str
     extremes(most, &low, &high);
     nf_sheet_say(
         d, "%sOf the blocks left out, what block %llu costs depends most on the text: %s nats on %s (%s), %s nats on %s (%s).",
-                 nf_stage_prefix(r, run).s, (unsigned long long)nf_whole_at(most, "layer"),
+        nf_stage_prefix(r, run).s, (unsigned long long)nf_whole_at(most, "layer"),
         nf_show_three(nf_mean_in(high, "kl").mean, false).s, nf_str_at(high, "domain"), nf_show_evidence(nf_mean_in(high, "kl")).s,
         nf_show_three(nf_mean_in(low, "kl").mean, false).s, nf_str_at(low, "domain"), nf_show_evidence(nf_mean_in(low, "kl")).s);
 }

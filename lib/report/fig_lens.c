@@ -93,8 +93,7 @@ void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r)
     nf_sheet_chart(d, "S5a", SIZE_MAX, "Entropy of the lens over depth");
     nf_sheet_chart(d, "S5b", SIZE_MAX, "KL from the model's output to the lens over depth");
     nf_sheet_read(d, "The stream that enters block l (L: that leaves the last), through the final norm and the unembedding. "
-                     "KL(output || lens). Means "
-                     "over tokens; bars: 1.96 standard errors.");
+                     "KL(output || lens). Means over tokens; bars: 1.96 standard errors.");
     nf_sheet_table(
         d, "Lens by point",
         "Model|Point|Depth>|n>|Entropy, bits>|standard error>|KL, nats>|standard error>|Same top-1 token>|standard error>", true);
@@ -178,10 +177,8 @@ void nf_fig_vocabulary(struct nf_sheet *d, const struct nf_report *r)
             nf_sheet_chart(d, "S6", i,
                            "Share of prediction and suppression neurons, and KL from the output to the lens, over depth");
     nf_sheet_read(d, "By the cosines of a neuron's output row with all columns of the unembedding: prediction neurons have a "
-                     "kurtosis above 10 and "
-                     "a positive skew, suppression neurons a negative one (the limits of this run are at the end of the page). The "
-                     "text plays no "
-                     "part. Dashed, right axis: KL(output || lens).");
+                     "kurtosis above 10 and a positive skew, suppression neurons a negative one (the limits of this run are at "
+                     "the end of the page). The text plays no part. Dashed, right axis: KL(output || lens).");
     nf_sheet_table(d, "Neurons by their effect on the vocabulary",
                    "Model|Block>|Depth>|Neurons>|Prediction>|share>|Suppression>|share>|Partition>|Entropy>|Token-frequency>",
                    true);

@@ -175,10 +175,9 @@ void nf_fig_accuracy(struct nf_sheet *d, const struct nf_report *r)
             say_accuracy(d, r, &r->stages[i]);
     nf_sheet_chart(d, "S3a", SIZE_MAX, "Share of positions whose most probable token stays the same, over depth");
     nf_sheet_chart(d, "S3b", SIZE_MAX, "Change of the entropy of the prediction, over depth");
-    nf_sheet_read(
-        d,
-        "Relative accuracy: the intervened model has the same most probable token as the model itself. Entropy change: intervened "
-        "less original. Means over tokens; bars: 1.96 standard errors.");
+    nf_sheet_read(d,
+                  "Relative accuracy: the intervened model has the same most probable token as the model itself. Entropy change: "
+                  "intervened less original. Means over tokens; bars: 1.96 standard errors.");
     nf_sheet_table(d, "Relative accuracy and entropy by block",
                    "Model|Intervention|Block>|Depth>|n>|Relative accuracy>|standard error>|Entropy change, bits>|standard error>",
                    true);

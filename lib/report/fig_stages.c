@@ -169,7 +169,7 @@ static void say_lens(struct nf_sheet *d, struct nf_shown name, const struct nf_m
 {
     const struct nf_stage_input *lens = m->of[NF_STAGE_LENS];
     size_t from = found(m, 0) ? m->end[0].block : 0;
-    double *kl = m->L <= NF_STAGE_LAYERS ? calloc(m->L + 1, sizeof *kl) : NULL;
+    double *kl = calloc(m->L + 1, sizeof *kl);
     struct nf_boundary fall = { SIZE_MAX, 0, 0 };
 
     d->out.failed |= !kl;
@@ -236,11 +236,9 @@ void nf_fig_stages(struct nf_sheet *d, const struct nf_report *r)
         if (shown(&r->models[i]))
             boundary_rows(d, &r->models[i]);
     nf_sheet_table_end(d, false);
-    nf_sheet_note(
-        d, "Rules of thumb of this program, not of the paper, which calls its boundaries approximate and overlapping. "
-           "Detokenization: up to "
-                     "the first block whose KL, left out, is below twice the median over the blocks at relative depth 1/4 to 3/4. Feature "
-           "engineering: up to the block with which more than 5 %% of all prediction neurons have come. Prediction ensembling: up "
-           "to the "
-                     "block from which on suppression neurons outnumber prediction neurons everywhere.");
+    nf_sheet_note(d, "Rules of thumb of this program, not of the paper, which calls its boundaries approximate and overlapping. "
+                     "Detokenization: up to the first block whose KL, left out, is below twice the median over the blocks at "
+                     "relative depth 1/4 to 3/4. Feature engineering: up to the block with which more than 5 %% of all "
+                     "prediction neurons have come. Prediction ensembling: up to the block from which on suppression neurons "
+                     "outnumber prediction neurons everywhere.");
 }

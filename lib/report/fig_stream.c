@@ -82,9 +82,9 @@ void nf_fig_norms(struct nf_sheet *d, const struct nf_report *r)
     nf_sheet_chart(d, "S9b", SIZE_MAX, "These lengths as parts of the length of the stream, over depth");
     nf_sheet_chart(d, "S9c", SIZE_MAX, "Block influence and the cosine of what a block adds with the stream, over depth");
     nf_sheet_read(
-        d, "Means over tokens, BOS left out, of L2 norms in the model's own units, of ratios at each token, and of cosines; bars: "
-           "1.96 "
-                     "standard errors. The authors' library takes each row's mean over D off first; here streams are as the model has them.");
+        d, "Means over tokens, BOS left out, of L2 norms in the model's own units, of ratios at each token, and of cosines; "
+           "bars: 1.96 standard errors. The authors' library takes each row's mean over D off first; here streams are as the "
+           "model has them.");
     nf_sheet_table(d, "Lengths, ratios and cosines by block",
                    "Model|Block>|Depth>|Attention, length>|FFN>|Block>|Stream>|Attention / stream>|FFN / stream>|cos(block, "
                    "stream)>|Influence>",
@@ -203,10 +203,9 @@ void nf_fig_similarity(struct nf_sheet *d, const struct nf_report *r)
         if (json_array_size(r->stages[i].pairs))
             nf_sheet_chart(d, "S10", i, "Similarity of the stream at every pair of points");
     nf_sheet_read(
-        d,
-        "Point l is the stream that enters block l; the last leaves the last block. CKA: linear, unbiased (Lad et al. 2024, "
-        "section 5). Angle: "
-                     "arccos of the cosine in units of pi (Gromov et al. 2024, arXiv:2403.17887), over the last positions of windows, or all.");
+        d, "Point l is the stream that enters block l; the last leaves the last block. CKA: linear, unbiased (Lad et al. 2024, "
+           "section 5). Angle: arccos of the cosine in units of pi (Gromov et al. 2024, arXiv:2403.17887), over the last positions "
+           "of windows, or all.");
     nf_sheet_table(d, "Blocks in a row that turn the stream least, at the last position",
                    "Model|Blocks>|First>|Angle, of pi>|standard error>", true);
     for (size_t i = 0; i < r->stages_n; i++)

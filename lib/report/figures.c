@@ -57,27 +57,23 @@ const struct nf_section nf_sections[] = {
       ROWS(dead), false },
     { "n-gram", "N-gram detectors",
       "An n-gram triggers a neuron when the neuron fires at its last token. A token detector fires on at least 95 % of the "
-      "occurrences of its tokens, and these "
-      "make up at least 95 % of its firings. Measured in the layers that the run's scope lists (by default the first "
-      "half). These are the paper's limits; those of this run are at the end of the page.",
+      "occurrences of its tokens, and these make up at least 95 % of its firings. Measured in the layers that the run's scope "
+      "lists (by default the first half). These are the paper's limits; those of this run are at the end of the page.",
       ROWS(ngram), false },
     { "suppression", "Suppression of the trigger",
       "When a neuron fires, its output row is added to the residual stream. Projected on the vocabulary, the row says which next "
-      "tokens it promotes and which it "
-      "suppresses.",
+      "tokens it promotes and which it suppresses.",
       ROWS(suppression), false },
     { "positional", "Positional neurons",
       "A neuron is positional when the mutual information between its firing and the position in the window is above 0.05 nats, "
       "after the correction for bias.",
       ROWS(position), false },
     { "stages", "Stages of inference",
-      "Detokenization, feature engineering, prediction ensembling, residual calibration: what the model predicts with a block left "
-      "out, "
-      "exchanged or run twice; what the residual stream would predict before every block; where heads look; what blocks add. "
-      "Definitions: "
-      "Lad, Lee, Gurnee and Tegmark 2024, arXiv:2406.19384. Blocks count from 0; relative depth is l / (L - 1) for a block, l / L "
-      "for the "
-      "stream that enters block l. Standard errors take documents as the independent units; with few of them they are rough.",
+      "Detokenization, feature engineering, prediction ensembling, residual calibration: what the model predicts with a block "
+      "left out, exchanged or run twice; what the residual stream would predict before every block; where heads look; what "
+      "blocks add. Definitions: Lad, Lee, Gurnee and Tegmark 2024, arXiv:2406.19384. Blocks count from 0; relative depth is l / "
+      "(L - 1) for a block, l / L for the stream that enters block l. Standard errors take documents as the independent units; "
+      "with few of them they are rough.",
       ROWS(stages), true },
 };
 const size_t nf_sections_n = sizeof nf_sections / sizeof *nf_sections;

@@ -487,6 +487,8 @@ static int start(struct nf_input *run, json_t *header, size_t room, struct nf_er
         return nf_fail(err, NF_ESYS, "out of memory");
     run->L = nf_whole_at(header, "model.L");
     run->F = nf_whole_at(header, "model.F");
+    if (run->L > NF_REPORT_LAYERS)
+        return nf_fail(err, NF_EFORMAT, "a model of %zu layers: a report takes up to %d", run->L, NF_REPORT_LAYERS);
     run->T = nf_whole_at(header, "context");
     run->all = run->F == 0 || run->L <= room / run->F;
     snprintf(run->name, sizeof run->name, "%s", *nf_str_at(header, "model.name") ? nf_str_at(header, "model.name") : "model");

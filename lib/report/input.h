@@ -13,6 +13,8 @@
 #include "record/neurons.h"
 #include "stream/reader.h"
 
+enum { NF_REPORT_LAYERS = 4096 };   /* a header that says more is refused, of any kind */
+
 /* Limits of one page: with these it stays under about 20 MB whatever the model. */
 enum {
     NF_PAGE_NEURONS = 40000,     /* rows of the neuron tables of all inputs; OPT-125m has 36,864 neurons */

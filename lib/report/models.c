@@ -69,21 +69,19 @@ static bool counts(const struct nf_stage_input *run, const char *class, uint64_t
 
 static int find_ends(struct nf_model_streams *m)
 {
-    size_t n = m->L <= NF_STAGE_LAYERS ? m->L + 1 : 0;   /* of more layers no rule is applied */
-    double *kl = calloc(n + 1, sizeof *kl);
-    uint64_t *prediction = calloc(n + 1, sizeof *prediction), *suppression = calloc(n + 1, sizeof *suppression);
+    double *kl = calloc(m->L + 1, sizeof *kl);
+    uint64_t *prediction = calloc(m->L + 1, sizeof *prediction), *suppression = calloc(m->L + 1, sizeof *suppression);
     const struct nf_stage_input *lesions = m->of[NF_STAGE_EFFECTS], *neurons = m->of[NF_STAGE_NEURONS];
     bool memory = kl && prediction && suppression;
     size_t last = 0;
 
     for (size_t i = 0; i < NF_BOUNDARIES; i++)
         m->end[i] = (struct nf_boundary){ SIZE_MAX, NAN, 0 };
-    if (memory && n && lesions) {
+    if (memory && lesions) {
         nf_layer_reals(lesions, "drop", "kl", kl, m->L);
         m->end[0] = nf_boundary_sensitive(kl, m->L);
     }
-    if (memory && n && neurons && counts(neurons, "prediction", prediction, m->L) &&
-        counts(neurons, "suppression", suppression, m->L)) {
+    if (memory && neurons && counts(neurons, "prediction", prediction, m->L) && counts(neurons, "suppression", suppression, m->L)) {
         m->end[1] = nf_boundary_predicting(prediction, m->L);
         m->end[2] = nf_boundary_suppressing(prediction, suppression, m->L);
     }

@@ -9,11 +9,11 @@
 
 /* One model of the stages of inference. */
 struct nf_model_streams {
-    const char *name;                                  /* of the first of its streams */
+    const char *name; /* of the first of its streams */
     size_t L;
-    const struct nf_stage_input *of[NF_STAGE_KINDS];   /* NULL: no such stream */
-    struct nf_boundary end[NF_BOUNDARIES];             /* of each stage but the last; limit NaN where its stream is missing */
-    bool ordered;                                      /* those that there are come in the order of the stages */
+    const struct nf_stage_input *of[NF_STAGE_KINDS]; /* NULL: no such stream */
+    struct nf_boundary end[NF_BOUNDARIES]; /* of each stage but the last; limit NaN where its stream is missing */
+    bool ordered; /* those that there are come in the order of the stages */
 };
 
 /*

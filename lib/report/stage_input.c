@@ -165,6 +165,8 @@ int nf_stage_input_read(struct nf_stage_input *run, struct nf_reader *in, struct
     snprintf(run->name, sizeof run->name, "%s", *name ? name : "model");
     if (!run->things || !run->pairs || !run->heads)
         rc = nf_fail(err, NF_ESYS, "out of memory");
+    if (run->L > NF_REPORT_LAYERS)
+        rc = nf_fail(err, NF_EFORMAT, "a model of %zu layers: a report takes up to %d", run->L, NF_REPORT_LAYERS);
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_context_read(rec, &vocab, err);
         if (rc == NF_EOF)

@@ -16,7 +16,6 @@
 enum nf_stage_kind { NF_STAGE_EFFECTS, NF_STAGE_LENS, NF_STAGE_STATS, NF_STAGE_NEURONS, NF_STAGE_KINDS };
 
 enum {
-    NF_STAGE_LAYERS = 4096,      /* more are refused in a stream of stats */
     NF_PAGE_HEADS = 12,          /* merging heads listed, an input */
     NF_PAGE_DOMAINS = 24,        /* domains whose means are kept, of a thing: the first */
 };

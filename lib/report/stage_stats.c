@@ -10,7 +10,7 @@
 #include "stream/mp.h"
 
 static const unsigned window[NF_LOCAL_WINDOWS] = { 1, 2, 4, 5, 8, 16 };
-enum { FIRST = NF_LOCAL_WINDOWS, EACH = FIRST + 1 };   /* columns of locality behind the sums over the windows */
+enum { FIRST = NF_LOCAL_WINDOWS, EACH = FIRST + 1 }; /* columns of locality behind the sums over the windows */
 
 static json_t *real(double x)
 {
@@ -29,8 +29,8 @@ static json_t *reals(const void *x, size_t from, size_t n)
 /* The means of layer l, made with those below it when it is the first that is said of it; NULL: the model has no such layer. */
 static json_t *all_of(struct nf_stage_input *run, size_t l, struct nf_err *err)
 {
-    if (l >= run->L || run->L > NF_STAGE_LAYERS) {
-        nf_fail(err, NF_EFORMAT, "layer %zu of a model with %zu layers; a report takes up to %d", l, run->L, NF_STAGE_LAYERS);
+    if (l >= run->L) {
+        nf_fail(err, NF_EFORMAT, "layer %zu of a model with %zu layers", l, run->L);
         return NULL;
     }
     for (size_t i = json_array_size(run->things); i <= l; i++) {
@@ -108,7 +108,7 @@ static json_t *by_offset(const struct nf_merging_rec *m, size_t class, size_t he
 /* The head among the best, where its score is one of the highest; of equals the one that came first stands first. */
 static void rank_head(struct nf_stage_input *run, const struct nf_merging_rec *m, size_t head)
 {
-    size_t score_at = head * NF_BACK_OFFSETS + 3, rank = json_array_size(run->heads);   /* 3 back: the first of four tokens */
+    size_t score_at = head * NF_BACK_OFFSETS + 3, rank = json_array_size(run->heads); /* 3 back: the first of four tokens */
     double score = nf_f8_at(m->difference, score_at);
 
     if (isnan(score))
@@ -176,7 +176,7 @@ int nf_stage_stats_take(struct nf_stage_input *run, const msgpack_object *rec, s
         { "ratio", take_ratio },     { "influence", take_influence },   { "locality", take_locality },
         { "merging", take_merging }, { "similarity", take_similarity }, { "cka", take_cka },
     };
-    static const char *const others[] = { "totals", "lost_ngrams", "ngrams", "fires",     "position", "domain_position",
+    static const char *const others[] = { "totals", "lost_ngrams", "ngrams",  "fires",     "position", "domain_position",
                                           "counts", "lost",        "moments", "histogram", "top" };
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

@@ -10,7 +10,7 @@
 enum { D = 6, E = 4, V = 9, L = 2, T = 5, STREAMS = 2 * L + 1 };
 
 static float unembed[V * D], unembed_bias[V], project[E * D], project_bias[E], gain[D], bias[D];
-static float x[STREAMS][T * D], last[T * D];   /* embedding, attention and FFN of block 0, 1 */
+static float x[STREAMS][T * D], last[T * D]; /* embedding, attention and FFN of block 0, 1 */
 static const uint32_t ids[T] = { 3, 8, 0, 5, 5 };
 
 static void fill(float *y, size_t n, struct nf_rng *r)
@@ -47,7 +47,7 @@ static void open_end(struct nf_config *cfg, struct nf_weights *w, size_t width, 
                               .unembed_bias = { .dtype = NF_F32, .ndim = 1, .shape = { V }, .data = unembed_bias },
                               .final_norm = {
                                   { .dtype = NF_F32, .ndim = 1, .shape = { D }, .data = gain },
-                                              { .dtype = NF_F32, .ndim = 1, .shape = { D }, .data = norm == NF_NORM_LAYER ? bias : NULL } } };
+                                  { .dtype = NF_F32, .ndim = 1, .shape = { D }, .data = norm == NF_NORM_LAYER ? bias : NULL } } };
     if (width != D)
         w->project_out = nf_linear_whole(nf_tensor_2d(NF_F32, project, E, D),
                                          (struct nf_tensor){ .dtype = NF_F32, .ndim = 1, .shape = { E }, .data = project_bias });
@@ -116,7 +116,7 @@ static void check_end(size_t width, enum nf_norm_kind norm)
     for (size_t t = 0; t < T; t++) {
         double h[D], sum = 0;
 
-        if (t == 2 || t == 4) {   /* the last of their windows */
+        if (t == 2 || t == 4) { /* the last of their windows */
             for (size_t i = 0; i < parts; i++)
                 CHECK(isnan(nf_attribute_of(a, i)[t]));
             continue;

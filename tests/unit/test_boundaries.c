@@ -10,7 +10,7 @@ static void detokenization_ends_below_twice_the_median_of_the_middle(void)
     double kl[9] = { 100, 6, 1, 2, 3, 4, 5, 50, 50 };
     struct nf_boundary b = nf_boundary_sensitive(kl, 9);
 
-    CHECK(b.block == 2 && b.limit == 6 && b.n == 5);   /* 6 is not below 6 */
+    CHECK(b.block == 2 && b.limit == 6 && b.n == 5); /* 6 is not below 6 */
     kl[1] = nextafter(6, 0);
     CHECK(nf_boundary_sensitive(kl, 9).block == 1);
     kl[0] = 0;
@@ -36,8 +36,8 @@ static void too_few_blocks_have_no_middle(void)
     static const double kl[4] = { 3, 1, 1, 1 };
 
     CHECK(isnan(nf_boundary_sensitive(kl, 0).limit));
-    CHECK(isnan(nf_boundary_sensitive(kl, 1).limit));   /* one block in the middle */
-    CHECK(isnan(nf_boundary_sensitive(kl, 2).limit));   /* none */
+    CHECK(isnan(nf_boundary_sensitive(kl, 1).limit)); /* one block in the middle */
+    CHECK(isnan(nf_boundary_sensitive(kl, 2).limit)); /* none */
     CHECK(isnan(nf_boundary_sensitive(kl, 3).limit));
     CHECK(nf_boundary_sensitive(kl, 4).block == 1 && nf_boundary_sensitive(kl, 4).n == 2);
 }
@@ -46,7 +46,7 @@ static void feature_engineering_ends_above_five_per_cent(void)
 {
     uint64_t n[5] = { 0, 5, 0, 1, 94 };
 
-    CHECK(nf_boundary_predicting(n, 5).block == 3);   /* 5 of 100 is not more than 5 % */
+    CHECK(nf_boundary_predicting(n, 5).block == 3); /* 5 of 100 is not more than 5 % */
     CHECK(nf_boundary_predicting(n, 5).n == 100 && nf_boundary_predicting(n, 5).limit == 5);
     n[4] = 93;
     CHECK(nf_boundary_predicting(n, 5).block == 1);
@@ -60,7 +60,7 @@ static void calibration_begins_where_suppression_leads_to_the_end(void)
     uint64_t suppression[5] = { 1, 2, 3, 6, 7 };
     struct nf_boundary b = nf_boundary_suppressing(prediction, suppression, 5);
 
-    CHECK(b.block == 3 && b.n == 13 && b.limit == 7);   /* blocks 0 and 1 have more, too, but not block 2 */
+    CHECK(b.block == 3 && b.n == 13 && b.limit == 7); /* blocks 0 and 1 have more, too, but not block 2 */
     suppression[4] = 2;
     CHECK(nf_boundary_suppressing(prediction, suppression, 5).block == SIZE_MAX);
     suppression[4] = suppression[2] = 10;
