@@ -42,6 +42,15 @@ scripts() {
     done
 }
 
+@test "every class and every colour that a chart names has one, on light ground and on dark" {
+    page "$FIXTURE"
+    scripts
+    for c in $(jq -r '.classes[]' "$BATS_TEST_TMPDIR/data.json") $(grep -oh 'color("[a-z0-9-]*")' "$ROOT"/lib/report/page/{charts,stages}.js | cut -d'"' -f2); do
+        [ "$(grep -o -e "--c-$c: *#" "$ROOT/lib/report/page/report.css" | wc -l)" -eq 2 ] || { echo "no colour $c"; false; }
+    done
+    [ "$(jq '.classes | length' "$BATS_TEST_TMPDIR/data.json")" -gt 11 ]
+}
+
 @test "the page fetches nothing" {
     page "$FIXTURE"
     [ "$(grep -ciE '<(link|img|iframe|base|object|embed)\b|@import|url\((https?:|//)|(src|href)="?(https?:|//)' <(sed '/^<script>/,$d' "$PAGE"))" -eq 0 ]

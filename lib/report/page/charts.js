@@ -93,10 +93,11 @@ const charts = (() => {
             const s = share(table[i][c], l.neurons);
             return { layer: l.layer, name, c, k: s.k, p: s.p, interval: nf.interval(s), n: l.neurons };
         }));
-        return { height: { step: Math.max(12, Math.min(26, 360 / run.layers.length)) }, data: { values }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
-            y: { field: "layer", type: "ordinal", title: "layer", sort: "descending", scale: { paddingInner: 0.18 } },
+        const shown = names.filter(name => values.some(v => v.name === name && v.k > 0));
+        return { height: { step: Math.max(12, Math.min(26, 360 / run.layers.length)) }, data: { values: values.filter(v => v.k > 0) }, mark: { type: "bar", stroke: color("paper"), strokeWidth: 0.5 }, encoding: {
+            y: { field: "layer", type: "ordinal", title: "layer", sort: "descending", scale: { paddingInner: 0.18, domain: run.layers.map(l => l.layer).reverse() } },
             x: { field: "p", type: "quantitative", stack: "zero", title: "share of the layer's neurons", axis: { format: "%" }, scale: { domain: [0, 1] } },
-            color: legend({ domain: names, range: names.map(color) }, { field: "name", type: "nominal" }), order: { field: "c" },
+            color: legend({ domain: shown, range: shown.map(color) }, { field: "name", type: "nominal" }), order: { field: "c" },
             tooltip: [field("layer", "layer"), field("name", "class"), field("k", "neurons"), field("n", "of"), field("p", "share", ".2%"), { field: "interval", title: "95 % interval" }],
         } };
     }
