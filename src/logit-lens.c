@@ -504,6 +504,8 @@ int main(int argc, char **argv)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
     if (o.tuned && !(p.tuned = nf_tuned_open(o.tuned, &p.subject.cfg, &err)))
         nf_die_err(&err);
+    if (o.tuned && *nf_tuned_made_for(p.tuned) && strcasecmp(nf_tuned_made_for(p.tuned), p.subject.cfg.name) && !nf_common.quiet)
+        nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
     if (nf_subject_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
     look(&o, &p, in, &cmd, &err);

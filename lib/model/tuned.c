@@ -19,6 +19,8 @@ struct nf_tuned {
     size_t L, D;
     void **packed;   /* [L] */
     float *bias;     /* [L, D] */
+    bool biased;     /* config.json has not said that there are no biases */
+    char made_for[128];
 };
 
 static int check_number(const json_t *root, const char *path, const char *key, size_t want, struct nf_err *err)
@@ -30,7 +32,15 @@ static int check_number(const json_t *root, const char *path, const char *key, s
     return NF_OK;
 }
 
-static int check_config(const char *dir, const struct nf_config *cfg, bool *bias, struct nf_err *err)
+static void keep_name(struct nf_tuned *t, const json_t *root)
+{
+    const char *name = json_string_value(json_object_get(root, "base_model_name_or_path")),
+               *slash = name ? strrchr(name, '/') : NULL;
+
+    snprintf(t->made_for, sizeof t->made_for, "%s", slash ? slash + 1 : name ? name : "");
+}
+
+static int read_config(struct nf_tuned *t, const char *dir, const struct nf_config *cfg, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "config.json", err);
     struct nf_map map = { NULL, 0 };
@@ -47,7 +57,8 @@ static int check_config(const char *dir, const struct nf_config *cfg, bool *bias
                  : check_number(root, path, "d_model", cfg->D, err);
         if (rc == NF_OK)
             rc = check_number(root, path, "num_hidden_layers", cfg->L, err);
-        *bias = !json_is_false(json_object_get(root, "bias"));
+        t->biased = !json_is_false(json_object_get(root, "bias"));
+        keep_name(t, root);
     }
     json_decref(root);
     nf_map_close(&map);
@@ -76,7 +87,7 @@ static int take(struct nf_tf *f, const char *path, size_t layer, const char *par
     return NF_OK;
 }
 
-static int read_all(struct nf_tuned *t, const char *dir, bool bias, struct nf_err *err)
+static int read_all(struct nf_tuned *t, const char *dir, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "params.pt", err);
     float *w = nf_alloc(t->D * t->D, sizeof *w, err);
@@ -86,7 +97,7 @@ static int read_all(struct nf_tuned *t, const char *dir, bool bias, struct nf_er
     for (size_t l = 0; rc == NF_OK && l < t->L; l++) {
         t->packed[l] = nf_alloc(nf_gemm_packed_size(t->gemm), 1, err);
         rc = t->packed[l] ? take(&f, path, l, "weight", t->D, t->D, w, err) : NF_ESYS;
-        if (rc == NF_OK && bias)
+        if (rc == NF_OK && t->biased)
             rc = take(&f, path, l, "bias", 1, t->D, t->bias + l * t->D, err);
         if (rc == NF_OK)
             rc = nf_gemm_pack(t->gemm, w, t->packed[l], err);
@@ -104,7 +115,6 @@ struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, str
 {
     const struct nf_gemm_shape shape = { cfg->D, cfg->D, NF_F32, NF_F32, false };
     struct nf_tuned *t = nf_alloc(1, sizeof *t, err);
-    bool bias = true;
 
     if (!t)
         return NULL;
@@ -113,10 +123,15 @@ struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, str
     t->packed = nf_alloc(t->L, sizeof *t->packed, err);
     t->bias = nf_alloc(t->L * t->D, sizeof *t->bias, err);
     t->gemm = nf_gemm_open(&shape, err);
-    if (t->packed && t->bias && t->gemm && check_config(dir, cfg, &bias, err) == NF_OK && read_all(t, dir, bias, err) == NF_OK)
+    if (t->packed && t->bias && t->gemm && read_config(t, dir, cfg, err) == NF_OK && read_all(t, dir, err) == NF_OK)
         return t;
     nf_tuned_close(t);
     return NULL;
+}
+
+const char *nf_tuned_made_for(const struct nf_tuned *t)
+{
+    return t->made_for;
 }
 
 uint64_t nf_tuned_bytes(const struct nf_config *cfg)

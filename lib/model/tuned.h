@@ -22,6 +22,9 @@ struct nf_tuned;
 struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, struct nf_err *err);
 void nf_tuned_close(struct nf_tuned *t);   /* accepts NULL */
 
+/* nf_tuned_made_for - the last part of base_model_name_or_path in config.json; "": it says none. */
+const char *nf_tuned_made_for(const struct nf_tuned *t);
+
 /* nf_tuned_bytes - what it holds for this model, at most: counts in --memory. */
 uint64_t nf_tuned_bytes(const struct nf_config *cfg);
 

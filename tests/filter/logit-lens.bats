@@ -48,6 +48,15 @@ agrees() {
     agrees gpt2-plain tuned --tuned "$D/tuned-lens"
 }
 
+@test "a tuned lens that was made for a model of another name is told" {
+    cp -r "$D/tuned-lens" "$BATS_TEST_TMPDIR/lens"
+    logit-lens -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf" 2>"$BATS_TEST_TMPDIR/err" >/dev/null
+    [ "$(grep -c 'made for' "$BATS_TEST_TMPDIR/err")" -eq 0 ]
+    sed -i 's|"gpt2-plain"|"openai/gpt2-Large"|' "$BATS_TEST_TMPDIR/lens/config.json"
+    logit-lens -m "$D/gpt2-plain" --tuned "$BATS_TEST_TMPDIR/lens" <"$D/gpt2-plain/tokens.nf" 2>"$BATS_TEST_TMPDIR/err" >/dev/null
+    grep -q 'the translators were made for gpt2-Large, the model is gpt2-plain' "$BATS_TEST_TMPDIR/err"
+}
+
 # Parts are up to 10 and off by some 1e-6 of that, as logits are; that the others sum to the total is rounding of the same size.
 @test "what each part gives is that of transformers, and sums to the logit less the mean logit" {
     for m in opt-preln gpt2-plain llama-plain gpt-neox-parallel gpt-neox-sequential phi-half; do
