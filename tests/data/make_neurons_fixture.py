@@ -22,6 +22,7 @@ WORDS = ("the of and in to a is that it was for on with as his he at by not had 
          "their we him been has when who will more no if out so said what up its about into than them can only other new some could time these "
          "two may then do first any my now such like our over man me even most made after also did many before must through").split()
 PROJECTIONS = ("raw", "centred", "ln", "cosine")
+CLASSES = ("dead", "token-detector", "bigram-detector", "trigram-detector", "positional", "first-positions", "other")
 
 
 def share(k, n):
@@ -29,7 +30,7 @@ def share(k, n):
         return {"k": int(k), "n": 0, "p": None, "lo": None, "hi": None}
     z, p = 1.959963984540054, k / n
     mid, half, den = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)), 1 + z * z / n
-    return {"k": int(k), "n": int(n), "p": p, "lo": max(0.0, (mid - half) / den), "hi": min(1.0, (mid + half) / den)}
+    return {"k": int(k), "n": int(n), "p": p, "lo": (mid - half) / den if k else 0.0, "hi": (mid + half) / den if k < n else 1.0}
 
 
 class Run:
@@ -210,8 +211,10 @@ class Run:
                        "context": self.T, "strength": "strong", "multiplicity": float(hit[hit > 0].mean()), "loss": loss}
 
     def write(self, path):
-        out = [msgpack.packb(rec, default=msgpack_numpy.encode, use_bin_type=True) for rec in self.records()]
-        out.append(msgpack.packb({"r": "end", "records": len(out) - 1, "totals": {"neurons": self.L * self.F}}))
+        records = list(self.records())
+        out = [msgpack.packb(rec, default=msgpack_numpy.encode, use_bin_type=True) for rec in records]
+        totals = {"neurons": self.L * self.F, **{c: sum(rec.get("class") == c for rec in records) for c in CLASSES}}
+        out.append(msgpack.packb({"r": "end", "records": len(out) - 1, "totals": totals}))
         path.write_bytes(zstandard.ZstdCompressor(level=19, write_checksum=True).compress(b"".join(out)))
 
 

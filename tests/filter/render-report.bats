@@ -23,6 +23,10 @@ scripts() {
         /^<script>/ { file = dir "script" ++n ".js" } /^<\/script>/ { file = "" } file && !/^<script>/ { print > file }' "$PAGE"
 }
 
+@test "the streams of these tests are streams" {
+    for f in "$FIXTURE" "$NOPOS" "$EFFECTS" "$LENS" "$STATS"; do stream-check "$f"; done
+}
+
 @test "every figure of the paper has its place, in HTML and Markdown" {
     page "$FIXTURE"
     render-report -f markdown "$FIXTURE" >"$BATS_TEST_TMPDIR/md"
