@@ -114,9 +114,15 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
            (o->attribute ? nf_attribute_token_bytes(c) : 0);
 }
 
+/* What is held beside streams and the pass. */
+static uint64_t held_bytes(const struct plan *p)
+{
+    return p->tuned ? nf_tuned_bytes(&p->subject.cfg) : 0;
+}
+
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    uint64_t held = p->tuned && o->memory ? nf_min(nf_tuned_bytes(&p->subject.cfg), o->memory - 1) : 0;
+    uint64_t held = o->memory ? nf_min(held_bytes(p), o->memory - 1) : 0;
     struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
                                     .memory = o->memory ? o->memory - held : 0,
                                     .tap = &p->tap,
@@ -175,7 +181,7 @@ static int reserve(struct run *r, size_t tokens)
 {
     struct plan *p = r->plan;
     const struct nf_forward_plan *f = nf_forward_get_plan(p->forward);
-    uint64_t bytes = f->weight_bytes + f->work_bytes + token_bytes(r->o, p) * tokens;
+    uint64_t bytes = held_bytes(p) + f->weight_bytes + f->work_bytes + token_bytes(r->o, p) * tokens;
 
     if (tokens <= p->tokens)
         return NF_OK;

@@ -17,6 +17,12 @@ struct nf_map {
 
 /* nf_map_open - NF_ESYS when the file cannot be opened or mapped (the path is in the message).  Close with nf_map_close(). */
 int nf_map_open(const char *path, struct nf_map *map, struct nf_err *err);
+
+/*
+ * nf_map_drop - whole pages among these bytes of a mapped file are not needed soon: give their memory back.  They return from the file when touched
+ * again.  Never changes a value.
+ */
+void nf_map_drop(const void *data, size_t n);
 void nf_map_close(struct nf_map *map);   /* accepts a zeroed or closed map */
 
 bool nf_file_exists(const char *path);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/par.h"
 #include "model/ops.h"
 
 struct nf_attribute {
@@ -60,10 +61,9 @@ uint64_t nf_attribute_token_bytes(const struct nf_config *cfg)
 /* Row `id` of the unembedding as float. */
 static void unembed_row(const struct nf_attribute *a, size_t id, float *y)
 {
-    const struct nf_tensor *u = &a->w->unembed;
-    size_t E = a->cfg->E;
+    const struct nf_tensor row = nf_tensor_rows(&a->w->unembed, id, 1);
 
-    nf_to_f32(u->dtype, (const char *)u->data + id * E * nf_dtype_size(u->dtype), E, y);
+    nf_to_f32(row.dtype, row.data, row.shape[1], y);
 }
 
 static double unembed_bias(const struct nf_attribute *a, size_t id)
@@ -76,16 +76,23 @@ static double unembed_bias(const struct nf_attribute *a, size_t id)
     return (double)y;
 }
 
+enum { TABLE_ROWS = 64 };   /* of the unembedding, whose pages are in memory together: as in head.c */
+
 static int find_mean(struct nf_attribute *a, struct nf_err *err)
 {
     size_t E = a->cfg->E, V = a->cfg->V;
     double *sum = nf_alloc(E, sizeof *sum, err);
 
-    for (size_t v = 0; sum && v < V; v++) {
-        unembed_row(a, v, a->mean);
-        for (size_t e = 0; e < E; e++)
-            sum[e] += (double)a->mean[e];
-        a->mean_bias += unembed_bias(a, v);
+    for (size_t first = 0; sum && first < V; first += TABLE_ROWS) {
+        const struct nf_tensor rows = nf_tensor_rows(&a->w->unembed, first, nf_min(TABLE_ROWS, V - first));
+
+        for (size_t v = first; v < first + rows.shape[0]; v++) {
+            unembed_row(a, v, a->mean);
+            for (size_t e = 0; e < E; e++)
+                sum[e] += (double)a->mean[e];
+            a->mean_bias += unembed_bias(a, v);
+        }
+        nf_weights_drop(a->w, &rows);
     }
     for (size_t e = 0; sum && e < E; e++)
         a->mean[e] = (float)(sum[e] / (double)V);
@@ -216,6 +223,8 @@ void nf_attribute_start(struct nf_attribute *a, const struct nf_windows *win)
         for (size_t t = row; t < row + win->length[w]; t++) {
             float *to = a->toward + t * a->cfg->D;
 
+            if (t % TABLE_ROWS == 0)
+                nf_weights_drop(a->w, &a->w->unembed);
             if (t + 1 < row + win->length[w]) {
                 part_of(a, NF_PART_BIAS, 0)[t] = aim(a, win->ids[t + 1], to);
                 continue;
@@ -224,6 +233,7 @@ void nf_attribute_start(struct nf_attribute *a, const struct nf_windows *win)
             for (size_t d = 0; d < a->cfg->D; d++)
                 to[d] = NAN;
         }
+    nf_weights_drop(a->w, &a->w->unembed);
 }
 
 void nf_attribute_rows(struct nf_attribute *a, enum nf_part_kind kind, size_t layer, size_t row, size_t rows, const float *x)

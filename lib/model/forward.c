@@ -93,10 +93,10 @@ static size_t layers_needed(const struct nf_config *cfg, const struct nf_tap *ta
     return layers;
 }
 
-/* Bytes of a packed map: the library rounds its columns up to 64. */
+/* Bytes of a packed map: the library rounds its columns up to 64, and what goes into one up to 64 bytes. */
 static uint64_t packed_bytes(size_t K, size_t N, size_t item)
 {
-    return (uint64_t)K * nf_blocks(N, 64) * 64 * item + (uint64_t)N * sizeof(float);
+    return (uint64_t)nf_blocks(K * item, 64) * 64 * nf_blocks(N, 64) * 64 + (uint64_t)N * sizeof(float);
 }
 
 /* Width of all queries, and of queries, keys and values. */
@@ -152,7 +152,7 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
     const struct nf_tap *tap = opts->tap;
     uint64_t D = cfg->D, wide = row_width(cfg), F = (uint64_t)NF_CHUNK * cfg->F * (cfg->gated ? 2 : 1), floats;
 
-    floats = chunk * (wide + qkv_width(cfg) + wide) + F;
+    floats = chunk * (wide + qkv_width(cfg) + wide) + F + NF_CHUNK * (nf_blocks(cfg->F, 32) + 1);
     floats +=
         slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads()) + (unembed && cfg->bias_head ? cfg->V + 2 * vocab_tile(cfg) : 0);
     if (opts->dtype == NF_BF16)
@@ -162,7 +162,7 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
     if (cfg->parallel || wants_anywhere(cfg, tap, NF_SITE_NORMS))
         floats += chunk * D;
     if (wants_anywhere(cfg, tap, NF_SITE_NORMS))
-        floats += chunk * D;
+        floats += chunk * D + NF_CHUNK * 8;
     if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
         floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
     if (wants_anywhere(cfg, tap, NF_SITE_ATTN_BACK))
@@ -254,22 +254,40 @@ int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_
     return NF_OK;
 }
 
-enum { PACK_ROWS = 16 };   /* rows, or stored rows, of a map that a thread widens at a time */
+enum { PACK_ROWS = 16 };          /* rows of a map that a thread widens at a time */
+enum { PACK_FLOATS = 1 << 18 };   /* of a map whose pages are in memory together, on the way to its packed form */
 
-/* Rows of a map, one after the other, into [out, in]. */
-static void widen_rows(const struct nf_linear *m, float *to)
+/* Rows from .. end - 1 of a map, one after the other, into [out, in]. */
+static void widen_rows(const struct nf_linear *m, size_t from, size_t end, float *to)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < m->out; r += PACK_ROWS)
-        nf_linear_rows(m, r, nf_min(PACK_ROWS, m->out - r), to + r * m->in);
+    for (size_t r = from; r < end; r += PACK_ROWS)
+        nf_linear_rows(m, r, nf_min(PACK_ROWS, end - r), to + r * m->in);
 }
 
-/* Columns of a map that is stored transposed, into [in, width], the map's part from `to` on. */
-static void widen_columns(const struct nf_linear *m, size_t width, float *to)
+/* Columns from .. end - 1 of a map that is stored transposed, into [in, width], the map's part from `to` on. */
+static void widen_columns(const struct nf_linear *m, size_t from, size_t end, size_t width, float *to)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < m->in; c++)
+    for (size_t c = from; c < end; c++)
         nf_linear_columns(m, c, 1, to + c * width);
+}
+
+/* A map as it is stored, in floats: into [out, in], or its part of [in, width]. */
+static void widen(const struct nf_forward *f, const struct nf_linear *m, size_t width, float *to)
+{
+    size_t stored = m->transposed ? m->in : m->out, each = m->transposed ? m->out : m->in;
+    size_t step = nf_max(PACK_FLOATS / each, PACK_ROWS);
+
+    for (size_t from = 0; from < stored; from += step) {
+        size_t end = nf_min(stored, from + step);
+
+        if (m->transposed)
+            widen_columns(m, from, end, width, to);
+        else
+            widen_rows(m, from, end, to);
+        nf_weights_drop(f->w, &m->w);
+    }
 }
 
 int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
@@ -277,20 +295,12 @@ int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct 
 {
     bool transposed = map[0]->transposed;
     size_t width = 0, out = 0;
-    int rc;
 
     for (size_t i = 0; i < n; i++)
         width += map[i]->out;
-    for (size_t i = 0; i < n; out += map[i++]->out) {
-        if (transposed)
-            widen_columns(map[i], width, f->slab + out);
-        else
-            widen_rows(map[i], f->slab + out * map[i]->in);
-    }
-    rc = (transposed ? nf_gemm_pack_transposed : nf_gemm_pack)(g, f->slab, packed, err);
-    for (size_t i = 0; i < n; i++)
-        nf_weights_drop(f->w, &map[i]->w);
-    return rc;
+    for (size_t i = 0; i < n; out += map[i++]->out)
+        widen(f, map[i], width, f->slab + (transposed ? out : out * map[i]->in));
+    return (transposed ? nf_gemm_pack_transposed : nf_gemm_pack)(g, f->slab, packed, err);
 }
 
 static int open_gemms(struct nf_forward *f, struct nf_err *err)

@@ -14,15 +14,32 @@ size_t nf_head_tiles(const struct nf_forward *f)
     return nf_blocks(f->cfg->V, f->tile);
 }
 
+/* Rows of a table whose pages are in memory together: about 64 KiB each, where they are apart and the system maps what lies around. */
+enum { TABLE_ROWS = 64 };
+
+/* y[i] = row id[i] of a table (id NULL: row first + i), and no page of it stays. */
+static void read_rows(const struct nf_forward *f, const struct nf_tensor *table, const uint32_t *id, size_t first, size_t n,
+                      float *y)
+{
+    size_t width = table->shape[1];
+
+    for (size_t at = 0; at < n; at += TABLE_ROWS) {
+        size_t end = nf_min(n, at + TABLE_ROWS);
+        const struct nf_tensor seen = id ? *table : nf_tensor_rows(table, first + at, end - at);
+
+#pragma omp parallel for schedule(static)
+        for (size_t i = at; i < end; i++)
+            nf_to_f32(table->dtype, nf_tensor_rows(table, id ? id[i] : first + i, 1).data, width, y + i * width);
+        nf_weights_drop(f->w, &seen);
+    }
+}
+
 /* Rows id[0..n-1] of the unembedding (id NULL: first, first + 1, ..) as one tile; columns from n on are zero. */
 static int pack_tile(struct nf_forward *f, const uint32_t *id, size_t first, size_t n, void *packed, struct nf_err *err)
 {
-    const struct nf_tensor *u = &f->w->unembed;
-    size_t E = f->cfg->E, bytes = E * nf_dtype_size(u->dtype);
+    size_t E = f->cfg->E;
 
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++)
-        nf_to_f32(u->dtype, (const char *)u->data + (id ? id[i] : first + i) * bytes, E, f->slab + i * E);
+    read_rows(f, &f->w->unembed, id, first, n, f->slab);
     memset(f->slab + n * E, 0, (f->tile - n) * E * sizeof *f->slab);
     return nf_gemm_pack(f->unembed, f->slab, packed, err);
 }
@@ -66,7 +83,7 @@ int nf_head_open(struct nf_forward *f, struct nf_err *err)
         nf_forward_vector(&w->final_norm.gain, cfg->D, &f->final_norm.gain, err) < 0 ||
         nf_forward_vector(&w->final_norm.bias, cfg->D, &f->final_norm.bias, err) < 0 || open_bias(f, err) < 0)
         return NF_ESYS;
-    f->vocab = nf_alloc(n + 1, sizeof *f->vocab, err);   /* the last holds the targets of a chunk */
+    f->vocab = nf_alloc(n + 1, sizeof *f->vocab, err); /* the last holds the targets of a chunk */
     for (size_t i = 0; f->vocab && i <= n; i++) {
         f->vocab[i] = nf_alloc(nf_gemm_packed_size(f->unembed), 1, err);
         if (!f->vocab[i])
@@ -96,26 +113,17 @@ void nf_head_close(struct nf_forward *f)
 
 /* ---- embedding ---- */
 
-/* y[t] = row id[t] of a table [., width] */
-static void gather(const struct nf_tensor *table, size_t width, const uint32_t *id, size_t n, float *y)
-{
-    size_t bytes = width * nf_dtype_size(table->dtype);
-
-#pragma omp parallel for schedule(static)
-    for (size_t t = 0; t < n; t++)
-        nf_to_f32(table->dtype, (const char *)table->data + id[t] * bytes, width, y + t * width);
-}
-
 static void add_positions(struct nf_forward *f, const struct nf_windows *win, float *x)
 {
     const struct nf_tensor *table = &f->w->positions;
-    size_t D = f->cfg->D, bytes = D * nf_dtype_size(table->dtype), row = 0;
+    size_t D = f->cfg->D, row = 0;
 
     for (size_t w = 0; w < win->W; row += win->length[w++])
         for (size_t p = 0; p < win->length[w]; p++) {
-            nf_to_f32(table->dtype, (const char *)table->data + (p + f->cfg->position_offset) * bytes, D, f->h);
+            nf_to_f32(table->dtype, nf_tensor_rows(table, p + f->cfg->position_offset, 1).data, D, f->h);
             nf_kernels()->add(f->h, D, x + (row + p) * D);
         }
+    nf_weights_drop(f->w, table);
 }
 
 int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *x, struct nf_err *err)
@@ -125,12 +133,12 @@ int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *
     int rc = NF_OK;
 
     if (!f->project_in)
-        gather(&f->w->embed, D, win->ids, win->T, x);
+        read_rows(f, &f->w->embed, win->ids, 0, win->T, x);
     for (size_t at = 0; f->project_in && rc == NF_OK && at < win->T; at += NF_CHUNK) {
         size_t rows = nf_min(NF_CHUNK, win->T - at);
         struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
 
-        gather(&f->w->embed, E, win->ids + at, rows, f->h);
+        read_rows(f, &f->w->embed, win->ids + at, 0, rows, f->h);
         nf_copy_to(f->h, rows * E, h);
         rc = nf_gemm_run(f->project_in, f->p_in.w, f->p_in.bias, nf_mat_data(h), rows, x + at * D, err);
     }
@@ -267,7 +275,7 @@ int nf_forward_head(struct nf_forward *f, const struct nf_windows *win, const fl
 {
     size_t L = f->cfg->L, V = f->cfg->V, T = win->T;
     bool pred = nf_forward_wants(f, NF_SITE_PRED, L), logits = nf_forward_wants(f, NF_SITE_LOGITS, L);
-    size_t group = logits ? NF_LOGIT_ROWS : T;   /* rows that go through all tiles together */
+    size_t group = logits ? NF_LOGIT_ROWS : T; /* rows that go through all tiles together */
     int rc = NF_OK;
 
     if (!pred && !logits)

@@ -82,6 +82,8 @@ static int take(struct nf_tf *f, const char *path, size_t layer, const char *par
         return nf_fail(err, NF_EFORMAT, "%s: tensor %s has another shape than the model's width asks for", path, name);
     e->used = true;
     nf_to_f32(e->t.dtype, e->t.data, n, y);
+    if (e->mapped)
+        nf_map_drop(e->t.data, e->bytes);
     if (nf_first_nonfinite(y, 1, n) == 0)
         return nf_fail(err, NF_EFORMAT, "%s: tensor %s: NaN or Inf", path, name);
     return NF_OK;

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/par.h"
 #include "model/checkpoint.h"
 
@@ -497,15 +496,6 @@ static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
     return n;
 }
 
-static void drop(const unsigned char *p, size_t n)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)p + page - 1) / page * page, to = ((uintptr_t)p + n) / page * page;
-
-    if (from < to)
-        madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
 /* What one tensor's bytes showed. */
 struct seen {
     char hex[NF_DIGEST_HEX];
@@ -528,7 +518,7 @@ static void look(const struct nf_tf_entry *e, struct seen *s)
             s->bad = at / size + i;
         nf_digest_add(d, p + at, n);
         if (e->mapped)
-            drop(p + at, n);
+            nf_map_drop(p + at, n);
     }
     nf_digest_close(d, s->hex);
 }
@@ -664,7 +654,7 @@ void nf_weights_drop(const struct nf_weights *w, const struct nf_tensor *t)
         uintptr_t at = (uintptr_t)t->data, from = (uintptr_t)map->data;
 
         if (at >= from && at < from + map->size && nf_tensor_count(t, &n))
-            drop(t->data, n * nf_dtype_size(t->dtype));
+            nf_map_drop(t->data, n * nf_dtype_size(t->dtype));
     }
 }
 

@@ -61,8 +61,7 @@ struct nf_weights {
 int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w, struct nf_err *err);
 
 /*
- * nf_weights_drop - the pages of `t` are not needed soon (it has been packed): give their memory back.  They return from the file when
- * touched again.  Never changes a value.
+ * nf_weights_drop - the pages of `t`, a tensor or rows of one, are not needed soon (it has been packed): nf_map_drop() where it is mapped.
  */
 void nf_weights_drop(const struct nf_weights *w, const struct nf_tensor *t);
 

@@ -92,6 +92,11 @@ struct nf_tensor nf_tensor_2d(enum nf_dtype t, const void *data, size_t rows, si
     return (struct nf_tensor){ t, 2, { rows, cols }, data };
 }
 
+struct nf_tensor nf_tensor_rows(const struct nf_tensor *t, size_t first, size_t n)
+{
+    return nf_tensor_2d(t->dtype, (const char *)t->data + first * t->shape[1] * nf_dtype_size(t->dtype), n, t->shape[1]);
+}
+
 struct nf_tensor nf_tensor_3d(enum nf_dtype t, const void *data, size_t a, size_t b, size_t c)
 {
     return (struct nf_tensor){ t, 3, { a, b, c }, data };

@@ -34,6 +34,7 @@ bool nf_dtype_real(enum nf_dtype t);               /* F16, BF16, F32, F64 */
 /* Convenience: views of memory that the caller keeps. */
 struct nf_tensor nf_tensor_1d(enum nf_dtype t, const void *data, size_t n);
 struct nf_tensor nf_tensor_2d(enum nf_dtype t, const void *data, size_t rows, size_t cols);
+struct nf_tensor nf_tensor_rows(const struct nf_tensor *t, size_t first, size_t n);   /* rows first .. first + n - 1 of a matrix */
 struct nf_tensor nf_tensor_3d(enum nf_dtype t, const void *data, size_t a, size_t b, size_t c);
 
 /* Exact widening, and rounding to nearest, ties to even (NaN stays NaN, overflow becomes infinity). */

@@ -1,4 +1,5 @@
 /* test_forward.c - the forward pass against a plain one in double, and the same bits whatever the batch, threads, taps and memory. */
+#include <malloc.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/alloc.h"
 #include "check.h"
 #include "model/forward.h"
+#include "tensor/gemm.h"
 
 /* ---- a random model in memory ---- */
 
@@ -587,6 +589,62 @@ static void too_little_memory_is_said(void)
     CHECK(strstr(err.text, "--memory 10000 is too small"));
 }
 
+/* Bytes that malloc() has handed out; 0 under a sanitizer. */
+static size_t handed_out(void)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+}
+
+/* What a kernel keeps beside the weights: little, but for padding where it takes rows in tiles of a fixed size. */
+static size_t kernel_bytes(const struct nf_config *cfg)
+{
+    const struct nf_gemm_shape shape = { cfg->D, cfg->F, NF_F32, NF_F32, false };
+    size_t before = handed_out(), bytes;
+    struct nf_gemm *g = nf_gemm_open(&shape, NULL);
+
+    bytes = handed_out() - before;
+    nf_gemm_close(g);
+    return bytes;
+}
+
+static void check_plan(struct nf_config cfg, enum nf_dtype dtype, size_t streams, bool tapped)
+{
+    size_t slack = (150 << 10) + 4 * kernel_bytes(&cfg);   /* every allocation takes whole pages */
+    struct seen *s = seen_open(&cfg, true);
+    const struct nf_tap tap = { s, wants, keep, 0 };
+    struct nf_forward_opts opts = { .dtype = dtype, .tap = tapped ? &tap : NULL, .streams = streams };
+    struct nf_forward *f;
+    struct model m;
+    size_t before;
+
+    model_open(&m, cfg);
+    before = handed_out();
+    f = nf_forward_open(&cfg, &m.w, &opts, 100, NULL);
+    CHECK(f || dtype == NF_BF16);
+    if (f)
+        CHECK(handed_out() - before <= nf_forward_get_plan(f)->weight_bytes + nf_forward_get_plan(f)->work_bytes + slack);
+    nf_forward_close(f);
+    model_close(&m);
+    seen_close(s);
+}
+
+/* F so wide that a bit for each of [NF_CHUNK, F] is over the slack. */
+static void the_plan_counts_what_is_allocated(void)
+{
+    struct nf_config cfg = config(true);
+
+    cfg.F = 8192;
+    for (int gated = 0; gated < 2; gated++)
+        for (enum nf_dtype t = NF_BF16; t <= NF_F32; t++)
+            for (int tapped = 0; tapped < 2; tapped++) {
+                cfg.gated = gated;
+                check_plan(cfg, t, 0, tapped);
+                check_plan(cfg, t, 7, tapped);
+            }
+}
+
 static int stop(void *self, const struct nf_rows *r)
 {
     (void)self;
@@ -618,5 +676,5 @@ int main(void)
     return RUN(every_site_equals_the_plain_pass, bf16_is_near, threads_company_and_taps_do_not_change_a_bit,
                layer_major_gives_the_same_bits, work_that_nobody_wants_is_not_done, counts_what_is_near_zero,
                predictions_agree_with_the_logits, bad_windows_are_refused_by_name, too_little_memory_is_said,
-               nonfinite_results_go_on_when_asked, a_tap_can_end_the_run);
+               the_plan_counts_what_is_allocated,                nonfinite_results_go_on_when_asked, a_tap_can_end_the_run);
 }

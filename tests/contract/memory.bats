@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# What --memory bounds in every filter that runs a model: what is resident is that, and little more.
+load ../helpers
+
+# A vocabulary whose table alone is larger than what may come on top: pages of the checkpoint must not stay.
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    mkdir model
+    "$NF_TESTS/bench/make_checkpoint" opt model 2 256 1024 4 50272 512
+    cp "$ROOT"/pipelines/demo/model/{tokenizer,tokenizer_config,special_tokens_map}.json model/
+    tokenize -q -m model --context 128 --full-only --limit 2048 "$CORPUS/fiction" >tokens.nf
+}
+
+# The manuals say about 20 MiB on the machine where they were measured.
+MEMORY=40 ON_TOP=28
+
+# stays FILTER OPTION...: its peak resident size, MiB, is within MEMORY + ON_TOP.
+stays() {
+    local peak
+    [ -z "$NF_SAN" ] || skip "a sanitizer keeps what was freed"
+    peak=$("$NF_TESTS/bench/measure" "$@" -q --memory ${MEMORY}M -m "$BATS_FILE_TMPDIR/model" <"$BATS_FILE_TMPDIR/tokens.nf" 2>&1 >"$BATS_TEST_TMPDIR/out" | tail -1 | cut -d' ' -f3)
+    awk -v p="$peak" -v m=$MEMORY -v t=$ON_TOP 'BEGIN { print p; exit !(p > 1 && p < m + t) }'
+}
+
+@test "forward-capture stays within --memory" {
+    stays forward-capture --sites ffn.active,resid.post
+    stays forward-capture --sites pred
+}
+
+@test "lesion stays within --memory" {
+    stays lesion --drop all --swap all
+}
+
+@test "logit-lens stays within --memory" {
+    stays logit-lens --mid
+    stays logit-lens --attribute
+}
