@@ -11,8 +11,8 @@ setup_file() {
     tokenize -q -m model --context 128 --full-only --limit 2048 "$CORPUS/fiction" >tokens.nf
 }
 
-# The manuals say about 20 MiB on the machine where they were measured.
-MEMORY=40 ON_TOP=28
+# The manuals say about 20 MiB; libraries of other systems are larger, and the table that must not stay is 49 MiB.
+MEMORY=40 ON_TOP=40
 
 # stays FILTER OPTION...: its peak resident size, MiB, is within MEMORY + ON_TOP.
 stays() {
