@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # What --memory bounds in every filter that runs a model: what is resident is that, and little more.
+
 load ../helpers
 
 # A vocabulary whose table alone is larger than what may come on top: pages of the checkpoint must not stay.
 setup_file() {
-    cd "$BATS_FILE_TMPDIR"
-    mkdir model
-    "$NF_TESTS/bench/make_checkpoint" opt model 2 256 1024 4 50272 512
-    cp "$ROOT"/pipelines/demo/model/{tokenizer,tokenizer_config,special_tokens_map}.json model/
-    tokenize -q -m model --context 128 --full-only --limit 2048 "$CORPUS/fiction" >tokens.nf
+    load ../helpers
+    mkdir "$BATS_FILE_TMPDIR/model"
+    "$NF_TESTS/bench/make_checkpoint" opt "$BATS_FILE_TMPDIR/model" 2 256 1024 4 50272 512
+    cp "$MODEL"/{tokenizer,tokenizer_config,special_tokens_map}.json "$BATS_FILE_TMPDIR/model/"
+    tokenize -q -m "$MODEL" --context 128 --full-only --limit 2048 "$CORPUS/fiction" >"$BATS_FILE_TMPDIR/tokens.nf"
 }
 
 # The manuals say about 20 MiB; libraries of other systems are larger, and the table that must not stay is 49 MiB.
