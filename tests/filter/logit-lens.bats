@@ -44,6 +44,18 @@ agrees() {
     for m in opt-preln gpt2-plain phi-gqa llama-plain; do agrees $m cached --norm cached --no-bias; done
 }
 
+# entropy_at_embedding OPTION...: of the lens on the demonstration's model, mean in bits.
+entropy_at_embedding() {
+    tokenize -q -m "$MODEL" --context 128 --limit 1000 "$CORPUS/fiction" | logit-lens -q -m "$MODEL" "$@" |
+        stream-dump --format ndjson --record lens | jq 'select(.by == "all" and .point == 0).entropy.mean'
+}
+
+# As found in GPT-2 XL, of at most 15.6 bits: 0.5 and 15.6.  Here at most 13 bits: a small model is less sure of itself.
+@test "at the embedding the lens is nearly sure, and the legacy lens knows nothing" {
+    own=$(entropy_at_embedding) legacy=$(entropy_at_embedding --norm cached --no-bias)
+    awk -v own="$own" -v legacy="$legacy" 'BEGIN { print own, legacy; exit !(own > 0 && own < 0.2 * 13 && legacy > 0.99 * 13 && legacy <= 13) }'
+}
+
 @test "translators of a tuned lens are applied" {
     agrees gpt2-plain tuned --tuned "$D/tuned-lens"
 }
