@@ -138,10 +138,10 @@ static void say_class(struct nf_sheet *d, struct nf_shown name, const struct nf_
             }
         }
     if (all)
-        nf_sheet_say(d, "%s%s %s neurons, most of them in block %zu: %s.", name.s, nf_show_count(all).s, class, at,
+        nf_sheet_say(d, "%sNeurons of class %s: %s in all, most in block %zu, %s.", name.s, class, nf_show_count(all).s, at,
                      nf_show_share(most).s);
     else if (most.n)
-        nf_sheet_say(d, "%sNo %s neurons.", name.s, class);
+        nf_sheet_say(d, "%sNeurons of class %s: none.", name.s, class);
 }
 
 static void vocabulary_rows(struct nf_sheet *d, const struct nf_stage_input *run)

@@ -237,7 +237,7 @@ weights() {
     prints "Feature engineering ends before block 3 (heuristic): with it, more than 5 % of the 34 prediction neurons have come"
     prints "Prediction ensembling ends before block 5 (heuristic): from there on every block has more suppression than prediction neurons (16 against 8 in all; so few say little)"
     prints "| model | prediction ensembling | 5 | 0.90 |"
-    prints "34 prediction neurons, most of them in block 4: 24 of 1,024"
+    prints "Neurons of class prediction: 34 in all, most in block 4, 24 of 1,024"
     weights 000 000 000 000 000 000 000 000 000 000 001 001
     exits 0 render-report -f markdown "$WEIGHTS"
     prints "Feature engineering ends before block 5 (heuristic): with it, more than 5 % of the 1 prediction neuron have come: so few say little"
