@@ -12,7 +12,7 @@
 #include "stream/writer.h"
 
 /* Measures of an intervention, a row each: x of the model itself, y of the intervened one. */
-enum nf_effect {
+enum nf_effect_measure {
     NF_EFFECT_KL,             /* KL(p || q), nats */
     NF_EFFECT_AGREE,          /* 1 where both have the same top-1 token, by id; the mean is Lad et al.'s relative accuracy */
     NF_EFFECT_ENTROPY,        /* H(q), bits */

@@ -29,6 +29,8 @@ static json_t *reals(const void *x, size_t from, size_t n)
 /* The means of layer l, made with those below it when it is the first that is said of it; NULL: the model has no such layer. */
 static json_t *all_of(struct nf_stage_input *run, size_t l, struct nf_err *err)
 {
+    json_t *all;
+
     if (l >= run->L) {
         nf_fail(err, NF_EFORMAT, "layer %zu of a model with %zu layers", l, run->L);
         return NULL;
@@ -39,7 +41,10 @@ static json_t *all_of(struct nf_stage_input *run, size_t l, struct nf_err *err)
         snprintf(name, sizeof name, "%zu", i);
         json_array_append_new(run->things, json_pack("{sIsss{}}", "layer", (json_int_t)i, "name", name, "all"));
     }
-    return json_object_get(json_array_get(run->things, l), "all");
+    all = json_object_get(json_array_get(run->things, l), "all");
+    if (!all)
+        nf_fail(err, NF_ESYS, "out of memory");
+    return all;
 }
 
 static int put(json_t *all, const char *key, uint64_t n, uint64_t docs, double mean, double se, struct nf_err *err)

@@ -71,4 +71,9 @@ each() {
     walk malloc "$N/neurons.nf" text stream-check
     walk malloc "$N/neurons.nf" text stream-dump
     walk malloc "$N/neurons.nf" text render-report
+    lesion -q -m "$N/model" --drop all <"$N/tokens.nf" >"$N/effects.nf"
+    logit-lens -q -m "$N/model" <"$N/tokens.nf" >"$N/lens.nf"
+    forward-capture -q -m "$N/model" --sites resid.pre,resid.post,norms,attn.local,attn.back <"$N/tokens.nf" |
+        reduce-stats -q --no-moments --measure similarity,ratios,locality,merging --cka-batch 4 >"$N/measures.nf"
+    walk malloc /dev/null text render-report -f markdown "$N/effects.nf" "$N/lens.nf" "$N/measures.nf"
 }
