@@ -1,4 +1,4 @@
-/* stage_input.c - read an effects or lens stream into the means of its interventions or points. */
+/* stage_input.c - read a stream of effects, lens or stats into the means of its interventions, points or layers. */
 #include "report/stage_input.h"
 
 #include <stdint.h>
@@ -8,11 +8,10 @@
 #include "record/context.h"
 #include "stream/mp.h"
 
-/* Record types of the two kinds, and the measures that figures show. */
+/* Of the two kinds that announce their things: record types, and the measures that figures show. */
 static const struct {
     const char *thing, *mean, *measure[5];
 } types[] = {
-    /* of the two kinds that have things of their own */
     [NF_STAGE_EFFECTS] = { "intervention", "effect", { "kl", "agree", "entropy", "entropy_change", NULL } },
     [NF_STAGE_LENS] = { "point", "lens", { "kl", "agree", "entropy", NULL } },
 };
