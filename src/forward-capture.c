@@ -28,7 +28,6 @@
 
 struct options {
     const char *model, *revision, *dtype, *out_dtype;
-    char *dir;               /* where the model is */
     struct nf_list sites;
     struct nf_range layers, positions;
     double near_zero;
@@ -56,13 +55,12 @@ struct run {
 
 /* ---- plan ---- */
 
-static void read_model(const struct options *o, struct plan *p, const struct nf_reader *in, struct nf_err *err)
+static void read_model(const struct options *o, struct plan *p, struct nf_err *err)
 {
-    if (nf_subject_open(o->dir, in, &p->subject, err) < 0 ||
-        nf_sites_open(&o->sites, &o->layers, &p->subject.cfg, &p->sites, err) < 0)
+    if (nf_sites_open(&o->sites, &o->layers, &p->subject.cfg, &p->sites, err) < 0)
         nf_die_err(err);
     if (p->subject.unchecked && !nf_common.quiet)
-        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o->dir);
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p->subject.dir);
     if (nf_subject_weights(&p->subject, err) < 0)
         nf_die_err(err);
 }
@@ -310,15 +308,12 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
-    o.dir = nf_model_dir(o.model, o.revision, &err);
-    if (!o.dir)
-        nf_die_err(&err);
     if (!o.dry_run)
         nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
+    in = nf_subject_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
-    read_model(&o, &p, in, &err);
+    read_model(&o, &p, &err);
     make_plan(&o, &p, &err);
     if (o.dry_run)
         dry_run(&o, &p, in, &err);
@@ -329,6 +324,5 @@ int main(int argc, char **argv)
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
     nf_subject_close(&p.subject);
-    free(o.dir);
     return NF_EXIT_OK;
 }

@@ -38,7 +38,6 @@ struct options {
     const char *neurons, *stats, *ablate;     /* files, and what neurons are set to */
     uint64_t memory;
     bool include_bos, per_token, allow_nonfinite;
-    char *dir;
 };
 
 struct plan {
@@ -475,16 +474,13 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv) < argc)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
     check_options(&o);
-    o.dir = nf_model_dir(o.model, o.revision, &err);
-    if (!o.dir)
-        nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
-    if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
+    in = nf_subject_reader(o.model, o.revision, "tokens", &p.subject, &err);
+    if (!in)
         nf_die_err(&err);
     make_lesions(&o, &p, &err);
     if (p.subject.unchecked && !nf_common.quiet)
-        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
     if (nf_subject_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
     add_neurons(&o, &p, &err);
@@ -495,6 +491,5 @@ int main(int argc, char **argv)
     free(p.lesion);
     nf_reader_close(in);
     nf_subject_close(&p.subject);
-    free(o.dir);
     return NF_EXIT_OK;
 }

@@ -33,7 +33,6 @@ struct options {
     uint64_t memory, top_k;
     struct nf_range positions;
     bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
-    char *dir;
 };
 
 struct plan {
@@ -497,17 +496,14 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
-    o.dir = nf_model_dir(o.model, o.revision, &err);
-    if (!o.dir)
-        nf_die_err(&err);
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens|activations", &err);
-    if (!in || nf_subject_open(o.dir, in, &p.subject, &err) < 0)
+    in = nf_subject_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
+    if (!in)
         nf_die_err(&err);
     p.captured = strcmp(nf_reader_kind(in), "activations") == 0;
     check_lens(&o, &p);
     if (p.subject.unchecked && !nf_common.quiet)
-        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", o.dir);
+        nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
     if (o.tuned && !(p.tuned = nf_tuned_open(o.tuned, &p.subject.cfg, &err)))
         nf_die_err(&err);
     if (o.tuned && *nf_tuned_made_for(p.tuned) && strcasecmp(nf_tuned_made_for(p.tuned), p.subject.cfg.name) && !nf_common.quiet)
@@ -519,6 +515,5 @@ int main(int argc, char **argv)
     nf_tuned_close(p.tuned);
     nf_reader_close(in);
     nf_subject_close(&p.subject);
-    free(o.dir);
     return NF_EXIT_OK;
 }

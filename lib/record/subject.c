@@ -4,8 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/hub.h"
 #include "base/par.h"
 #include "token/tokenizer.h"
 
@@ -68,6 +70,23 @@ int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subje
     return check_tokenizer(s, in, err);
 }
 
+struct nf_reader *nf_subject_reader(const char *model, const char *revision, const char *kinds, struct nf_subject *s,
+                                    struct nf_err *err)
+{
+    char *dir = nf_model_dir(model, revision, err);
+    struct nf_reader *in = dir ? nf_reader_open(STDIN_FILENO, "standard input", kinds, err) : NULL;
+    int rc = in ? nf_subject_open(dir, in, s, err) : NF_ESYS;
+
+    if (rc < 0) {
+        nf_reader_close(in);
+        free(dir);
+        *s = (struct nf_subject){ 0 };
+        return NULL;
+    }
+    s->found = dir;
+    return in;
+}
+
 int nf_subject_weights(struct nf_subject *s, struct nf_err *err)
 {
     return nf_weights_open(s->dir, &s->cfg, &s->weights, err);
@@ -95,5 +114,6 @@ json_t *nf_subject_json(const struct nf_subject *s, enum nf_dtype dtype)
 void nf_subject_close(struct nf_subject *s)
 {
     nf_weights_close(&s->weights);
+    free(s->found);
     *s = (struct nf_subject){ 0 };
 }

@@ -14,7 +14,8 @@
 #include "stream/reader.h"
 
 struct nf_subject {
-    const char *dir;             /* borrowed */
+    const char *dir;             /* borrowed, or `found` */
+    char *found;                 /* by nf_subject_reader(); NULL: the caller's */
     struct nf_config cfg;
     struct nf_weights weights;   /* after nf_subject_weights() */
     size_t context;              /* most tokens of a window, of the stream's header */
@@ -29,6 +30,13 @@ struct nf_subject {
  * tokenizer that is not the one that made the tokens.  The message names the values.
  */
 int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subject *s, struct nf_err *err);
+
+/*
+ * nf_subject_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
+ * (nf_reader_open(), of these kinds), nf_subject_open().  NULL: whichever failed first; the model is looked for before anything is read.
+ */
+struct nf_reader *nf_subject_reader(const char *model, const char *revision, const char *kinds, struct nf_subject *s,
+                                    struct nf_err *err);
 
 int nf_subject_weights(struct nf_subject *s, struct nf_err *err);   /* nf_weights_open() */
 
