@@ -30,14 +30,15 @@ const charts = (() => {
     const field = (name, title, format) => Object.assign({ field: name, title }, format ? { format, type: "quantitative" } : {});
     const legend = (scale, extra) => Object.assign({ scale, legend: { title: null } }, extra);
 
-    /* Relative depth with several inputs or reference curves; layer numbers with one input. */
+    /* The encoding of x: relative depth with several inputs or reference curves; layer numbers with one input. */
     function depthAxis(L, one) {
+        const x = { field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } };
         if (!one || L < 2)
-            return { axis: { title: "relative depth (0: first layer, 1: last)", tickCount: 5 } };
+            return { ...x, axis: { title: "relative depth (0: first layer, 1: last)", tickCount: 5 } };
         const step = Math.ceil((L - 1) / 12), values = [];
         for (let l = 0; l < L; l += step)
             values.push(l / (L - 1));
-        return { axis: { title: "layer", values, tickCount: values.length, labelOverlap: false, labelExpr: `round(datum.value * ${L - 1})` } };
+        return { ...x, axis: { title: "layer", values, tickCount: values.length, labelOverlap: false, labelExpr: `round(datum.value * ${L - 1})` } };
     }
     const depth = (run, layer) => run.L > 1 ? layer / (run.L - 1) : 0;
 
@@ -45,7 +46,7 @@ const charts = (() => {
        of: the inputs; L: layers of the first; axis, scale: of y, where it is neither shares nor counts. */
     function overDepth(rows, { y, format = "%", reference, title, detail = [], dash, preset = "OPT-125m", of = runs, L = of[0].L, axis, scale = { zero: true } }) {
         const names = of.map(r => r.name), runColors = of.map(runColor), one = of.length === 1;
-        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(L, one));
+        const x = depthAxis(L, one);
         const tooltip = [field("run", "model"), field("layer", "layer"), field("y", title, format), ...detail];
         const series = one ? { value: runColors[0] } : legend({ domain: names, range: runColors }, { field: "run", type: "nominal" });
         const layers = [], known = Object.keys(reference ?? {}), params = [];

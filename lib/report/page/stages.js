@@ -85,7 +85,7 @@ const stageCharts = kit => {
         const colors = ["own", "positional", "promoted", "suppressed"], shown = series.filter(s => rows.some(r => r.series === s));
         if (!rows.length)
             return null;
-        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(model.L, true));
+        const x = depthAxis(model.L, true);
         return { height: 200, layer: [
             { data: { values: parts }, mark: { type: "rect", opacity: 1, tooltip: true },
               encoding: { x: { ...x, field: "from" }, x2: { field: "to" }, fill: { field: "shade", type: "nominal", scale: { range: [color("soft"), color("grid")] }, legend: null },
@@ -108,7 +108,7 @@ const stageCharts = kit => {
         }));
         if (!rows.length)
             return null;
-        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(model.L, false));
+        const x = depthAxis(model.L, false);
         const kl = lens ? lens.things.map(t => row(lens, t, "kl", { layer: t.layer, x: t.depth })).filter(Boolean) : [];
         const density = { data: { values: rows }, encoding: { x, y: { field: "y", type: "quantitative", axis: { title: "share of the layer's neurons", format: ".1~%" } },
             color: legend({ domain: classes.map(c => `${c} neurons`), range: ["promoted", "suppressed"].map(color) }, { field: "series", type: "nominal" }),
@@ -129,7 +129,7 @@ const stageCharts = kit => {
             run.things.map(t => row(run, t, `${measure} ${w}`, { layer: t.layer, x: depth(run, t.layer), series: label(w), kind })).filter(Boolean)));
         if (!rows.length)
             return null;
-        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(run.L, true));
+        const x = depthAxis(run.L, true);
         const c = legend({ domain: windows.map(label), range: windows.map((_, i) => color(`ramp${i}`)) }, { field: "series", type: "nominal", sort: windows.map(label) });
         return { height: 240, data: { values: rows }, title: stats.length > 1 ? run.name : undefined, encoding: { x, color: c,
             y: { field: "y", type: "quantitative", axis: { title: "attention on the positions before", format: "%" }, scale: { zero: true } },
@@ -176,7 +176,7 @@ const stageCharts = kit => {
         const rows = run.things.filter(t => (t.kind ?? "") === (view.kind ?? "")).flatMap(t => (t.domains ?? []).map(d =>
             row(run, t, view.measure, { layer: t.layer, x: t.depth ?? depth(run, t.layer), series: d.domain }, d)).filter(Boolean));
         const names = [...new Set(rows.map(r => r.series))], color8 = (_, i) => color(`run${i % 8}`);
-        const x = Object.assign({ field: "x", type: "quantitative", scale: { domain: [0, 1], nice: false, padding: 8 } }, depthAxis(run.kind === "lens" ? run.L + 1 : run.L, true));
+        const x = depthAxis(run.kind === "lens" ? run.L + 1 : run.L, true);
         return rows.length ? { height: 240, title: stages.filter(s => s.kind === run.kind).length > 1 ? run.name : undefined, data: { values: rows }, encoding: { x,
             y: { field: "y", type: "quantitative", axis: { title: view.label, format: view.measure === "agree" ? "%" : ".4~g" } },
             color: legend({ domain: names, range: names.map(color8) }, { field: "series", type: "nominal" }),
