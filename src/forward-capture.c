@@ -278,26 +278,26 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = "f32", .out_dtype = "f32", .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
-        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...", "what to capture, by our names or TransformerLens's [ffn.active]",
-          false },
-        { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "of these layers only", false },
-        { 'p', "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "at these positions of each window only", false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
+        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...",
+          "sites to capture, by our names or TransformerLens names [ffn.active]", false },
+        { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "only these layers: 3, 0:6, 6:", false },
+        { 'p', "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "only these positions of each window", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
         { 0, "out-dtype", NF_OPT_CHOICE, &o.out_dtype, 0, 0, "f32|f16", "type of real-valued sites in the stream", false },
-        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS",
-          "count pre-activations of smaller size, whose sign rounding may turn", false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "hand on NaN and Inf in results", false },
-        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: chosen",
+        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS", "count pre-activations with |value| < EPS (sign is uncertain)",
+          false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "do not stop at NaN or Inf in results; write them",
+          false },
+        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: automatic",
           true },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "for weights and work space; 0: no limit, weights stay in memory",
-          true },
-        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "count tokens, print what would be computed, held and written",
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and work space; 0: weights stay in memory", true },
+        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "compute nothing: print what a run would compute, hold and write",
           true },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = {
-        "forward-capture", "run a model over windows of tokens and write what it shows", "", "tokens", "activations", opts
+        "forward-capture", "run a model over windows of tokens and write its internal values", "", "tokens", "activations", opts
     };
     struct nf_err err = NF_ERR_INIT;
     struct plan p = { 0 };

@@ -29,25 +29,25 @@
 #include "stream/writer.h"
 
 enum { LESIONS_MAX = 100000 };
-static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
+static const uint64_t STREAM_BYTES = (uint64_t)1 << 30; /* for streams, where --memory does not say */
 
 struct options {
     const char *model, *revision, *dtype;
-    struct nf_list lesion[NF_LESION_KINDS];   /* by kind */
+    struct nf_list lesion[NF_LESION_KINDS]; /* by kind */
     struct nf_list neuron, classes;
-    const char *neurons, *stats, *ablate;     /* files, and what neurons are set to */
+    const char *neurons, *stats, *ablate; /* files, and what neurons are set to */
     uint64_t memory;
     bool include_bos, per_token, allow_nonfinite;
 };
 
 struct plan {
     struct nf_subject subject;
-    struct nf_lesion *lesion;    /* [n]; the first is the model itself */
+    struct nf_lesion *lesion; /* [n]; the first is the model itself */
     size_t n, cap;
-    struct nf_chosen *chosen;    /* those named, if any; those of each class */
-    char neurons_digest[NF_DIGEST_HEX], stats_digest[NF_DIGEST_HEX];   /* "": not read */
-    size_t group, parallel;      /* lesions that run together at most; those of any group with parallel steps */
-    size_t tokens;               /* of a batch */
+    struct nf_chosen *chosen; /* those named, if any; those of each class */
+    char neurons_digest[NF_DIGEST_HEX], stats_digest[NF_DIGEST_HEX]; /* "": not read */
+    size_t group, parallel; /* lesions that run together at most; those of any group with parallel steps */
+    size_t tokens; /* of a batch */
     struct nf_forward *forward;
 };
 
@@ -57,8 +57,8 @@ struct run {
     struct nf_intake intake;
     struct nf_tallies tallies;
     struct nf_writer *out;
-    float **h, **x, *work;       /* [L+1], [group] streams; of parallel steps */
-    struct nf_divergence *row;   /* [group + 1, tokens] */
+    float **h, **x, *work; /* [L+1], [group] streams; of parallel steps */
+    struct nf_divergence *row; /* [group + 1, tokens] */
     uint64_t tokens, windows;
     struct nf_err *err;
 };
@@ -268,7 +268,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
     p->group = p->n - 1;
     while (p->group > 1 && token_bytes(p, p->group) * p->subject.context > room)
         p->group = (p->group + 1) / 2;
-    for (;; p->group = (p->group + 1) / 2) {   /* work space grows with the group, too */
+    for (;; p->group = (p->group + 1) / 2) { /* work space grows with the group, too */
         opts.memory = o->memory;
         opts.streams = p->group + 1;
         if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(p, p->group), &opts, err) == NF_OK)
@@ -403,7 +403,7 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     r.intake = (struct nf_intake){
         .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens, .out = o->per_token ? r.out : NULL
     };
-    rc = nf_intake_next(&r.intake, err);   /* and vocab, which comes before all else, to r.out */
+    rc = nf_intake_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     for (size_t i = 0; i < p->n; i++)
         nf_intervention_write(r.out, i, &p->lesion[i]);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
@@ -430,42 +430,43 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = "f32", .ablate = "zero" };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
         { 0, "drop", NF_OPT_LIST, &o.lesion[NF_LESION_DROP], 0, 0, "L|all", "leave out block L", false },
-        { 0, "swap", NF_OPT_LIST, &o.lesion[NF_LESION_SWAP], 0, 0, "L|all", "run block L + 1 before block L", false },
+        { 0, "swap", NF_OPT_LIST, &o.lesion[NF_LESION_SWAP], 0, 0, "L|all", "exchange block L with block L + 1", false },
         { 0, "repeat", NF_OPT_LIST, &o.lesion[NF_LESION_REPEAT], 0, 0, "N",
-          "run each of N blocks in a row twice in place, wherever they begin", false },
+          "run N consecutive blocks twice each (a a b b ..), for every first block", false },
         { 0, "skip", NF_OPT_LIST, &o.lesion[NF_LESION_SKIP], 0, 0, "A:B", "leave out blocks A to B-1", false },
         { 0, "reverse", NF_OPT_LIST, &o.lesion[NF_LESION_REVERSE], 0, 0, "A:B", "run blocks A to B-1 in reverse order", false },
         { 0, "parallel", NF_OPT_LIST, &o.lesion[NF_LESION_PARALLEL], 0, 0, "A:B",
-          "give blocks A to B-1 the same input, go on with the mean", false },
-        { 0, "move", NF_OPT_LIST, &o.lesion[NF_LESION_MOVE], 0, 0, "A:B", "take block A out, and put it in as the B-th", false },
-        { 0, "replace", NF_OPT_LIST, &o.lesion[NF_LESION_REPLACE], 0, 0, "A:B", "run block B in the place of block A, too", false },
-        { 0, "drop-attention", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_ATTENTION], 0, 0, "L|all", "attention of block L adds nothing",
+          "give blocks A to B-1 the same input, continue with their mean output", false },
+        { 0, "move", NF_OPT_LIST, &o.lesion[NF_LESION_MOVE], 0, 0, "A:B", "move block A to place B", false },
+        { 0, "replace", NF_OPT_LIST, &o.lesion[NF_LESION_REPLACE], 0, 0, "A:B", "run block B in place of block A as well", false },
+        { 0, "drop-attention", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_ATTENTION], 0, 0, "L|all",
+          "set the output of the attention of block L to zero", false },
+        { 0, "drop-ffn", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_FFN], 0, 0, "L|all", "set the output of the FFN of block L to zero",
           false },
-        { 0, "drop-ffn", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_FFN], 0, 0, "L|all", "the FFN of block L adds nothing", false },
         { 0, "drop-head", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_HEAD], 0, 0, "L.H|L.all|all",
-          "the output of head H of block L is zero", false },
-        { 0, "neuron", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "the activations of these FFN neurons are zero, all together",
-          false },
+          "set the output of head H of block L to zero", false },
+        { 0, "neuron", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "set these FFN neurons to zero, all in one intervention", false },
         { 0, "class", NF_OPT_LIST, &o.classes, 0, 0, "CLASS,...",
-          "those of all neurons that have the class are zero, class by class", false },
-        { 0, "neurons", NF_OPT_STR, &o.neurons, 0, 0, "FILE", "with --class: the stream of kind neurons that has the classes",
+          "set all neurons of a class to zero; each class is one intervention", false },
+        { 0, "neurons", NF_OPT_STR, &o.neurons, 0, 0, "FILE", "stream of kind neurons with the classes, for --class", false },
+        { 0, "ablate", NF_OPT_CHOICE, &o.ablate, 0, 0, "zero|mean", "set neurons to zero, or to their mean activation", false },
+        { 0, "stats", NF_OPT_STR, &o.stats, 0, 0, "FILE", "stream of kind stats with the moments of ffn.act, for --ablate mean",
           false },
-        { 0, "ablate", NF_OPT_CHOICE, &o.ablate, 0, 0, "zero|mean", "set activations to zero, or to their mean", false },
-        { 0, "stats", NF_OPT_STR, &o.stats, 0, 0, "FILE",
-          "with --ablate mean: the stream of kind stats that has the moments of ffn.act", false },
-        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
-        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every intervention as well", false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
+        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "also count the predictions at the BOS position", false },
+        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "also write one record for each position and intervention",
           false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE",
-          "for weights, streams and work space; 0: 1G of streams, weights stay in memory", true },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL,
+          "do not stop at NaN or Inf in the residual stream or logits", false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and streams; 0: weights stay, 1G for streams",
+          true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "lesion", "change which blocks of a model run, and measure what that does", "", "tokens", "effects",
-                                opts };
+    const struct nf_cmd cmd = { "lesion",  "change which blocks or neurons of a model run, and measure the effect",
+                                "",        "tokens",
+                                "effects", opts };
     struct nf_err err = NF_ERR_INIT;
     struct plan p = { 0 };
     struct nf_reader *in;

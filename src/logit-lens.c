@@ -37,12 +37,12 @@ struct options {
 
 struct plan {
     struct nf_subject subject;
-    struct nf_tuned *tuned;      /* NULL: none */
+    struct nf_tuned *tuned; /* NULL: none */
     struct nf_lens lens;
-    struct nf_point *point;      /* [n] */
-    size_t n, tokens;            /* points; tokens of a batch */
-    bool captured;               /* streams come with the input; no block runs */
-    bool legacy;                 /* the last point is a point like the others, not the model's output */
+    struct nf_point *point; /* [n] */
+    size_t n, tokens; /* points; tokens of a batch */
+    bool captured; /* streams come with the input; no block runs */
+    bool legacy; /* the last point is a point like the others, not the model's output */
     struct nf_tap tap;
     struct nf_forward *forward;
 };
@@ -51,14 +51,14 @@ struct run {
     struct plan *plan;
     const struct options *o;
     struct nf_intake intake;
-    struct nf_kept kept;         /* captured */
-    struct nf_tallies tallies, parts;   /* of points, of parts */
-    struct nf_attribute *attribute;     /* NULL: not wanted */
-    float *part;                        /* [parts] of one row */
+    struct nf_kept kept; /* captured */
+    struct nf_tallies tallies, parts; /* of points, of parts */
+    struct nf_attribute *attribute; /* NULL: not wanted */
+    float *part; /* [parts] of one row */
     struct nf_writer *out;
-    float **h, **mid, **tuned;   /* [L+1], [L], [L] streams; NULL: not wanted */
-    struct nf_divergence *row;   /* [n + 1, tokens] */
-    uint32_t *top;               /* [n + 1, tokens, top_k] */
+    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not wanted */
+    struct nf_divergence *row; /* [n + 1, tokens] */
+    uint32_t *top; /* [n + 1, tokens, top_k] */
     float *top_p;
     uint64_t tokens, windows;
     struct nf_err *err;
@@ -132,7 +132,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
 
     if (!p->captured && nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
         nf_die_err(err);
-    p->tokens = p->captured ? 0 : opts.batch_tokens;   /* captured: known with the batch */
+    p->tokens = p->captured ? 0 : opts.batch_tokens; /* captured: known with the batch */
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
     if (!p->forward)
         nf_die_err(err);
@@ -423,7 +423,7 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
                                    .captured = p->captured,
                                    .most = p->tokens,
                                    .out = o->per_token ? r.out : NULL };
-    rc = nf_intake_next(&r.intake, err);   /* and vocab, which comes before all else, to r.out */
+    rc = nf_intake_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     write_things(&r);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
         rc = nf_intake_next(&r.intake, err);
@@ -463,28 +463,28 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = "f32", .norm = "own", .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache"),
-        { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "points between attention and FFN too", false },
+        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
+        { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "add the points between attention and FFN", false },
         { 0, "attribute", NF_OPT_FLAG, &o.attribute, 0, 0, NULL,
-          "what each attention and FFN gives to the logit of the next token too", false },
-        { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "translators of a tuned lens: config.json and params.pt", false },
+          "also write what each attention and FFN adds to the next token's logit", false },
+        { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "use a tuned lens: a folder with config.json and params.pt", false },
         { 0, "norm", NF_OPT_CHOICE, &o.norm, 0, 0, "own|cached",
-          "final norm by the point's own scale; cached: by the last point's, a known error", false },
-        { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "without the biases of final norm and unembedding, another", false },
-        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "count the predictions at the BOS position too", false },
-        { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count these positions of each window only", false },
-        { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count positions only that have a next token", false },
-        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "write every row of every point as well", false },
-        { 0, "top-k", NF_OPT_UINT, &o.top_k, 0, 1024, "K", "with --per-token: the K most probable tokens of each row as well",
+          "final norm: scale of the point, or of the last point (a known error)", false },
+        { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "leave out the biases of final norm and unembedding (a known error)",
           false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and products", false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "go on with NaN and Inf in streams and logits",
-          false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE",
-          "for weights, streams and work space; 0: 1G of streams, weights stay in memory", true },
+        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "also count the predictions at the BOS position", false },
+        { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count only these positions of each window", false },
+        { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count only positions that have a next token", false },
+        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "also write one record for each position and point", false },
+        { 0, "top-k", NF_OPT_UINT, &o.top_k, 0, 1024, "K", "with --per-token: also write the K most probable tokens", false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
+        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL,
+          "do not stop at NaN or Inf in the residual stream or logits", false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and streams; 0: weights stay, 1G for streams",
+          true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "logit-lens", "what a model would predict at any point of its residual stream",
+    const struct nf_cmd cmd = { "logit-lens", "what a model would predict from any point of its residual stream",
                                 "",           "tokens, or activations with resid.pre or resid.post",
                                 "lens",       opts };
     struct nf_err err = NF_ERR_INIT;

@@ -1,5 +1,5 @@
 /*
- * model-info - say what a checkpoint is, and hold its numbers against a reference.
+ * model-info - describe a checkpoint, and compare its numbers with a reference.
  *
  *   in   model    a directory, or a name in the Hub cache; with --verify also a stream of activations that somebody else computed
  *   out  text     family, sizes, memory, tokenizer, which analyses apply; with --verify how far every site is from the reference
@@ -36,14 +36,14 @@ struct options {
 
 /* Memory of a pass that ends in predictions. */
 struct need {
-    uint64_t resident, least;   /* bytes: all weights packed; one layer at a time */
-    double flops;               /* per token */
+    uint64_t resident, least; /* bytes: all weights packed; one layer at a time */
+    double flops; /* per token */
 };
 
 struct facts {
     struct nf_config cfg;
     struct nf_weights weights;
-    bool checked;                   /* the weights were read */
+    bool checked; /* the weights were read */
     struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
     uint64_t parameters, embedding, unembedding;
     struct need f32, bf16;
@@ -97,7 +97,7 @@ static struct need need_of(const struct nf_config *cfg, enum nf_dtype dtype, siz
         nf_die_err(err);
     n.resident = plan.weight_bytes + plan.work_bytes;
     n.flops = plan.flops_maps + plan.flops_attention + plan.flops_ffn + plan.flops_head;
-    opts.memory = 1;   /* refused, and the plan says what the least would be */
+    opts.memory = 1; /* refused, and the plan says what the least would be */
     nf_forward_plan(cfg, &opts, context, &plan, NULL);
     n.least = plan.weight_bytes + plan.work_bytes;
     return n;
@@ -116,7 +116,7 @@ static bool has_tokenizer(const struct options *o, struct nf_err *err)
     return there;
 }
 
-enum { CONTEXT = 2048 };   /* of the estimate, where nobody says */
+enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
 
 static void find_facts(const struct options *o, struct facts *f, struct nf_err *err)
 {
@@ -139,7 +139,7 @@ static void find_facts(const struct options *o, struct facts *f, struct nf_err *
 
 struct analysis {
     const char *name;
-    const char *applies;   /* "yes", "by convention", "no" */
+    const char *applies; /* "yes", "by convention", "no" */
     const char *why;
 };
 
@@ -162,7 +162,7 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
           : c->positions == NF_POS_ROTARY ? "positions enter attention only"
                                           : "the model has no positions" },
         { "vocabulary effects", "yes",
-          c->gated ? "the activation takes both signs, so the sign of an effect is that of a positive activation"
+          c->gated       ? "the activation takes both signs, so the sign of an effect is that of a positive activation"
           : c->E != c->D ? "output rows go through project_out"
                          : "output rows against the unembedding" },
         { "residual stream", "yes",
@@ -359,9 +359,9 @@ static void print_json(json_t *j)
 
 /* ---- --verify ---- */
 
-#define LOGITS_F32 5e-5   /* what a float32 pass of a small model is off by: some hundred roundings of 2^-24 of values below 20 */
+#define LOGITS_F32 5e-5 /* what a float32 pass of a small model is off by: some hundred roundings of 2^-24 of values below 20 */
 #define SHARE_BF16                                                                                                                 \
-    0.04   /* bf16 keeps 8 bits of every input of a product; attn.local, a softmax, is the worst: 3.6 % on the demonstration's model */
+    0.04 /* bf16 keeps 8 bits of every input of a product; attn.local, a softmax, is the worst: 3.6 % on the demonstration's model */
 
 /*
  * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not
@@ -510,20 +510,19 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct options o = { .dtype = "f32", .format = "text" };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or its name in the Hub cache; or as operand"),
-        { 0, "verify", NF_OPT_STR, &o.verify, 0, 0, "FILE",
-          "compare with this stream of activations, as pipelines/reference.py makes it", false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "--verify: precision of weights and products", false },
-        { 0, "atol", NF_OPT_REAL, &o.atol, 0, 1e6, "X",
-          "--verify: largest difference of any site; 0: by site, from the reference's own noise", false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "--verify: for weights and work space; 0: no limit", true },
+        NF_OPT_MODEL(o.model, o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
+        { 0, "verify", NF_OPT_STR, &o.verify, 0, 0, "FILE", "compare with a stream of activations that pipelines/reference.py made",
+          false },
+        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "--verify: precision of weights and matrix products", false },
+        { 0, "atol", NF_OPT_REAL, &o.atol, 0, 1e6, "X", "--verify: maximum difference; 0: from the noise of each site", false },
+        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "--verify: limit for weights and work space; 0: no limit", true },
         { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 24, "N",
-          "tokens of a window that memory and work are told for; 0: 2048, or the model's positions", false },
-        { 0, "no-weights", NF_OPT_FLAG, &o.no_weights, 0, 0, NULL, "leave the tensors unread", false },
-        { 'f', "format", NF_OPT_CHOICE, &o.format, 0, 0, "text|json", "for people or for programs", false },
+          "window length of the estimates; 0: positions of the model, up to 2048", false },
+        { 0, "no-weights", NF_OPT_FLAG, &o.no_weights, 0, 0, NULL, "do not read the tensors", false },
+        { 'f', "format", NF_OPT_CHOICE, &o.format, 0, 0, "text|json", "text for people, json for programs", false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "model-info", "say what a checkpoint is, and hold its numbers against a reference",
+    const struct nf_cmd cmd = { "model-info", "describe a checkpoint, and compare its numbers with a reference",
                                 "[MODEL]",    "",
                                 "text",       opts };
     struct facts f = { 0 };

@@ -18,7 +18,7 @@
 #include "base/utf8.h"
 #include "report/page.h"
 
-enum { INPUTS_MAX = 64 };   /* four streams of 16 models */
+enum { INPUTS_MAX = 64 }; /* four streams of 16 models */
 
 /* What was read.  names[i]: of operand i, within one of the others. */
 struct inputs {
@@ -28,7 +28,7 @@ struct inputs {
     struct nf_report report;
     const char *kinds[INPUTS_MAX];
     char *names[INPUTS_MAX];
-    size_t n, room;   /* room: of the page, for rows of neurons */
+    size_t n, room; /* room: of the page, for rows of neurons */
 };
 
 /* Two inputs of the same kind and name are told apart by a number: the second is "NAME (2)". */
@@ -79,7 +79,7 @@ static int take_neurons(struct inputs *all, struct nf_reader *in, const char *as
     if (json_array_size(run->weights) == 0)
         return NF_OK;
     nf_stage_input_of(&all->stages[all->report.stages_n], run);
-    if (json_array_size(run->layers) == 0) {   /* nothing was counted: its name lives on in the other */
+    if (json_array_size(run->layers) == 0) { /* nothing was counted: its name lives on in the other */
         all->names[all->n - 1] = all->stages[all->report.stages_n].name;
         nf_input_clear(run);
         all->report.n--;
@@ -136,15 +136,15 @@ int main(int argc, char **argv)
     const char *output = NULL, *format = "html";
     struct nf_list names = { .n = 0 };
     const struct nf_opt opts[] = {
-        { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE", "write to FILE, whole or not at all, instead of standard output",
-          true },
+        { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE",
+          "write to FILE instead of standard output; a failure keeps the old FILE", true },
         { 'f', "format", NF_OPT_CHOICE, &format, 0, 0, "html|markdown",
           "a page for browsers, or text for terminals and pull requests", false },
-        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "call the inputs so, in their order, instead of by their models' names",
+        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "names of the inputs, in their order; default: the names of the models",
           false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "render-report", "show what the neurons and layers of a model do, as one page",
+    const struct nf_cmd cmd = { "render-report", "make one page that shows what the neurons and layers of a model do",
                                 "[FILE...]",     "neurons, effects, lens, stats",
                                 "text",          opts };
     struct inputs all = { .room = NF_PAGE_NEURONS };

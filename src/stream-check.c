@@ -27,7 +27,7 @@ struct options {
 struct check {
     const struct options *opt;
     struct nf_reader *in;
-    const struct nf_check_kind *kind;   /* NULL: nothing is known of this kind but that it is a stream */
+    const struct nf_check_kind *kind; /* NULL: nothing is known of this kind but that it is a stream */
     void *state;
     uint64_t faults;
 };
@@ -120,16 +120,15 @@ int main(int argc, char **argv)
 {
     struct options opt = { .max_faults = 20 };
     const struct nf_opt opts[] = {
-        { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "refuse other kinds; alternatives: stats|neurons", true },
-        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print this many faults of a stream at most; all are counted",
-          true },
+        { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "accept only this kind, or these: stats|neurons", true },
+        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print at most N faults of a stream; all are counted", true },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "stream-check",
-                                "is a stream whole, of the right kind, finite and consistent?",
+                                "check that a stream is whole, of the right kind, finite and consistent",
                                 "[FILE...]",
                                 "any kind",
-                                "one line a fault; exit status 0 good, 3 faulty",
+                                "one line for each fault; exit status 0 good, 3 faulty",
                                 opts };
     int first, status = NF_EXIT_OK;
 

@@ -107,10 +107,10 @@ int main(int argc, char **argv)
     struct nf_compare c = { .rtol = 0 };
     bool header = false;
     const struct nf_opt opts[] = {
-        { 0, "rtol", NF_OPT_REAL, &c.rtol, 0, 1, "X", "reals may differ by X times the value in the second stream", true },
-        { 0, "atol", NF_OPT_REAL, &c.atol, 0, 1e300, "X", "and by X besides", true },
-        { 0, "nan-equal", NF_OPT_FLAG, &c.nan_equal, 0, 0, NULL, "NaN in the same place of both is no difference", true },
-        { 0, "header", NF_OPT_FLAG, &header, 0, 0, NULL, "compare the headers too, history included", true },
+        { 0, "rtol", NF_OPT_REAL, &c.rtol, 0, 1, "X", "relative tolerance: reals may differ by X times the second value", true },
+        { 0, "atol", NF_OPT_REAL, &c.atol, 0, 1e300, "X", "absolute tolerance: reals may differ by X more", true },
+        { 0, "nan-equal", NF_OPT_FLAG, &c.nan_equal, 0, 0, NULL, "treat NaN in the same place of both as equal", true },
+        { 0, "header", NF_OPT_FLAG, &header, 0, 0, NULL, "also compare the headers, history included", true },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = { "stream-diff",     "compare two streams record by record, within a tolerance", "FILE FILE",

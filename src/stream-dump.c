@@ -20,14 +20,14 @@
 #include "report/text.h"
 #include "stream/reader.h"
 
-enum { OUT_BYTES = 256 << 10 };   /* gathered before a write */
+enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */
 
 struct options {
     const char *format, *field;
     struct nf_list records, sites, columns;
     struct nf_range layers;
     uint64_t values;
-    bool header;       /* header and END are shown: asked for, or a whole stream as text */
+    bool header; /* header and END are shown: asked for, or a whole stream as text */
 };
 
 /* What a dump is made of; the members that the format does not need stay NULL. */
@@ -183,21 +183,21 @@ int main(int argc, char **argv)
     struct options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
     static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
-        { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "what to write", true },
-        { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv: of this one",
+        { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", true },
+        { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv take one type",
           true },
         { 'l', "layer", NF_OPT_RANGE, &opt.layers, 0, 0, "RANGE", "only records of these layers: 3, 0:6, 6:", true },
         { 's', "site", NF_OPT_LIST, &opt.sites, 0, 0, "SITE,...", "only records of these sites", true },
         { 'c', "columns", NF_OPT_LIST, &opt.columns, 0, 0, "PATH,...",
-          "csv, tsv: these columns, such as layer,dead.p or share=token.share.p", true },
-        { 0, "field", NF_OPT_STR, &opt.field, 0, 0, "PATH", "npy, safetensors: only the tensor of this name in its record", true },
-        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL,
-          "text, ndjson: the header first and END last; text of a whole stream has them anyway", true },
-        { 'n', "values", NF_OPT_UINT, &opt.values, 0, 0, "N", "text: values shown of an array or tensor; 0: all", true },
+          "csv, tsv: these columns, for example layer,dead.p or share=token.share.p", true },
+        { 0, "field", NF_OPT_STR, &opt.field, 0, 0, "PATH", "npy, safetensors: only the tensor of this name", true },
+        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL, "also print header and END (text of a whole stream always has them)",
+          true },
+        { 'n', "values", NF_OPT_UINT, &opt.values, 0, 0, "N", "text: print N values of an array or tensor; 0: all", true },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "stream-dump", "show a stream, or hand it to other programs", "[FILE]",
-                                "any kind",    "text, ndjson, csv, tsv, npy, safetensors",    opts };
+    const struct nf_cmd cmd = { "stream-dump", "print a stream, or convert it for other programs", "[FILE]",
+                                "any kind",    "text, ndjson, csv, tsv, npy, safetensors",         opts };
     int first, fd = STDIN_FILENO;
     struct nf_reader *in;
 

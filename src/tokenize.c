@@ -1,5 +1,5 @@
 /*
- * tokenize - cut text into the tokens of a model, in windows that the model sees each on its own.
+ * tokenize - split text into the tokens of a model, in windows that the model sees each on its own.
  *
  *   in   text     files, directories, standard input; plain or zstd
  *   out  tokens   the vocabulary, then documents and their windows of token ids
@@ -36,7 +36,7 @@ struct options {
     uint64_t max_bad, context, limit, seed;
     double sample;
     bool full_only;
-    uint64_t shard_k, shard_n;   /* K/N; N = 1: everything */
+    uint64_t shard_k, shard_n; /* K/N; N = 1: everything */
 };
 
 struct totals {
@@ -49,12 +49,12 @@ struct run {
     struct nf_encoder *encoder;
     struct nf_writer *out;
     struct nf_pack pack;
-    struct nf_ids ids;           /* of the document in progress, that no window has taken */
-    uint64_t read, bytes;        /* documents begun; bytes of the one in progress */
-    char *name, *domain;         /* of the one in progress */
-    bool mine, written;          /* it belongs to this shard; its record is out */
-    uint64_t counted;            /* tokens in windows of all shards, for --limit */
-    struct totals sum;           /* of what was written */
+    struct nf_ids ids; /* of the document in progress, that no window has taken */
+    uint64_t read, bytes; /* documents begun; bytes of the one in progress */
+    char *name, *domain; /* of the one in progress */
+    bool mine, written; /* it belongs to this shard; its record is out */
+    uint64_t counted; /* tokens in windows of all shards, for --limit */
+    struct totals sum; /* of what was written */
 };
 
 static void parse_shard(struct options *o)
@@ -283,7 +283,7 @@ static void close_output(struct run *r)
     r->out = NULL;
     if (!totals)
         nf_die(NF_EXIT_SYS, "out of memory");
-    (void)rc;   /* the slot has it */
+    (void)rc; /* the slot has it */
 }
 
 static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
@@ -311,25 +311,28 @@ int main(int argc, char **argv)
 {
     struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model whose tokenizer to use: a directory, or its name in the Hub cache"),
-        { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "what one document is", false },
-        { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "each line is a JSON object, its member FIELD one document", false },
-        { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "each JSON line's domain is its member FIELD", false },
-        { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "leave out up to N unusable JSON lines", false },
-        { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents, instead of their folder's name", false },
+        NF_OPT_MODEL(o.model, o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
+        { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "one document is a file, a line, or a paragraph",
+          false },
+        { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "input is JSON lines; the text of a document is in FIELD", false },
+        { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "JSON lines: the domain of a document is in FIELD",
+          false },
+        { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines", false },
+        { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents; default: the name of their folder", false },
         { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never",
-          "BOS before each window; auto: as the model's own tokenizer does", false },
-        { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text", "what the name of a special token in the text is", false },
+          "BOS before each window; auto: as the tokenizer of the model does", false },
+        { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text",
+          "special tokens in the text: parse them, or keep them as text", false },
         { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N",
-          "tokens of a window, BOS included; 0: the model's positions, at most 2048", false },
-        { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows of less than N tokens", false },
-        { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after so many tokens, BOS included; 0: no limit", false },
+          "tokens in a window with BOS; 0: positions of the model, up to 2048", false },
+        { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows shorter than --context", false },
+        { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after this many tokens, BOS included; 0: no limit", false },
         { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },
-        { 0, "seed", NF_OPT_UINT, &o.seed, 0, 0, "N", "of --sample", false },
-        { 0, "shard", NF_OPT_STR, &o.shard, 0, 0, "K/N", "only every Nth document, from the Kth on", false },
+        { 0, "seed", NF_OPT_UINT, &o.seed, 0, 0, "N", "seed of --sample", false },
+        { 0, "shard", NF_OPT_STR, &o.shard, 0, 0, "K/N", "only every Nth document, starting with the Kth", false },
         NF_OPT_LAST,
     };
-    const struct nf_cmd cmd = { "tokenize", "cut text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
+    const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
     struct nf_err err = NF_ERR_INIT;
     struct nf_corpus corpus = { 0 };
     struct run r = { .o = &o };

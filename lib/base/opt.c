@@ -17,10 +17,10 @@
 struct nf_common nf_common;
 
 static const struct nf_opt common_opts[] = {
-    { 'j', "threads", NF_OPT_UINT, &nf_common.threads, 0, 4096, "N", "threads; 0: as many as the process may use", true },
-    { 'u', "uncompressed", NF_OPT_FLAG, &nf_common.raw, 0, 0, NULL, "write msgpack without zstd around it", true },
-    { 'q', "quiet", NF_OPT_FLAG, &nf_common.quiet, 0, 0, NULL, "no progress line", true },
-    { 'v', "verbose", NF_OPT_FLAG, &nf_common.verbose, 0, 0, NULL, "say on stderr what was done", true },
+    { 'j', "threads", NF_OPT_UINT, &nf_common.threads, 0, 4096, "N", "number of threads; 0: as many as the process may use", true },
+    { 'u', "uncompressed", NF_OPT_FLAG, &nf_common.raw, 0, 0, NULL, "write msgpack without zstd compression", true },
+    { 'q', "quiet", NF_OPT_FLAG, &nf_common.quiet, 0, 0, NULL, "print no progress", true },
+    { 'v', "verbose", NF_OPT_FLAG, &nf_common.verbose, 0, 0, NULL, "print on stderr what was done", true },
     NF_OPT_LAST,
 };
 
@@ -141,8 +141,8 @@ static _Noreturn void print_help(const struct nf_cmd *cmd)
     printf("  in: %s   out: %s\n\n", cmd->in, cmd->out);
     print_opts(cmd->opts);
     print_opts(common_opts);
-    printf("  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
-    printf("      --version%*sthe version\n", HELP_COLUMN - 15, "");
+    printf("  -h, --help%*sprint this text\n", HELP_COLUMN - 12, "");
+    printf("      --version%*sprint the version\n", HELP_COLUMN - 15, "");
     exit(fflush(stdout) == 0 && !ferror(stdout) ? NF_EXIT_OK : NF_EXIT_SYS);
 }
 
