@@ -12,8 +12,8 @@
 #include "base/hub.h"
 #include "base/opt.h"
 #include "base/prog.h"
-#include "record/subject.h"
-#include "stat/study.h"
+#include "run/loaded_model.h"
+#include "classify/classifier.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 

@@ -20,11 +20,11 @@
 #include "model/compare.h"
 #include "model/streams.h"
 #include "model/tuned.h"
-#include "record/intake.h"
-#include "record/kept.h"
+#include "run/window_reader.h"
+#include "run/activation_cache.h"
 #include "record/lens.h"
-#include "record/subject.h"
-#include "stat/tallies.h"
+#include "run/loaded_model.h"
+#include "run/grouped_means.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -263,7 +263,7 @@ static int run_blocks(struct run *r, const struct nf_windows *win)
     if (r->attribute)
         nf_attribute_start(r->attribute, win);
     if (r->plan->captured) {
-        r->kept.h = r->h;
+        r->activation_cache.h = r->h;
         r->kept.mid = r->mid;
         r->kept.attribute = r->attribute;
         rc = nf_kept_read(&r->kept, &r->intake, r->err);

@@ -32,12 +32,12 @@ upward_includes() {
     mkdir -p "$BATS_TEST_TMPDIR/lib/base" "$BATS_TEST_TMPDIR/lib/stat" "$BATS_TEST_TMPDIR/src"
     echo '#include "base/err.h"' >"$BATS_TEST_TMPDIR/src/a.c"
     echo '#include "stream/mp.h"' >"$BATS_TEST_TMPDIR/lib/base/a.c"
-    echo '#include "model/config.h"' >"$BATS_TEST_TMPDIR/lib/stat/b.c"
+    echo '#include "checkpoint/config.h"' >"$BATS_TEST_TMPDIR/lib/stat/b.c"
     printf '#include "err.h"\n#include "record/stats.h"\n  #  include "nowhere/x.h"\n' >"$BATS_TEST_TMPDIR/lib/stat/c.h"
     run upward_includes "$BATS_TEST_TMPDIR"
     echo "$output"
     [ "${#lines[@]}" -eq 3 ]
     [[ $output == *"lib/base/a.c:1: base includes stream/mp.h"* ]]
-    [[ $output == *"lib/stat/b.c:1: stat includes model/config.h"* ]]
+    [[ $output == *"lib/stat/b.c:1: stat includes checkpoint/config.h"* ]]
     [[ $output == *"lib/stat/c.h:3: stat includes nowhere/x.h"* ]]
 }

@@ -18,9 +18,9 @@
 enum {
     NF_POINTS_MAX = 144,         /* so that records of all pairs, and of all heads, stay under NF_MP_BYTES */
     NF_HEADS_MAX = 512,
-    NF_DOC_SUMS = 7,             /* lib/stat/docmeans.h */
+    NF_DOC_SUMS = 7,             /* lib/numeric/mergeable_means.h */
     NF_DOC_CROSS = 4,
-    NF_CKA_BLOCKS = 32,          /* lib/stat/cka.h */
+    NF_CKA_BLOCKS = 32,          /* lib/numeric/cka.h */
     NF_RATIOS = 11,
     NF_LOCAL_WINDOWS = 6,        /* 1, 2, 4, 5, 8, 16 positions */
     NF_LOCAL_COLUMNS = 13,       /* of each head: sums over the windows, share on position 0, means per offset over the windows */

@@ -7,7 +7,7 @@
 #ifndef NF_REPORT_FIGURES_H
 #define NF_REPORT_FIGURES_H
 
-#include "report/sheet.h"
+#include "report/doc_writer.h"
 #include "report/input.h"
 #include "report/models.h"
 #include "report/stage_input.h"

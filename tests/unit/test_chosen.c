@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "record/chosen.h"
+#include "run/neuron_set.h"
 #include "record/put.h"
 
 enum { L = 3, F = 4 };

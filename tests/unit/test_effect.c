@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/effect.h"
+#include "vocab/logit_effect.h"
 
 /* V: more than two tiles of columns, the last part-filled; F: more than one chunk of rows, no multiple of anything. */
 enum { V = 2500, D = 48, E = 40, F = 267, NULL_SPACE = 7 };

@@ -1,4 +1,4 @@
-/* test_html.c - lib/report/html, lib/report/sheet: nothing that came from input can become markup. */
+/* test_html.c - lib/report/html, lib/report/doc_writer: nothing that came from input can become markup. */
 #include "check.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 #include "report/html.h"
-#include "report/sheet.h"
+#include "report/doc_writer.h"
 
 static bool html_is(const char *s, const char *want)
 {

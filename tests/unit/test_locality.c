@@ -8,7 +8,7 @@
 
 #include "base/par.h"
 #include "base/rng.h"
-#include "stat/locality.h"
+#include "stages/locality.h"
 
 enum { H = 3, T = 30, DOCS = 7, COLUMNS = (H + 2) * NF_LOCAL_COLUMNS };
 
@@ -135,7 +135,7 @@ static void uniform_attention_is_the_baseline(void)
     nf_docmeans_close(&m);
 }
 
-/* The standard error of docmeans.h, residual by residual; documents in another order and grouping. */
+/* The standard error of mergeable_means.h, residual by residual; documents in another order and grouping. */
 static void errors_over_documents(void)
 {
     struct nf_err err = NF_ERR_INIT;

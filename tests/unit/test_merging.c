@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "stat/merging.h"
+#include "stages/subword_merge.h"
 
 enum { UN, FOLD, ING, LY, CAT, BLANK, NEWLINE, DOT, CAPITAL, DIGIT, CAT_DOT, SPECIAL, ACCENT, EDGES, BELOW_A, ABOVE_Z, TOKENS };
 

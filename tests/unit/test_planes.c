@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "stat/counters.h"
-#include "stat/planes.h"
+#include "count/counter_pool.h"
+#include "count/bit_counters.h"
 
 enum { F = 1000, WORDS = (F + 511) / 512 * 8, ROWS = 200 };
 

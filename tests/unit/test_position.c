@@ -4,8 +4,8 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/position.h"
-#include "stat/team.h"
+#include "classify/position.h"
+#include "classify/position_cover.h"
 
 enum { T = 512, N = 1000 };
 

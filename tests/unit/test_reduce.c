@@ -16,9 +16,9 @@
 #include "record/activations.h"
 #include "record/context.h"
 #include "record/stats.h"
-#include "stat/histogram.h"
-#include "stat/planes.h"
-#include "stat/reduce.h"
+#include "numeric/histogram.h"
+#include "count/bit_counters.h"
+#include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/par.h"
 #include "base/rng.h"
-#include "stat/similarity.h"
+#include "stages/similarity.h"
 
 enum { P = 3, D = 11, W = 30, T = 9, B = 4, PAIRS = P * (P - 1) / 2 };
 

@@ -13,7 +13,7 @@
 
 #include "base/at.h"
 #include "record/stages.h"
-#include "stat/reduce.h"
+#include "reduce/reduce.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 #include "stream/writer.h"

@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/suppress.h"
+#include "vocab/vocab_projection.h"
 
 enum { V = 131, D = 19, E = 11, ROWS = 3 };
 

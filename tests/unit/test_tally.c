@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "stat/tallies.h"
+#include "run/grouped_means.h"
 
 enum { ROWS = 4000, DOCS = 37, DOMAINS = 3, THINGS = 2, MEASURES = 2 };
 

@@ -3,11 +3,11 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/cover.h"
-#include "stat/detect.h"
-#include "stat/ensemble.h"
+#include "classify/coverage.h"
+#include "classify/detect.h"
+#include "classify/ngram_coverage.h"
 #include "record/share.h"
-#include "stat/triggers.h"
+#include "classify/triggers.h"
 
 enum { KEYS = 1000, F = 333, PLANES = 12 };
 
