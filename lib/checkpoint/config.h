@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/kernels.h"
 
+enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_COUNT };   /* formulas: nf_activate() in ops.h */
 enum nf_family {
     NF_FAMILY_OPT,
     NF_FAMILY_GPT2,

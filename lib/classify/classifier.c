@@ -12,14 +12,14 @@
 #include "classify/position_cover.h"
 #include "stream/mp.h"
 
-struct nf_study {
-    struct nf_study_setup setup;
-    struct nf_suppress *suppress;            /* NULL: left out */
-    struct nf_unembed *unembed;              /* NULL, as the next four: effects are left out */
-    struct nf_effects *effects;
-    struct nf_effect *effect;                /* [F] of the layer being written */
+struct nf_classifier {
+    struct nf_classifier_setup setup;
+    struct nf_vocab_projection *suppress;            /* NULL: left out */
+    struct nf_folded_unembed *unembed;              /* NULL, as the next four: effects are left out */
+    struct nf_logit_effects *effects;
+    struct nf_logit_effect *effect;                /* [F] of the layer being written */
     unsigned *effect_class;                  /* [F] */
-    struct nf_effect_summary effect_sum;
+    struct nf_logit_effect_summary effect_sum;
     size_t next;                             /* first layer that is not written */
     struct nf_totals totals;
     bool has_totals, has_run, in_layer;
@@ -27,17 +27,17 @@ struct nf_study {
     bool lossy;
     size_t *scope, n_scope, done;            /* layers; done: how many of totals.layers */
     struct nf_layer_counts layer;
-    struct nf_judged *judged;                /* [F] */
-    struct nf_ensemble ensemble[NF_ORDERS][NF_VARIANTS];
-    struct nf_push_tally tally[NF_PROJECTIONS];
+    struct nf_neuron_classes *judged;                /* [F] */
+    struct nf_ngram_coverage ensemble[NF_ORDERS][NF_VARIANTS];
+    struct nf_suppression_counts tally[NF_PROJECTIONS];
     uint64_t classes[NF_CLASSES];
     struct nf_trigger *trigger[NF_ORDERS];   /* [top + listed] of the neuron being written */
 };
 
-struct nf_study *nf_study_open(const struct nf_study_setup *setup, struct nf_err *err)
+struct nf_classifier *nf_classifier_open(const struct nf_classifier_setup *setup, struct nf_err *err)
 {
-    struct nf_study *s = nf_alloc(1, sizeof *s, err);
-    size_t n = setup->cfg->top + setup->cfg->listed;
+    struct nf_classifier *s = nf_alloc(1, sizeof *s, err);
+    size_t n = setup->cfg->ngram.top + setup->cfg->ngram.listed;
 
     if (!s)
         return NULL;
@@ -48,34 +48,34 @@ struct nf_study *nf_study_open(const struct nf_study_setup *setup, struct nf_err
             goto fail;
     }
     if (setup->end && !setup->weights_only) {
-        s->suppress = nf_suppress_open(setup->end, err);
+        s->suppress = nf_vocab_projection_open(setup->end, err);
         if (!s->suppress)
             goto fail;
     }
     return s;
 
 fail:
-    nf_study_close(s);
+    nf_classifier_close(s);
     return NULL;
 }
 
-void nf_study_close(struct nf_study *s)
+void nf_classifier_close(struct nf_classifier *s)
 {
     if (!s)
         return;
     if (s->judged)
-        nf_judge_clear(s->judged, s->totals.F);
+        nf_neuron_classes_clear(s->judged, s->totals.F);
     free(s->judged);
     nf_layer_clear(&s->layer);
     for (size_t o = 0; o < NF_ORDERS; o++) {
         nf_keys_clear(&s->keys[o]);
         free(s->trigger[o]);
         for (size_t v = 0; v < NF_VARIANTS; v++)
-            nf_ensemble_clear(&s->ensemble[o][v]);
+            nf_ngram_coverage_clear(&s->ensemble[o][v]);
     }
-    nf_suppress_close(s->suppress);
-    nf_effects_close(s->effects);
-    nf_unembed_close(s->unembed);
+    nf_vocab_projection_close(s->suppress);
+    nf_logit_effects_close(s->effects);
+    nf_folded_unembed_close(s->unembed);
     free(s->effect);
     free(s->effect_class);
     nf_totals_clear(&s->totals);
@@ -83,7 +83,7 @@ void nf_study_close(struct nf_study *s)
     free(s);
 }
 
-size_t nf_study_layer(const struct nf_study *s, size_t *layers)
+size_t nf_classifier_layer(const struct nf_classifier *s, size_t *layers)
 {
     *layers = s->effects ? s->setup.L : s->totals.n_layers;
     return s->effects ? s->next : s->done;
@@ -91,10 +91,10 @@ size_t nf_study_layer(const struct nf_study *s, size_t *layers)
 
 /* ---- before the layers ---- */
 
-static int take_totals(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+static int take_totals(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &s->totals;
-    size_t bound = s->setup.cfg->all_layers ? s->setup.L : s->setup.L / 2;
+    size_t bound = s->setup.cfg->ngram.all_layers ? s->setup.L : s->setup.L / 2;
 
     if (s->has_totals)
         return nf_fail(err, NF_EFORMAT, "a second totals record");
@@ -117,7 +117,7 @@ static int take_totals(struct nf_study *s, const msgpack_object *rec, struct nf_
     return NF_OK;
 }
 
-static int take_ngrams(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+static int take_ngrams(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_ngrams g;
 
@@ -128,7 +128,7 @@ static int take_ngrams(struct nf_study *s, const msgpack_object *rec, struct nf_
     return nf_keys_add(&s->keys[g.order - 1], &g, s->setup.V, err);
 }
 
-static int take_lost_ngrams(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+static int take_lost_ngrams(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_lost_ngrams lost;
 
@@ -140,7 +140,7 @@ static int take_lost_ngrams(struct nf_study *s, const msgpack_object *rec, struc
 }
 
 /* How often each column's token occurred, or NULL where unigrams were not counted.  NF_ESYS: memory. */
-static int token_counts(const struct nf_study *s, size_t V, uint64_t **counts, struct nf_err *err)
+static int token_counts(const struct nf_classifier *s, size_t V, uint64_t **counts, struct nf_err *err)
 {
     const struct nf_keys *k = &s->keys[0];
 
@@ -154,39 +154,39 @@ static int token_counts(const struct nf_study *s, size_t V, uint64_t **counts, s
     return *counts ? NF_OK : NF_ESYS;
 }
 
-static int open_effects(struct nf_study *s, struct nf_run *run, struct nf_err *err)
+static int open_effects(struct nf_classifier *s, struct nf_run *run, struct nf_err *err)
 {
-    const struct nf_study_setup *o = &s->setup;
+    const struct nf_classifier_setup *o = &s->setup;
     size_t V = o->end ? o->end->V : 0;
     uint64_t *counts;
 
-    if (!o->end || o->cfg->vocabulary == NF_VOCABULARY_NONE)
+    if (!o->end || o->cfg->vocab.vocabulary == NF_VOCABULARY_NONE)
         return NF_OK;
-    if (o->cfg->vocabulary == NF_VOCABULARY_TOKENIZER)
+    if (o->cfg->vocab.vocabulary == NF_VOCABULARY_TOKENIZER)
         V = nf_min(V, o->V);
     s->effect = nf_alloc(o->F, sizeof *s->effect, err);
     s->effect_class = nf_alloc(o->F, sizeof *s->effect_class, err);
-    s->unembed = nf_unembed_open(o->end, V, err);
+    s->unembed = nf_folded_unembed_open(o->end, V, err);
     if (!s->effect || !s->effect_class || !s->unembed || token_counts(s, V, &counts, err) < 0)
         return NF_ESYS;
-    s->effects = nf_effects_open(o->cfg, s->unembed, o->rows, o->end->D, o->F, counts, err);
+    s->effects = nf_logit_effects_open(&o->cfg->vocab, s->unembed, o->rows, o->end->D, o->F, counts, err);
     free(counts);
     if (!s->effects)
         return NF_ESYS;
     run->vocabulary = V;
-    run->no_direction = nf_effects_no_direction(s->effects);
+    run->no_direction = nf_logit_effects_no_direction(s->effects);
     return NF_OK;
 }
 
 /* What the weights of a layer say, into effect, effect_class and effect_sum. */
-static int find_effects(struct nf_study *s, size_t layer, struct nf_err *err)
+static int find_effects(struct nf_classifier *s, size_t layer, struct nf_err *err)
 {
-    if (nf_effects_layer(s->effects, layer, s->effect, err) < 0)
+    if (nf_logit_effects_layer(s->effects, layer, s->effect, err) < 0)
         return NF_ESYS;
-    return nf_effects_judge(s->effects, s->effect, layer, s->setup.L, s->effect_class, &s->effect_sum, err);
+    return nf_logit_effects_classify(s->effects, s->effect, layer, s->setup.L, s->effect_class, &s->effect_sum, err);
 }
 
-static void count_class(struct nf_study *s, unsigned classes)
+static void count_class(struct nf_classifier *s, unsigned classes)
 {
     unsigned first = 0;
 
@@ -196,7 +196,7 @@ static void count_class(struct nf_study *s, unsigned classes)
 }
 
 /* Layers before `end` that are not written: they have no counts. */
-static int write_uncounted(struct nf_study *s, size_t end, struct nf_err *err)
+static int write_uncounted(struct nf_classifier *s, size_t end, struct nf_err *err)
 {
     for (; s->effects && s->next < end; s->next++) {
         const struct nf_layer_summary sum = { .layer = s->next, .F = s->setup.F, .effect = &s->effect_sum };
@@ -218,13 +218,13 @@ static int write_uncounted(struct nf_study *s, size_t end, struct nf_err *err)
 }
 
 /* All n-grams are known: make room for layers, and write the run record. */
-static int begin_layers(struct nf_study *s, struct nf_err *err)
+static int begin_layers(struct nf_classifier *s, struct nf_err *err)
 {
     struct nf_run run = { .totals = &s->totals,
                           .L = s->setup.L,
                           .n_scope = s->n_scope,
                           .scope = s->scope,
-                          .full_needed = s->setup.cfg->full_needed,
+                          .full_needed = s->setup.cfg->position.full_needed,
                           .exact = !s->lossy,
                           .suppression = s->suppress != NULL,
                           .gated = s->setup.rows && s->setup.rows->gated };
@@ -234,7 +234,7 @@ static int begin_layers(struct nf_study *s, struct nf_err *err)
     for (size_t o = 0; o < NF_ORDERS; o++) {
         run.delta[o] = s->keys[o].delta;
         for (size_t v = 0; v < NF_VARIANTS; v++)
-            if (nf_ensemble_init(&s->ensemble[o][v], s->keys[o].k, err) < 0)
+            if (nf_ngram_coverage_init(&s->ensemble[o][v], s->keys[o].k, err) < 0)
                 return NF_ESYS;
     }
     if (nf_layer_init(&s->layer, &s->totals, s->keys, s->setup.cfg, err) < 0)
@@ -246,7 +246,7 @@ static int begin_layers(struct nf_study *s, struct nf_err *err)
 
 /* ---- a layer's records ---- */
 
-static void add_covered(struct nf_study *s, struct nf_layer_summary *sum)
+static void add_covered(struct nf_classifier *s, struct nf_layer_summary *sum)
 {
     for (size_t o = 0; o < NF_ORDERS; o++) {
         const struct nf_triggers *t = &s->layer.triggers[o];
@@ -258,8 +258,8 @@ static void add_covered(struct nf_study *s, struct nf_layer_summary *sum)
 
             for (size_t f = 0; f < s->layer.F; f++)
                 if (s->judged[f].variant[o][v] == NF_YES)
-                    nf_ensemble_add(&s->ensemble[o][v], &t->covered[f], s->keys[o].n, v ? t->min_count[v] : 0);
-            c = nf_ensemble_layer(&s->ensemble[o][v]);
+                    nf_ngram_coverage_add(&s->ensemble[o][v], &t->covered[f], s->keys[o].n, v ? t->min_count[v] : 0);
+            c = nf_ngram_coverage_layer(&s->ensemble[o][v]);
             sum->variant[v].covered[o] = c.total;
             if (v == 0)
                 sum->covered[o] = c;
@@ -274,18 +274,18 @@ static struct nf_trigger trigger_of(const struct nf_keys *keys, struct nf_hit hi
 }
 
 /* What is shown of one order; false: nothing. */
-static bool evidence_of(struct nf_study *s, size_t f, size_t o, struct nf_evidence *v)
+static bool evidence_of(struct nf_classifier *s, size_t f, size_t o, struct nf_evidence *v)
 {
     const struct nf_triggers *t = &s->layer.triggers[o];
-    const struct nf_judged *j = &s->judged[f];
+    const struct nf_neuron_classes *j = &s->judged[f];
     const struct nf_hits *covered = &t->covered[f];
     const struct nf_classify *cfg = s->setup.cfg;
-    struct nf_trigger *top = s->trigger[o], *list = top + cfg->top;
+    struct nf_trigger *top = s->trigger[o], *list = top + cfg->ngram.top;
     bool within;
 
     if (!s->layer.in_scope || !s->totals.order[o] || j->activations[o] == 0)
         return false;
-    within = j->cover_lo[o] <= cfg->most[o] && nf_triggers_candidate(t, f);
+    within = j->cover_lo[o] <= cfg->ngram.most[o] && nf_triggers_candidate(t, f);
     if (o > 0 && !within)
         return false;
     *v = (struct nf_evidence){ .order = o + 1,
@@ -302,17 +302,17 @@ static bool evidence_of(struct nf_study *s, size_t f, size_t o, struct nf_eviden
     if (!within)
         return true;
     v->share = nf_wilson(t->sure[f * NF_VARIANTS], j->activations[o]);
-    v->n_covered = nf_min(covered->n, cfg->listed);
-    nf_push_sort(covered->hit, covered->n);
+    v->n_covered = nf_min(covered->n, cfg->ngram.listed);
+    nf_hits_sort(covered->hit, covered->n);
     for (size_t i = 0; i < v->n_covered; i++)
         list[i] = trigger_of(t->keys, covered->hit[i]);
     return true;
 }
 
-static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppressed *suppressed)
+static void write_neuron(struct nf_classifier *s, size_t f, const struct nf_suppressed *suppressed)
 {
     const struct nf_layer_counts *l = &s->layer;
-    const struct nf_judged *j = &s->judged[f];
+    const struct nf_neuron_classes *j = &s->judged[f];
     struct nf_share domain[NF_DOMAINS_MAX];
     struct nf_evidence evidence[NF_ORDERS];
     struct nf_neuron n = { .layer = l->layer,
@@ -333,7 +333,7 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
 
     for (size_t q = 0; q < l->Q; q++)
         domain[q] = nf_wilson(l->domain[q * l->F + f], s->totals.domain_tokens[q]);
-    n.domain_entropy = nf_judge_entropy(domain, l->Q);
+    n.domain_entropy = nf_domain_entropy(domain, l->Q);
     for (size_t o = 0; o < NF_ORDERS; o++) {
         n.counted[o] = l->in_scope && s->totals.order[o];
         n.cover_lo[o] = j->cover_lo[o];
@@ -344,16 +344,16 @@ static void write_neuron(struct nf_study *s, size_t f, const struct nf_suppresse
     nf_neuron_write(s->setup.out, &n);
 }
 
-static void write_suppression(struct nf_study *s, const struct nf_push_tally tally[NF_PROJECTIONS], size_t layer)
+static void write_suppression(struct nf_classifier *s, const struct nf_suppression_counts tally[NF_PROJECTIONS], size_t layer)
 {
     for (size_t p = 0; p < NF_PROJECTIONS; p++) {
-        struct nf_suppression rec = nf_push_record(&tally[p], p, layer);
+        struct nf_suppression rec = nf_suppression_counts_record(&tally[p], p, layer);
 
         nf_suppression_write(s->setup.out, &rec);
     }
 }
 
-static int write_team(struct nf_study *s, enum nf_position_type type, bool strong, struct nf_err *err)
+static int write_team(struct nf_classifier *s, enum nf_position_type type, bool strong, struct nf_err *err)
 {
     size_t F = s->layer.F, n = 0, weak = 0, *number = nf_alloc(4 * F, sizeof *number, err);
     struct nf_member *member = nf_alloc(F, sizeof *member, err);
@@ -363,7 +363,7 @@ static int write_team(struct nf_study *s, enum nf_position_type type, bool stron
     if (!number || !member)
         goto out;
     for (size_t f = 0; f < F; f++) {
-        const struct nf_judged *j = &s->judged[f];
+        const struct nf_neuron_classes *j = &s->judged[f];
 
         if (!(j->classes >> NF_POSITIONAL & 1) || !j->position.typed || j->position.type != type || (strong && !j->position.strong))
             continue;
@@ -374,7 +374,7 @@ static int write_team(struct nf_study *s, enum nf_position_type type, bool stron
     rc = NF_OK;
     if (n < 2 || (!strong && weak == 0))   /* a team has two; `any` would repeat `strong` */
         goto out;
-    rc = nf_team_score(member, n, s->layer.T, number + F, number + 2 * F, number + 3 * F, &rec, err);
+    rc = nf_position_cover_score(member, n, s->layer.T, number + F, number + 2 * F, number + 3 * F, &rec, err);
     if (rc == NF_OK)
         nf_team_write(s->setup.out, &rec);
 out:
@@ -383,7 +383,7 @@ out:
     return rc;
 }
 
-static int write_teams(struct nf_study *s, struct nf_err *err)
+static int write_teams(struct nf_classifier *s, struct nf_err *err)
 {
     static const enum nf_position_type type[] = { NF_OSCILLATORY, NF_BOTH };
     int rc = NF_OK;
@@ -394,12 +394,12 @@ static int write_teams(struct nf_study *s, struct nf_err *err)
     return rc;
 }
 
-static void write_layer(struct nf_study *s, const struct nf_pushes *pushes)
+static void write_layer(struct nf_classifier *s, const struct nf_trigger_suppression *pushes)
 {
     struct nf_layer_summary sum;
     size_t next = 0;
 
-    nf_judge_summary(s->setup.cfg, &s->layer, s->judged, &sum);
+    nf_neuron_classes_summary(s->setup.cfg, &s->layer, s->judged, &sum);
     add_covered(s, &sum);
     sum.effect = s->effects ? &s->effect_sum : NULL;
     nf_layer_summary_write(s->setup.out, &sum);
@@ -411,9 +411,9 @@ static void write_layer(struct nf_study *s, const struct nf_pushes *pushes)
     }
 }
 
-static int end_layer(struct nf_study *s, struct nf_err *err)
+static int end_layer(struct nf_classifier *s, struct nf_err *err)
 {
-    struct nf_pushes pushes = { 0 };
+    struct nf_trigger_suppression pushes = { 0 };
     int rc;
 
     if (!s->in_layer)
@@ -421,31 +421,31 @@ static int end_layer(struct nf_study *s, struct nf_err *err)
     s->in_layer = false;
     rc = nf_layer_end(&s->layer, err);
     if (rc == NF_OK)
-        rc = nf_judge_layer(s->setup.cfg, &s->layer, s->judged, err);
+        rc = nf_classify_layer(s->setup.cfg, &s->layer, s->judged, err);
     if (rc == NF_OK && s->effects) {
         rc = find_effects(s, s->layer.layer, err);
         if (rc == NF_OK)
-            nf_judge_add(s->judged, s->layer.F, s->effect_class);
+            nf_neuron_classes_add(s->judged, s->layer.F, s->effect_class);
     }
     if (rc == NF_OK && s->suppress)
-        rc = nf_push_layer(s->suppress, s->setup.rows, s->setup.cfg, &s->layer, s->judged, &pushes, err);
+        rc = nf_trigger_suppression_layer(s->suppress, s->setup.rows, s->setup.cfg, &s->layer, s->judged, &pushes, err);
     if (rc == NF_OK) {
         write_layer(s, &pushes);
         for (size_t p = 0; p < NF_PROJECTIONS; p++)
-            nf_push_add(&s->tally[p], &pushes.tally[p]);
+            nf_suppression_counts_add(&s->tally[p], &pushes.tally[p]);
         if (s->suppress && s->layer.in_scope && s->totals.order[0])
             write_suppression(s, pushes.tally, s->layer.layer);
         rc = write_teams(s, err);
     }
-    nf_push_clear(&pushes);
-    nf_judge_clear(s->judged, s->layer.F);
+    nf_trigger_suppression_clear(&pushes);
+    nf_neuron_classes_clear(s->judged, s->layer.F);
     s->done++;
     s->next = s->layer.layer + 1;
     return rc;
 }
 
 /* All layers came: the last of them, and those above it without counts. */
-static int end_layers(struct nf_study *s, struct nf_err *err)
+static int end_layers(struct nf_classifier *s, struct nf_err *err)
 {
     int rc = end_layer(s, err);
 
@@ -454,7 +454,7 @@ static int end_layers(struct nf_study *s, struct nf_err *err)
     return rc == NF_OK ? write_uncounted(s, s->setup.L, err) : rc;
 }
 
-static bool in_scope(const struct nf_study *s, size_t layer)
+static bool in_scope(const struct nf_classifier *s, size_t layer)
 {
     for (size_t i = 0; i < s->n_scope; i++)
         if (s->scope[i] == layer)
@@ -462,7 +462,7 @@ static bool in_scope(const struct nf_study *s, size_t layer)
     return false;
 }
 
-static int take_fires(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+static int take_fires(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_fires f;
     int rc;
@@ -481,7 +481,7 @@ static int take_fires(struct nf_study *s, const msgpack_object *rec, struct nf_e
 }
 
 /* Of the sites with real values only the activations of gated FFNs are looked at: the sign of their mean. */
-static int take_moments(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+static int take_moments(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_moments_rec m;
     int rc = end_layers(s, err);
@@ -496,7 +496,7 @@ static int take_moments(struct nf_study *s, const msgpack_object *rec, struct nf
     return NF_OK;
 }
 
-int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *err)
+int nf_classifier_take(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     /* Of other sites than ffn.active: nothing here. */
     static const char *const elsewhere[] = { "histogram", "top", "cka", "similarity", "influence", "ratio", "locality", "merging" };
@@ -523,7 +523,7 @@ int nf_study_take(struct nf_study *s, const msgpack_object *rec, struct nf_err *
     return nf_fail(err, NF_EFORMAT, "a record of unknown type, or out of order");
 }
 
-int nf_study_end(struct nf_study *s, json_t **totals, struct nf_err *err)
+int nf_classifier_end(struct nf_classifier *s, json_t **totals, struct nf_err *err)
 {
     uint64_t neurons = 0;
     int rc;

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "record/neurons.h"
+#include "vocab/vocab_rules.h"
 
 /* An exact threshold: x / y >= num / den is tested as x * den >= num * y in integers. */
 struct nf_ratio {
@@ -27,9 +28,8 @@ static inline uint64_t nf_ratio_need(struct nf_ratio r, uint64_t y)
     return (r.num * y + r.den - 1) / r.den;
 }
 
-enum nf_vocabulary { NF_VOCABULARY_ALL, NF_VOCABULARY_TOKENIZER, NF_VOCABULARY_NONE };
-
-struct nf_classify {
+/* The n-gram rules, the bands, and the suppression of triggers. */
+struct nf_ngram_rules {
     /* N-gram detectors.  Paper sections 4.1, 4.2, A.2. */
     double cover;              /* share of a neuron's activations that covering n-grams must explain: 0.95, 4.1 */
     double rate;               /* share of an n-gram's occurrences on which the neuron must fire: 0.95, 4.2 */
@@ -42,6 +42,19 @@ struct nf_classify {
     /* Bands of the firing frequency (mri-compressor's). */
     double dormant, rare, hyperactive;   /* < 0.01, < 0.10, > 0.99 */
 
+    /* Suppression.  Section 4.4 and, for the nulls, ours. */
+    uint64_t draws;            /* random token sets a detector */
+    uint64_t null_neurons;     /* random firing neurons a layer */
+    uint64_t seed;
+
+    /* How much evidence is written. */
+    uint64_t top;              /* most frequent triggers */
+    uint64_t listed;           /* covered n-grams */
+    uint64_t extremes;         /* promoted and suppressed tokens */
+};
+
+/* The rules of positional neurons. */
+struct nf_position_rules {
     /* Positional neurons.  Section 5.1. */
     double mi;                 /* nats, corrected for bias: 0.05 */
     uint64_t full_needed;      /* ours: full windows from which the correction is small, 1/(2 N) = 0.0025 nats at 200 */
@@ -60,28 +73,12 @@ struct nf_classify {
     uint64_t first_fires;      /* ... and it fired so often in full windows */
     double stable_rms;         /* greatest rms between a domain's curve and the pooled one */
     uint64_t stable_full;      /* full windows that a domain needs to be compared */
+};
 
-    /* Suppression.  Section 4.4 and, for the nulls, ours. */
-    uint64_t draws;            /* random token sets a detector */
-    uint64_t null_neurons;     /* random firing neurons a layer */
-    uint64_t seed;
-
-    /* Effect on the vocabulary.  Gurnee et al. 2024 (arXiv 2401.12181), whose thresholds Lad et al. 2024 (arXiv 2406.19384) take over. */
-    enum nf_vocabulary vocabulary;
-    bool raw_product;          /* products with the columns as they are, instead of cosines */
-    double kurtosis;           /* prediction and suppression above this: 10 */
-    double partition;          /* variance above this: 0.005 */
-    /* Entropy neurons: heuristic.  Gurnee et al. query the last two layers for large norms and small variance, with numbers for each model. */
-    uint64_t entropy_layers;   /* last layers: 2 */
-    double entropy_norm;       /* ours: quantile of the layer's squared norms that a neuron reaches */
-    double entropy_var;        /* ours: its variance is at most this share of the layer's median */
-    uint64_t null_space;       /* weakest directions of the unembedding: 40, Stolfo et al. 2024 (arXiv 2406.16254) */
-    double frequency;          /* ours: token-frequency from this |correlation| */
-
-    /* How much evidence is written. */
-    uint64_t top;              /* most frequent triggers */
-    uint64_t listed;           /* covered n-grams */
-    uint64_t extremes;         /* promoted and suppressed tokens */
+struct nf_classify {
+    struct nf_ngram_rules ngram;
+    struct nf_position_rules position;
+    struct nf_vocab_rules vocab;
 };
 
 struct nf_classify nf_classify_defaults(void);

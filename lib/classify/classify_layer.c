@@ -13,28 +13,28 @@
 static enum nf_band band_of(const struct nf_classify *cfg, uint64_t fires, double freq)
 {
     return fires == 0                  ? NF_BAND_DEAD
-           : freq < cfg->dormant       ? NF_BAND_DORMANT
-           : freq < cfg->rare          ? NF_BAND_RARE
-           : freq > cfg->hyperactive   ? NF_BAND_HYPERACTIVE
+           : freq < cfg->ngram.dormant       ? NF_BAND_DORMANT
+           : freq < cfg->ngram.rare          ? NF_BAND_RARE
+           : freq > cfg->ngram.hyperactive   ? NF_BAND_HYPERACTIVE
                                      : NF_BAND_NORMAL;
 }
 
 /* Covering number and detector rule of one order. */
-static void judge_order(const struct nf_classify *cfg, struct nf_layer_counts *l, size_t f, size_t o, struct nf_judged *j)
+static void judge_order(const struct nf_classify *cfg, struct nf_layer_counts *l, size_t f, size_t o, struct nf_neuron_classes *j)
 {
     struct nf_triggers *t = &l->triggers[o];
     uint64_t lost = l->lost[o][f];
-    struct nf_tally tally = nf_triggers_tally(t, f, lost);
+    struct nf_count_histogram tally = nf_triggers_histogram(t, f, lost);
     struct nf_detect d = { .activations = t->total[f] + lost, .lost = lost };
 
-    nf_cover(&tally, nf_ratio(cfg->cover), &d.cover_lo, &d.cover_hi);
+    nf_coverage(&tally, nf_ratio(cfg->ngram.cover), &d.cover_lo, &d.cover_hi);
     j->activations[o] = d.activations;
     j->cover_lo[o] = d.cover_lo;
     j->cover_hi[o] = d.cover_hi;
     for (size_t v = 0; v < NF_VARIANTS; v++) {
         d.sure = t->sure[f * NF_VARIANTS + v];
         d.possible = t->possible[f * NF_VARIANTS + v];
-        j->variant[o][v] = nf_detect(&d, cfg->most[o], nf_ratio(cfg->explain));
+        j->variant[o][v] = nf_detect(&d, cfg->ngram.most[o], nf_ratio(cfg->ngram.explain));
     }
     j->detector[o] = j->variant[o][0];
     if (j->detector[o] == NF_YES)
@@ -49,13 +49,14 @@ static enum nf_verdict judge_stable(const struct nf_classify *cfg, const struct 
 
     for (size_t q = 0; q < l->Q; q++)
         domain[q] = l->domain_curve + q * l->B * l->F + f;
-    return l->B ? nf_position_stable(cfg, curve, l->T, l->totals->full, l->totals->bin, l->Q, domain, l->F, l->totals->domain_full)
+    return l->B ? nf_position_stable(&cfg->position, curve, l->T, l->totals->full, l->totals->bin, l->Q, domain, l->F,
+                                     l->totals->domain_full)
                 : NF_OPEN;
 }
 
 /* Positional and first-positions.  `curve` [T] and `scratch` [T] are the thread's. */
 static int judge_position(const struct nf_classify *cfg, const struct nf_layer_counts *l, size_t f, uint32_t *curve,
-                          double *scratch, struct nf_judged *j)
+                          double *scratch, struct nf_neuron_classes *j)
 {
     struct nf_positional *p = &j->position;
     uint64_t fires = 0;
@@ -68,11 +69,11 @@ static int judge_position(const struct nf_classify *cfg, const struct nf_layer_c
     p->full = l->totals->full;
     p->mi_raw = nf_position_information(curve, l->T, p->full);
     p->mi = p->mi_raw - nf_position_bias(l->T, p->full);
-    if (p->mi > cfg->mi)
+    if (p->mi > cfg->position.mi)
         j->classes |= 1u << NF_POSITIONAL;
-    if (nf_position_first(cfg, curve, l->T))
+    if (nf_position_first(&cfg->position, curve, l->T))
         j->classes |= 1u << NF_FIRST_POSITIONS;
-    if (!(j->classes & (1u << NF_POSITIONAL | 1u << NF_FIRST_POSITIONS)) || l->T <= cfg->skip)
+    if (!(j->classes & (1u << NF_POSITIONAL | 1u << NF_FIRST_POSITIONS)) || l->T <= cfg->position.skip)
         return NF_OK;
     j->range = nf_alloc(l->T / 2 + 1, sizeof *j->range, NULL);
     j->curve = nf_alloc(l->T, sizeof *j->curve, NULL);
@@ -82,18 +83,18 @@ static int judge_position(const struct nf_classify *cfg, const struct nf_layer_c
     p->curve = j->curve;
     p->T = l->T;
     p->typed = true;
-    nf_position_type(cfg, curve, l->T, p->full, scratch, j->range, p);
+    nf_position_type(&cfg->position, curve, l->T, p->full, scratch, j->range, p);
     p->stable = judge_stable(cfg, l, f, curve);
     return NF_OK;
 }
 
 static int judge_neuron(const struct nf_classify *cfg, struct nf_layer_counts *l, size_t f, uint32_t *curve, double *scratch,
-                        struct nf_judged *j)
+                        struct nf_neuron_classes *j)
 {
-    bool dead = l->all[f] == 0 && (cfg->ignore_bos || l->bos[f] == 0);
+    bool dead = l->all[f] == 0 && (cfg->ngram.ignore_bos || l->bos[f] == 0);
     int rc = NF_OK;
 
-    *j = (struct nf_judged){ .freq = nf_wilson(l->all[f], l->totals->tokens) };
+    *j = (struct nf_neuron_classes){ .freq = nf_wilson(l->all[f], l->totals->tokens) };
     j->band = band_of(cfg, l->all[f], j->freq.p);
     for (size_t o = 0; l->in_scope && o < NF_ORDERS; o++)
         if (l->totals->order[o])
@@ -111,7 +112,8 @@ static int judge_neuron(const struct nf_classify *cfg, struct nf_layer_counts *l
     return rc;
 }
 
-int nf_judge_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_judged *judged, struct nf_err *err)
+int nf_classify_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_neuron_classes *judged,
+                      struct nf_err *err)
 {
     int failed = 0;
 
@@ -132,19 +134,19 @@ int nf_judge_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, str
     return failed ? nf_fail(err, NF_ESYS, "out of memory: neurons of layer %zu", l->layer) : NF_OK;
 }
 
-void nf_judge_add(struct nf_judged *judged, size_t F, const unsigned *classes)
+void nf_neuron_classes_add(struct nf_neuron_classes *judged, size_t F, const unsigned *classes)
 {
     for (size_t f = 0; f < F; f++)
         if (classes[f])
             judged[f].classes = (judged[f].classes & ~(1u << NF_OTHER)) | classes[f];
 }
 
-void nf_judge_clear(struct nf_judged *judged, size_t F)
+void nf_neuron_classes_clear(struct nf_neuron_classes *judged, size_t F)
 {
     for (size_t f = 0; f < F; f++) {
         free(judged[f].range);
         free(judged[f].curve);
-        judged[f] = (struct nf_judged){ 0 };
+        judged[f] = (struct nf_neuron_classes){ 0 };
     }
 }
 
@@ -161,7 +163,7 @@ static size_t cover_bin(uint64_t lo, uint64_t hi)
     return a == b ? a : NF_COVER_BINS;
 }
 
-static void count_orders(const struct nf_judged *j, struct nf_layer_summary *s)
+static void count_orders(const struct nf_neuron_classes *j, struct nf_layer_summary *s)
 {
     for (size_t o = 0; o < NF_ORDERS; o++) {
         if (!s->counted[o])
@@ -175,8 +177,8 @@ static void count_orders(const struct nf_judged *j, struct nf_layer_summary *s)
     }
 }
 
-void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_counts *l, const struct nf_judged *judged,
-                      struct nf_layer_summary *s)
+void nf_neuron_classes_summary(const struct nf_classify *cfg, const struct nf_layer_counts *l,
+                               const struct nf_neuron_classes *judged, struct nf_layer_summary *s)
 {
     uint64_t dead = 0, dead_with_bos = 0;
     double sum = 0, squares = 0;
@@ -191,11 +193,11 @@ void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_count
                                     .mean_freq_sd = NAN };
     for (size_t o = 0; o < NF_ORDERS; o++)
         s->counted[o] = l->in_scope && l->totals->order[o];
-    s->variant[0].min = cfg->min_count;
-    s->variant[1].min = cfg->min_count > 5 ? cfg->min_count : 5;
-    s->variant[2].min = cfg->min_count > 10 ? cfg->min_count : 10;
+    s->variant[0].min = cfg->ngram.min_count;
+    s->variant[1].min = cfg->ngram.min_count > 5 ? cfg->ngram.min_count : 5;
+    s->variant[2].min = cfg->ngram.min_count > 10 ? cfg->ngram.min_count : 10;
     for (size_t f = 0; f < l->F; f++) {
-        const struct nf_judged *j = &judged[f];
+        const struct nf_neuron_classes *j = &judged[f];
 
         s->fires += l->all[f];
         dead += l->all[f] == 0;
@@ -222,7 +224,7 @@ void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_count
     s->mean_freq_sd = sqrt(squares / (double)s->alive);
 }
 
-double nf_judge_entropy(const struct nf_share *domain, size_t Q)
+double nf_domain_entropy(const struct nf_share *domain, size_t Q)
 {
     double sum = 0, H = 0;
 

@@ -8,7 +8,7 @@
 #include "classify/layer.h"
 
 /* What the rules say of one neuron. */
-struct nf_judged {
+struct nf_neuron_classes {
     unsigned classes, undecided;               /* bits of enum nf_class */
     struct nf_share freq;
     enum nf_band band;
@@ -23,23 +23,24 @@ struct nf_judged {
 };
 
 /*
- * nf_judge_layer - apply the rules to all neurons; l is complete (nf_layer_end).
+ * nf_classify_layer - apply the rules to all neurons; l is complete (nf_layer_end).
  *
- *   judged  [F]  out; release what is in it with nf_judge_clear()
+ *   judged  [F]  out; release what is in it with nf_neuron_classes_clear()
  *
  * NF_ESYS: memory.  Independent of threads.
  */
-int nf_judge_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_judged *judged, struct nf_err *err);
-/* nf_judge_add - classes [F] that hold as well, bits of enum nf_class: `other` no longer does. */
-void nf_judge_add(struct nf_judged *judged, size_t F, const unsigned *classes);
+int nf_classify_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_neuron_classes *judged,
+                      struct nf_err *err);
+/* nf_neuron_classes_add - classes [F] that hold as well, bits of enum nf_class: `other` no longer does. */
+void nf_neuron_classes_add(struct nf_neuron_classes *judged, size_t F, const unsigned *classes);
 
-void nf_judge_clear(struct nf_judged *judged, size_t F);
+void nf_neuron_classes_clear(struct nf_neuron_classes *judged, size_t F);
 
-/* nf_judge_summary - the layer's record, all but `covered` and the covered counts of variants (they need the layers below). */
-void nf_judge_summary(const struct nf_classify *cfg, const struct nf_layer_counts *l, const struct nf_judged *judged,
-                      struct nf_layer_summary *s);
+/* nf_neuron_classes_summary - the layer's record, all but `covered` and the covered counts of variants (they need the layers below). */
+void nf_neuron_classes_summary(const struct nf_classify *cfg, const struct nf_layer_counts *l,
+                               const struct nf_neuron_classes *judged, struct nf_layer_summary *s);
 
-/* nf_judge_entropy - entropy in bits of the firing frequencies of the domains, normalised to 1; NaN when all are 0 or absent. */
-double nf_judge_entropy(const struct nf_share *domain, size_t Q);
+/* nf_domain_entropy - entropy in bits of the firing frequencies of the domains, normalised to 1; NaN when all are 0 or absent. */
+double nf_domain_entropy(const struct nf_share *domain, size_t Q);
 
 #endif

@@ -44,7 +44,7 @@ static void level(struct walk *w, uint64_t c, uint64_t k)
     w->sum += c * k;
 }
 
-void nf_cover(const struct nf_tally *t, struct nf_ratio r, uint64_t *lo, uint64_t *hi)
+void nf_coverage(const struct nf_count_histogram *t, struct nf_ratio r, uint64_t *lo, uint64_t *hi)
 {
     struct walk w = {
         .need = nf_ratio_need(r, t->total + t->lost), .lost = t->lost, .each = nf_min(t->delta, t->lost), .lo = lo, .hi = hi

@@ -12,7 +12,7 @@
 enum { NF_FEW = 256 };   /* counts below this are kept as a histogram, the others one by one */
 
 /* A neuron's counts over the n-grams of one order, sorted into a histogram. */
-struct nf_tally {
+struct nf_count_histogram {
     const uint32_t *few;    /* [NF_FEW]: few[c] n-grams were fired on c times; few[0] is not used */
     const uint32_t *many;   /* [n_many]: counts >= NF_FEW, descending */
     size_t n_many;
@@ -22,7 +22,7 @@ struct nf_tally {
 };
 
 /*
- * nf_cover - the smallest number m of n-grams whose fires add up to the share r of all, total + lost: lo <= m <= hi.
+ * nf_coverage - the smallest number m of n-grams whose fires add up to the share r of all, total + lost: lo <= m <= hi.
  *
  * Exact (lo == hi) when lost is 0.  Otherwise the true counts are c + e, where each e is in [0, min(delta, lost)] and all e together
  * are `lost`; n-grams without a count take part.
@@ -30,6 +30,6 @@ struct nf_tally {
  *   hi: they lie where they help least, on n-grams of their own, each once:  top-m sum (then 1 each) reaches it
  * 0 when there are no fires.
  */
-void nf_cover(const struct nf_tally *t, struct nf_ratio r, uint64_t *lo, uint64_t *hi);
+void nf_coverage(const struct nf_count_histogram *t, struct nf_ratio r, uint64_t *lo, uint64_t *hi);
 
 #endif

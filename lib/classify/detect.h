@@ -9,7 +9,7 @@
 /* What is known of one neuron and order. */
 struct nf_detect {
     uint64_t activations;          /* counted and lost fires */
-    uint64_t cover_lo, cover_hi;   /* nf_cover() */
+    uint64_t cover_lo, cover_hi;   /* nf_coverage() */
     uint64_t sure;                 /* fires on n-grams surely in C */
     uint64_t possible;             /* fires on n-grams that may be in C, the lost ones not included */
     uint64_t lost;

@@ -7,16 +7,16 @@
 #include "base/alloc.h"
 #include "base/par.h"
 
-int nf_ensemble_init(struct nf_ensemble *e, size_t k, struct nf_err *err)
+int nf_ngram_coverage_init(struct nf_ngram_coverage *e, size_t k, struct nf_err *err)
 {
-    *e = (struct nf_ensemble){ .k = k, .words = nf_blocks(k, 64) };
+    *e = (struct nf_ngram_coverage){ .k = k, .words = nf_blocks(k, 64) };
     e->here = nf_alloc(e->words, sizeof *e->here, err);
     e->previous = nf_alloc(e->words, sizeof *e->previous, err);
     e->lower = nf_alloc(e->words, sizeof *e->lower, err);
     return e->here && e->previous && e->lower ? NF_OK : NF_ESYS;
 }
 
-void nf_ensemble_add(struct nf_ensemble *e, const struct nf_hits *covered, const uint32_t *n, uint64_t min)
+void nf_ngram_coverage_add(struct nf_ngram_coverage *e, const struct nf_hits *covered, const uint32_t *n, uint64_t min)
 {
     for (size_t i = 0; i < covered->n; i++)
         if (n[covered->hit[i].key] >= min)
@@ -28,7 +28,7 @@ static uint64_t ones(uint64_t x)
     return (uint64_t)__builtin_popcountll(x);
 }
 
-struct nf_covered nf_ensemble_layer(struct nf_ensemble *e)
+struct nf_covered nf_ngram_coverage_layer(struct nf_ngram_coverage *e)
 {
     struct nf_covered c = { 0 };
     uint64_t *old = e->previous;
@@ -48,10 +48,10 @@ struct nf_covered nf_ensemble_layer(struct nf_ensemble *e)
     return c;
 }
 
-void nf_ensemble_clear(struct nf_ensemble *e)
+void nf_ngram_coverage_clear(struct nf_ngram_coverage *e)
 {
     free(e->here);
     free(e->previous);
     free(e->lower);
-    *e = (struct nf_ensemble){ 0 };
+    *e = (struct nf_ngram_coverage){ 0 };
 }

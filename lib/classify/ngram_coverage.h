@@ -9,23 +9,23 @@
 #include "classify/triggers.h"
 
 /* Sets of keys as bits: D_l of this layer, of the previous one, and the union of all lower ones. */
-struct nf_ensemble {
+struct nf_ngram_coverage {
     size_t k, words;
     uint64_t *here, *previous, *lower;
 };
 
-int nf_ensemble_init(struct nf_ensemble *e, size_t k, struct nf_err *err);
+int nf_ngram_coverage_init(struct nf_ngram_coverage *e, size_t k, struct nf_err *err);
 
-/* nf_ensemble_add - a detector's covered n-grams that occur at least min times join D_l. */
-void nf_ensemble_add(struct nf_ensemble *e, const struct nf_hits *covered, const uint32_t *n, uint64_t min);
+/* nf_ngram_coverage_add - a detector's covered n-grams that occur at least min times join D_l. */
+void nf_ngram_coverage_add(struct nf_ngram_coverage *e, const struct nf_hits *covered, const uint32_t *n, uint64_t min);
 
 /*
- * nf_ensemble_layer - the layer is complete: sizes of its sets; then it becomes the previous one.
+ * nf_ngram_coverage_layer - the layer is complete: sizes of its sets; then it becomes the previous one.
  *
  *   new_overall = |D_l \ (D_1 u .. u D_{l-1})|   new_previous = |D_l \ D_{l-1}|   cumulative = |D_1 u .. u D_l|
  */
-struct nf_covered nf_ensemble_layer(struct nf_ensemble *e);
+struct nf_covered nf_ngram_coverage_layer(struct nf_ngram_coverage *e);
 
-void nf_ensemble_clear(struct nf_ensemble *e);
+void nf_ngram_coverage_clear(struct nf_ngram_coverage *e);
 
 #endif

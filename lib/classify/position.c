@@ -110,54 +110,54 @@ static size_t find_ranges(const uint32_t *curve, const double *s, size_t from, s
     return n;
 }
 
-void nf_position_type(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, double *s,
+void nf_position_type(const struct nf_position_rules *rules, const uint32_t *curve, size_t T, uint64_t N, double *s,
                       struct nf_interval *range, struct nf_positional *p)
 {
-    size_t from = cfg->skip, turns, strong0, strong1;
+    size_t from = rules->skip, turns, strong0, strong1;
     double min = INFINITY, max = -INFINITY, n = (double)N;
     int reaches = 0;
 
-    smooth(curve, from, T, n, cfg->smooth, s);
+    smooth(curve, from, T, n, rules->smooth, s);
     for (size_t i = from; i < T; i++) {
         min = fmin(min, s[i]);
         max = fmax(max, s[i]);
     }
-    turns = max > min
-                ? passages(s, from, T, min + cfg->low * (max - min), min + cfg->high * (max - min), cfg->edge_strong, &reaches)
+    turns = max > min ? passages(s, from, T, min + rules->low * (max - min), min + rules->high * (max - min), rules->edge_strong,
+                                 &reaches)
                 : 0;
     p->cycles = turns / 2;
-    p->run0 = longest(s, from, T, cfg->edge_weak, 1);
-    p->run1 = longest(s, from, T, cfg->edge_weak, 0);
-    strong0 = longest(s, from, T, cfg->edge_strong, 1);
-    strong1 = longest(s, from, T, cfg->edge_strong, 0);
+    p->run0 = longest(s, from, T, rules->edge_weak, 1);
+    p->run1 = longest(s, from, T, rules->edge_weak, 0);
+    strong0 = longest(s, from, T, rules->edge_strong, 1);
+    strong1 = longest(s, from, T, rules->edge_strong, 0);
     p->roughness = roughness(curve, s, from, T, n);
     p->range = range;
     p->n_ranges = find_ranges(curve, s, from, T, n, min + (max - min) / 2, range);
-    if (max - min >= cfg->swing && p->cycles >= cfg->cycles) {
+    if (max - min >= rules->swing && p->cycles >= rules->cycles) {
         p->type = NF_OSCILLATORY;
         p->strong = reaches;
-    } else if (p->run0 >= cfg->run && p->run1 >= cfg->run) {
+    } else if (p->run0 >= rules->run && p->run1 >= rules->run) {
         p->type = NF_BOTH;
-        p->strong = strong0 >= cfg->run && strong1 >= cfg->run;
-    } else if (p->run0 >= cfg->run || p->run1 >= cfg->run) {
+        p->strong = strong0 >= rules->run && strong1 >= rules->run;
+    } else if (p->run0 >= rules->run || p->run1 >= rules->run) {
         p->type = NF_ONE;
-        p->strong = strong0 >= cfg->run || strong1 >= cfg->run;
+        p->strong = strong0 >= rules->run || strong1 >= rules->run;
     } else {
         p->type = NF_OTHER_TYPE;
-        p->strong = p->roughness <= cfg->rough;
+        p->strong = p->roughness <= rules->rough;
     }
 }
 
-int nf_position_first(const struct nf_classify *cfg, const uint32_t *curve, size_t T)
+int nf_position_first(const struct nf_position_rules *rules, const uint32_t *curve, size_t T)
 {
     uint64_t early = 0, all = 0;
 
     for (size_t p = 0; p < T; p++) {
         all += curve[p];
-        if (p < cfg->first)
+        if (p < rules->first)
             early += curve[p];
     }
-    return all > 0 && all >= cfg->first_fires && early >= nf_ratio_need(nf_ratio(cfg->first_share), all);
+    return all > 0 && all >= rules->first_fires && early >= nf_ratio_need(nf_ratio(rules->first_share), all);
 }
 
 /* Squared rms difference of one domain's curve to the pooled one, sampling removed. */
@@ -179,17 +179,17 @@ static double apart(const uint32_t *curve, size_t T, double N, size_t bin, const
     return sum / (double)T;
 }
 
-enum nf_verdict nf_position_stable(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, size_t bin, size_t Q,
-                                   const uint32_t *const *domain, size_t F, const uint64_t *full)
+enum nf_verdict nf_position_stable(const struct nf_position_rules *rules, const uint32_t *curve, size_t T, uint64_t N, size_t bin,
+                                   size_t Q, const uint32_t *const *domain, size_t F, const uint64_t *full)
 {
     size_t compared = 0;
     int stable = 1;
 
     for (size_t q = 0; q < Q; q++) {
-        if (full[q] == 0 || full[q] < cfg->stable_full)
+        if (full[q] == 0 || full[q] < rules->stable_full)
             continue;
         compared++;
-        stable &= apart(curve, T, (double)N, bin, domain[q], F, (double)full[q]) <= cfg->stable_rms * cfg->stable_rms;
+        stable &= apart(curve, T, (double)N, bin, domain[q], F, (double)full[q]) <= rules->stable_rms * rules->stable_rms;
     }
     return compared < 2 ? NF_OPEN : stable ? NF_YES : NF_NO;
 }

@@ -42,14 +42,14 @@ double nf_position_bias(size_t T, uint64_t N);
  *
  * Fills type .. roughness of *p; T > skip.
  */
-void nf_position_type(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, double *scratch,
+void nf_position_type(const struct nf_position_rules *rules, const uint32_t *curve, size_t T, uint64_t N, double *scratch,
                       struct nf_interval *range, struct nf_positional *p);
 
 /*
  * nf_position_first - does it fire only at the first positions: at least first_fires fires over the full windows, and the share first_share of
  * them before position `first`?  Section 5, opening: such neurons were seen, and their information is too small for the threshold.
  */
-int nf_position_first(const struct nf_classify *cfg, const uint32_t *curve, size_t T);
+int nf_position_first(const struct nf_position_rules *rules, const uint32_t *curve, size_t T);
 
 /*
  * nf_position_stable - is the curve the same in every domain?
@@ -60,7 +60,7 @@ int nf_position_first(const struct nf_classify *cfg, const uint32_t *curve, size
  * For each domain the rms over positions of the difference to the pooled curve, less what sampling explains (f (1-f) / (full_q bin)), is
  * compared with stable_rms.  NF_OPEN: fewer than two domains are left.
  */
-enum nf_verdict nf_position_stable(const struct nf_classify *cfg, const uint32_t *curve, size_t T, uint64_t N, size_t bin, size_t Q,
-                                   const uint32_t *const *domain, size_t F, const uint64_t *full);
+enum nf_verdict nf_position_stable(const struct nf_position_rules *rules, const uint32_t *curve, size_t T, uint64_t N, size_t bin,
+                                   size_t Q, const uint32_t *const *domain, size_t F, const uint64_t *full);
 
 #endif

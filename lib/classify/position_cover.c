@@ -46,7 +46,7 @@ static void order_greedily(const struct nf_member *member, size_t n, size_t *cov
     }
 }
 
-int nf_team_score(const struct nf_member *member, size_t n, size_t T, size_t *loss, size_t *greedy, size_t *gain,
+int nf_position_cover_score(const struct nf_member *member, size_t n, size_t T, size_t *loss, size_t *greedy, size_t *gain,
                   struct nf_team_rec *rec, struct nf_err *err)
 {
     size_t *cover = nf_alloc(T, sizeof *cover, err), sum = 0;

@@ -16,7 +16,7 @@ struct nf_member {
 };
 
 /*
- * nf_team_score - positions covered by the union; how many members cover a covered position, on average; the positions that only
+ * nf_position_cover_score - positions covered by the union; how many members cover a covered position, on average; the positions that only
  * one member covers; and an order of the members in which each adds the most positions to those before it.
  *
  *   member  [n], T > every range
@@ -26,7 +26,7 @@ struct nf_member {
  * Greedy (ties: the lowest neuron): the best cover by j members is NP-hard to find, and greedy ones cover at least 1 - 1/e of it (Nemhauser, Wolsey,
  * Fisher 1978).  `loss` and `covered` are exact.  NF_ESYS: memory.
  */
-int nf_team_score(const struct nf_member *member, size_t n, size_t T, size_t *loss, size_t *greedy, size_t *gain,
+int nf_position_cover_score(const struct nf_member *member, size_t n, size_t T, size_t *loss, size_t *greedy, size_t *gain,
                   struct nf_team_rec *rec, struct nf_err *err);
 
 #endif

@@ -25,11 +25,12 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
 
     *t = (struct nf_triggers){ .F = F,
                                .order = order,
-                               .top_max = cfg->top,
-                               .rate = nf_ratio(cfg->rate),
-                               .most = cfg->most[order - 1],
-                               .cover = cfg->cover,
-                               .min_count = { cfg->min_count, nf_max(5, cfg->min_count), nf_max(10, cfg->min_count) } };
+                               .top_max = cfg->ngram.top,
+                               .rate = nf_ratio(cfg->ngram.rate),
+                               .most = cfg->ngram.most[order - 1],
+                               .cover = cfg->ngram.cover,
+                               .min_count = { cfg->ngram.min_count, nf_max(5, cfg->ngram.min_count),
+                                              nf_max(10, cfg->ngram.min_count) } };
     t->few = nf_alloc(F * NF_FEW, sizeof *t->few, err);
     t->many = nf_alloc(F, sizeof *t->many, err);
     t->total = nf_alloc(F, sizeof *t->total, err);
@@ -41,7 +42,7 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
     t->candidate = nf_alloc(words, sizeof *t->candidate, err);
     t->room = nf_alloc(words, sizeof *t->room, err);
     t->covered = nf_alloc(F, sizeof *t->covered, err);
-    t->top = nf_alloc(F * cfg->top, sizeof *t->top, err);
+    t->top = nf_alloc(F * cfg->ngram.top, sizeof *t->top, err);
     t->n_top = nf_alloc(F, sizeof *t->n_top, err);
     return t->few && t->many && t->total && t->distinct && t->sure && t->sure_n && t->possible && t->limit && t->candidate &&
                    t->room && t->covered && t->top && t->n_top
@@ -76,7 +77,7 @@ void nf_triggers_clear(struct nf_triggers *t)
 void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires, uint64_t tokens)
 {
     struct nf_ratio cover = nf_ratio(t->cover);
-    uint64_t most = nf_min(nf_keys_most(keys, t->most), tokens) * cover.den / cover.num;   /* activations of a detector */
+    uint64_t most = nf_min(nf_keys_max(keys, t->most), tokens) * cover.den / cover.num;   /* activations of a detector */
     uint64_t apart = tokens > keys->occurrences ? tokens - keys->occurrences : 0;   /* positions without n-gram, or dropped */
     size_t words = nf_blocks(t->F, 64);
 
@@ -200,7 +201,7 @@ static uint64_t word_at(const unsigned char *row, size_t w, size_t F)
 static int take_row(struct nf_triggers *t, const struct nf_counts *c, size_t row, const struct bar *bar, size_t w)
 {
     const unsigned char *at = c->bits + row * c->planes * c->row_bytes;
-    uint64_t plane[NF_PLANES_MAX], any = 0;
+    uint64_t plane[NF_BIT_COUNTERS_MAX], any = 0;
     int trouble = 0;
 
     for (size_t p = 0; p < c->planes; p++)
@@ -310,7 +311,7 @@ int nf_triggers_add(struct nf_triggers *t, const struct nf_counts *c, struct nf_
     size_t words = nf_blocks(t->F, 64), blocks = nf_blocks(words, WORDS);
     int trouble = 0;
 
-    if (c->planes == 0 || c->planes > NF_PLANES_MAX || t->keys->start[c->planes] + c->first != t->seen ||
+    if (c->planes == 0 || c->planes > NF_BIT_COUNTERS_MAX || t->keys->start[c->planes] + c->first != t->seen ||
         c->k > t->keys->start[c->planes + 1] - t->seen)
         return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: %zu planes from %zu on are not the next n-grams", c->layer,
                        t->order, c->planes, c->first);
@@ -335,13 +336,13 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-struct nf_tally nf_triggers_tally(struct nf_triggers *t, size_t f, uint64_t lost)
+struct nf_count_histogram nf_triggers_histogram(struct nf_triggers *t, size_t f, uint64_t lost)
 {
     struct nf_many *many = &t->many[f];
 
     if (many->n > 1)
         qsort(many->c, many->n, sizeof *many->c, descending);
-    return (struct nf_tally){ t->few + f * NF_FEW, many->c, many->n, t->total[f], t->distinct[f], lost, t->keys->delta };
+    return (struct nf_count_histogram){ t->few + f * NF_FEW, many->c, many->n, t->total[f], t->distinct[f], lost, t->keys->delta };
 }
 
 bool nf_triggers_candidate(const struct nf_triggers *t, size_t f)

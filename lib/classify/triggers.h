@@ -42,7 +42,7 @@ struct nf_triggers {
     size_t seen;                          /* keys whose counts came */
 
     uint32_t *few;                        /* [F, NF_FEW] */
-    struct nf_many *many;                 /* [F]; in the order of the stream, sorted by nf_triggers_tally() */
+    struct nf_many *many;                 /* [F]; in the order of the stream, sorted by nf_triggers_histogram() */
     uint64_t *total, *distinct;           /* [F] */
     uint64_t *sure;                       /* [F, NF_VARIANTS]: fires on n-grams that are surely in C */
     uint32_t *sure_n;                     /* [F, NF_VARIANTS]: how many */
@@ -79,8 +79,8 @@ void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const 
  */
 int nf_triggers_add(struct nf_triggers *t, const struct nf_counts *c, struct nf_err *err);
 
-/* nf_triggers_tally - neuron f's counts for nf_cover(); sorts `many`.  For one f no two threads at a time. */
-struct nf_tally nf_triggers_tally(struct nf_triggers *t, size_t f, uint64_t lost);
+/* nf_triggers_histogram - neuron f's counts for nf_coverage(); sorts `many`.  For one f no two threads at a time. */
+struct nf_count_histogram nf_triggers_histogram(struct nf_triggers *t, size_t f, uint64_t lost);
 
 bool nf_triggers_candidate(const struct nf_triggers *t, size_t f);
 

@@ -61,10 +61,10 @@ static void sum_line(const uint64_t *rows, const uint32_t *index, size_t m, size
     }
 }
 
-void nf_planes_sum(const uint64_t *rows, const uint32_t *index, size_t m, size_t words, uint64_t *sum)
+void nf_bit_counters_sum(const uint64_t *rows, const uint32_t *index, size_t m, size_t words, uint64_t *sum)
 {
     uint64_t line[PLANES][NF_LINE_WORDS];
-    size_t n = nf_planes_bits(m);
+    size_t n = nf_bit_counters_bits(m);
 
     for (size_t offset = 0; offset < words; offset += NF_LINE_WORDS) {
         sum_line(rows + offset, index, m, words, n, line);
@@ -73,7 +73,7 @@ void nf_planes_sum(const uint64_t *rows, const uint32_t *index, size_t m, size_t
     }
 }
 
-bool nf_planes_add(uint64_t *const *to, size_t n_to, const uint64_t *const *by, size_t n_by, size_t words)
+bool nf_bit_counters_add(uint64_t *const *to, size_t n_to, const uint64_t *const *by, size_t n_by, size_t words)
 {
     bool fits = true;
 
@@ -106,14 +106,14 @@ bool nf_planes_add(uint64_t *const *to, size_t n_to, const uint64_t *const *by, 
     return fits;
 }
 
-void nf_planes_get(const uint64_t *const *plane, size_t n, size_t F, uint64_t *count)
+void nf_bit_counters_get(const uint64_t *const *plane, size_t n, size_t F, uint64_t *count)
 {
     for (size_t p = 0; p < n; p++)
         for (size_t f = 0; f < F; f++)
             count[f] += (plane[p][f / 64] >> f % 64 & 1) << p;
 }
 
-bool nf_planes_put(const uint64_t *count, size_t F, size_t n, size_t words, uint64_t *planes)
+bool nf_bit_counters_put(const uint64_t *count, size_t F, size_t n, size_t words, uint64_t *planes)
 {
     uint64_t all = 0;
 
@@ -123,5 +123,5 @@ bool nf_planes_put(const uint64_t *count, size_t F, size_t n, size_t words, uint
             planes[p * words + f / 64] |= (count[f] >> p & 1) << f % 64;
         all |= count[f];
     }
-    return nf_planes_bits(all) <= n;
+    return nf_bit_counters_bits(all) <= n;
 }

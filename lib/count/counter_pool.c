@@ -23,11 +23,11 @@ bool nf_budget_take(struct nf_budget *b, size_t bytes)
     return true;
 }
 
-void nf_counters_init(struct nf_counters *c, size_t F, size_t layers, struct nf_budget *budget)
+void nf_counter_pool_init(struct nf_counter_pool *c, size_t F, size_t layers, struct nf_budget *budget)
 {
-    size_t words = nf_planes_words(F), block = words * layers * sizeof(uint64_t), slab;
+    size_t words = nf_bit_counters_words(F), block = words * layers * sizeof(uint64_t), slab;
 
-    *c = (struct nf_counters){
+    *c = (struct nf_counter_pool){
         .budget = budget, .F = F, .words = words, .layers = layers, .free_counter = NF_COUNTER_NONE, .free_block = NF_COUNTER_NONE
     };
     slab = budget->limit / SLABS_IN_BUDGET < SLAB_BYTES ? budget->limit / SLABS_IN_BUDGET : SLAB_BYTES;
@@ -35,17 +35,17 @@ void nf_counters_init(struct nf_counters *c, size_t F, size_t layers, struct nf_
         c->shift++;
 }
 
-void nf_counters_clear(struct nf_counters *c)
+void nf_counter_pool_clear(struct nf_counter_pool *c)
 {
     for (size_t s = 0; s < c->n_slabs; s++)
         free(c->slab[s]);
     free(c->slab);
     free(c->next);
     free(c->counter);
-    *c = (struct nf_counters){ 0 };
+    *c = (struct nf_counter_pool){ 0 };
 }
 
-static int take(struct nf_counters *c, size_t bytes, bool must)
+static int take(struct nf_counter_pool *c, size_t bytes, bool must)
 {
     if (nf_budget_take(c->budget, bytes))
         return NF_OK;
@@ -56,7 +56,7 @@ static int take(struct nf_counters *c, size_t bytes, bool must)
 }
 
 /* Room for one more element of a doubling array, its growth charged to the budget. */
-static int grow(struct nf_counters *c, void *p, size_t *cap, size_t need, size_t size, bool must, struct nf_err *err)
+static int grow(struct nf_counter_pool *c, void *p, size_t *cap, size_t need, size_t size, bool must, struct nf_err *err)
 {
     size_t more = *cap ? *cap : 16;
 
@@ -67,7 +67,7 @@ static int grow(struct nf_counters *c, void *p, size_t *cap, size_t need, size_t
     return nf_grow(p, cap, *cap + more, size, err);
 }
 
-int nf_counters_new(struct nf_counters *c, bool must, uint32_t *id, struct nf_err *err)
+int nf_counter_pool_new(struct nf_counter_pool *c, bool must, uint32_t *id, struct nf_err *err)
 {
     if (c->free_counter != NF_COUNTER_NONE) {
         *id = c->free_counter;
@@ -83,12 +83,12 @@ int nf_counters_new(struct nf_counters *c, bool must, uint32_t *id, struct nf_er
     return NF_OK;
 }
 
-static uint64_t *block_at(const struct nf_counters *c, uint32_t b)
+static uint64_t *block_at(const struct nf_counter_pool *c, uint32_t b)
 {
     return c->slab[b >> c->shift] + (b & (((uint32_t)1 << c->shift) - 1)) * c->words * c->layers;
 }
 
-static int add_slab(struct nf_counters *c, bool must, struct nf_err *err)
+static int add_slab(struct nf_counter_pool *c, bool must, struct nf_err *err)
 {
     size_t blocks = (size_t)1 << c->shift, bytes = (c->words * c->layers * sizeof(uint64_t)) << c->shift;
     uint32_t first = (uint32_t)(c->n_slabs << c->shift);
@@ -112,7 +112,7 @@ static int add_slab(struct nf_counters *c, bool must, struct nf_err *err)
 }
 
 /* A zeroed block. */
-static int new_block(struct nf_counters *c, bool must, uint32_t *b, struct nf_err *err)
+static int new_block(struct nf_counter_pool *c, bool must, uint32_t *b, struct nf_err *err)
 {
     int rc = c->free_block == NF_COUNTER_NONE ? add_slab(c, must, err) : NF_OK;
 
@@ -126,7 +126,7 @@ static int new_block(struct nf_counters *c, bool must, uint32_t *b, struct nf_er
     return NF_OK;
 }
 
-static void free_chain(struct nf_counters *c, uint32_t b)
+static void free_chain(struct nf_counter_pool *c, uint32_t b)
 {
     while (b != NF_COUNTER_NONE) {
         uint32_t next = c->next[b];
@@ -138,10 +138,10 @@ static void free_chain(struct nf_counters *c, uint32_t b)
     }
 }
 
-int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must, struct nf_err *err)
+int nf_counter_pool_raise(struct nf_counter_pool *c, uint32_t id, uint32_t n, bool must, struct nf_err *err)
 {
     struct nf_counter *k = &c->counter[id];
-    size_t have = nf_planes_bits(k->n), want = nf_planes_bits(n);
+    size_t have = nf_bit_counters_bits(k->n), want = nf_bit_counters_bits(n);
     uint32_t added = NF_COUNTER_NONE, last = k->plane, b;
 
     for (size_t p = have; p < want; p++) {
@@ -167,19 +167,19 @@ int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must,
     return NF_OK;
 }
 
-size_t nf_counters_bytes(const struct nf_counters *c)
+size_t nf_counter_pool_bytes(const struct nf_counter_pool *c)
 {
     return c->n_slabs * ((c->words * c->layers * sizeof(uint64_t)) << c->shift);
 }
 
-void nf_counters_drop(struct nf_counters *c, uint32_t id)
+void nf_counter_pool_drop(struct nf_counter_pool *c, uint32_t id)
 {
     free_chain(c, c->counter[id].plane);
     c->counter[id] = (struct nf_counter){ 0, c->free_counter };
     c->free_counter = id;
 }
 
-void nf_counters_prefetch(const struct nf_counters *c, uint32_t id, size_t layer)
+void nf_counter_pool_prefetch(const struct nf_counter_pool *c, uint32_t id, size_t layer)
 {
     uint32_t b = c->counter[id].plane;
 
@@ -188,7 +188,7 @@ void nf_counters_prefetch(const struct nf_counters *c, uint32_t id, size_t layer
             __builtin_prefetch(block_at(c, b) + layer * c->words + w, 1);
 }
 
-size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *plane[32])
+size_t nf_counter_pool_planes(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *plane[32])
 {
     size_t n = 0;
 
@@ -197,41 +197,41 @@ size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer
     return n;
 }
 
-void nf_counters_add(struct nf_counters *c, uint32_t id, size_t layer, const uint64_t *rows, const uint32_t *index, size_t m,
-                     uint64_t *scratch)
+void nf_counter_pool_add(struct nf_counter_pool *c, uint32_t id, size_t layer, const uint64_t *rows, const uint32_t *index,
+                         size_t m, uint64_t *scratch)
 {
     uint64_t *plane[32];
     const uint64_t *by[32] = { rows + index[0] * c->words };
-    size_t n = nf_counters_planes(c, id, layer, plane), n_by = nf_planes_bits(m);
+    size_t n = nf_counter_pool_planes(c, id, layer, plane), n_by = nf_bit_counters_bits(m);
     bool fits;
 
     if (m > 1) {
-        nf_planes_sum(rows, index, m, c->words, scratch);
+        nf_bit_counters_sum(rows, index, m, c->words, scratch);
         for (size_t p = 0; p < n_by; p++)
             by[p] = scratch + p * c->words;
     }
-    fits = nf_planes_add(plane, n, by, n_by, c->words);
+    fits = nf_bit_counters_add(plane, n, by, n_by, c->words);
     assert(fits);   /* n was raised first, and no neuron fires more often than there are positions */
     (void)fits;
 }
 
-bool nf_counters_add_counts(struct nf_counters *c, uint32_t id, size_t layer, const uint64_t *count, uint64_t *scratch)
+bool nf_counter_pool_add_counts(struct nf_counter_pool *c, uint32_t id, size_t layer, const uint64_t *count, uint64_t *scratch)
 {
     uint64_t *plane[32];
     const uint64_t *by[32];
-    size_t n = nf_counters_planes(c, id, layer, plane);
+    size_t n = nf_counter_pool_planes(c, id, layer, plane);
 
-    if (!nf_planes_put(count, c->F, n, c->words, scratch))
+    if (!nf_bit_counters_put(count, c->F, n, c->words, scratch))
         return false;
     for (size_t p = 0; p < n; p++)
         by[p] = scratch + p * c->words;
-    return nf_planes_add(plane, n, by, n, c->words);
+    return nf_bit_counters_add(plane, n, by, n, c->words);
 }
 
-void nf_counters_get(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *count)
+void nf_counter_pool_get(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *count)
 {
     uint64_t *plane[32];
-    size_t n = nf_counters_planes(c, id, layer, plane);
+    size_t n = nf_counter_pool_planes(c, id, layer, plane);
 
-    nf_planes_get((const uint64_t *const *)plane, n, c->F, count);
+    nf_bit_counters_get((const uint64_t *const *)plane, n, c->F, count);
 }

@@ -32,7 +32,7 @@ struct nf_counter {
     uint32_t plane;   /* block of plane 0, the others are chained; NF_COUNTER_NONE: none */
 };
 
-struct nf_counters {
+struct nf_counter_pool {
     struct nf_budget *budget;
     size_t F, words, layers;     /* words: of one bit row */
     struct nf_counter *counter;
@@ -47,50 +47,51 @@ struct nf_counters {
     size_t blocks;               /* in use */
 };
 
-/* nf_counters_init - an empty store.  The budget is borrowed.  No allocation. */
-void nf_counters_init(struct nf_counters *c, size_t F, size_t layers, struct nf_budget *budget);
-void nf_counters_clear(struct nf_counters *c);   /* accepts a zeroed struct */
+/* nf_counter_pool_init - an empty store.  The budget is borrowed.  No allocation. */
+void nf_counter_pool_init(struct nf_counter_pool *c, size_t F, size_t layers, struct nf_budget *budget);
+void nf_counter_pool_clear(struct nf_counter_pool *c);   /* accepts a zeroed struct */
 
 /*
  * Results of the two functions below: NF_OK; NF_EOF: the budget is used up and nothing changed; NF_ESYS.
  * `must`: take the memory even past the budget (counters whose number does not depend on the corpus).
  */
-int nf_counters_new(struct nf_counters *c, bool must, uint32_t *id, struct nf_err *err);   /* n = 0, no planes */
-int nf_counters_raise(struct nf_counters *c, uint32_t id, uint32_t n, bool must, struct nf_err *err);   /* n: the new, higher n */
+int nf_counter_pool_new(struct nf_counter_pool *c, bool must, uint32_t *id, struct nf_err *err);   /* n = 0, no planes */
+int nf_counter_pool_raise(struct nf_counter_pool *c, uint32_t id, uint32_t n, bool must,
+                          struct nf_err *err); /* n: the new, higher n */
 
-/* nf_counters_bytes - of all slabs. */
-size_t nf_counters_bytes(const struct nf_counters *c);
+/* nf_counter_pool_bytes - of all slabs. */
+size_t nf_counter_pool_bytes(const struct nf_counter_pool *c);
 
-/* nf_counters_drop - forget a counter and give its blocks back. */
-void nf_counters_drop(struct nf_counters *c, uint32_t id);
+/* nf_counter_pool_drop - forget a counter and give its blocks back. */
+void nf_counter_pool_drop(struct nf_counter_pool *c, uint32_t id);
 
 /*
- * nf_counters_planes - the bit rows of one layer, plane 0 first; returns their number, at most 32.  Valid until the
+ * nf_counter_pool_planes - the bit rows of one layer, plane 0 first; returns their number, at most 32.  Valid until the
  * next _new or _raise.
  */
-size_t nf_counters_planes(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *plane[32]);
+size_t nf_counter_pool_planes(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *plane[32]);
 
-/* nf_counters_prefetch - a hint that this layer of a counter is needed soon. */
-void nf_counters_prefetch(const struct nf_counters *c, uint32_t id, size_t layer);
+/* nf_counter_pool_prefetch - a hint that this layer of a counter is needed soon. */
+void nf_counter_pool_prefetch(const struct nf_counter_pool *c, uint32_t id, size_t layer);
 
 /*
- * nf_counters_add - add the bit rows at m positions to one layer of a counter whose n has been raised by m already.
+ * nf_counter_pool_add - add the bit rows at m positions to one layer of a counter whose n has been raised by m already.
  *
  *   rows     [.., words]   in    bit rows of the layer
  *   index    [m]           in    which of them, m > 0
  *   scratch  [32][words]         workspace
  */
-void nf_counters_add(struct nf_counters *c, uint32_t id, size_t layer, const uint64_t *rows, const uint32_t *index, size_t m,
-                     uint64_t *scratch);
+void nf_counter_pool_add(struct nf_counter_pool *c, uint32_t id, size_t layer, const uint64_t *rows, const uint32_t *index,
+                         size_t m, uint64_t *scratch);
 
 /*
- * nf_counters_add_counts - add count[0..F) to one layer of a counter whose n has been raised already.
+ * nf_counter_pool_add_counts - add count[0..F) to one layer of a counter whose n has been raised already.
  *
  * Returns false when some sum does not fit in the bits of n: the counts are not those of n positions.
  */
-bool nf_counters_add_counts(struct nf_counters *c, uint32_t id, size_t layer, const uint64_t *count, uint64_t *scratch);
+bool nf_counter_pool_add_counts(struct nf_counter_pool *c, uint32_t id, size_t layer, const uint64_t *count, uint64_t *scratch);
 
-/* nf_counters_get - count[f] += the number of neuron f in one layer. */
-void nf_counters_get(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *count);
+/* nf_counter_pool_get - count[f] += the number of neuron f in one layer. */
+void nf_counter_pool_get(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *count);
 
 #endif

@@ -15,7 +15,7 @@ enum { AHEAD = 4 };   /* groups between the hint that a counter is needed and it
 struct nf_firings *nf_firings_open(const struct nf_totals *t, size_t memory, struct nf_err *err)
 {
     struct nf_firings *f = nf_alloc(1, sizeof *f, err);
-    size_t words = nf_planes_words(t->F);
+    size_t words = nf_bit_counters_words(t->F);
     uint32_t id;
 
     if (!f)
@@ -24,14 +24,14 @@ struct nf_firings *nf_firings_open(const struct nf_totals *t, size_t memory, str
     f->positions = t->to - t->from;
     f->bins = nf_blocks(t->to, t->bin);
     f->budget.limit = memory;
-    nf_counters_init(&f->fixed, t->F, t->n_layers, &f->budget);
+    nf_counter_pool_init(&f->fixed, t->F, t->n_layers, &f->budget);
     f->near_zero = nf_alloc(t->n_layers, sizeof *f->near_zero, err);
     f->scratch = nf_alloc(nf_threads(), 32 * words * sizeof *f->scratch, err);
     f->count = nf_alloc(t->F, sizeof *f->count, err);
     if (!f->near_zero || !f->scratch || !f->count || nf_ngrams_open(&f->ngrams, t->F, t->n_ngram_layers, &f->budget, err) < 0)
         goto fail;
     for (size_t i = 0; i < 1 + f->positions; i++)
-        if (nf_counters_new(&f->fixed, true, &id, err) < 0)
+        if (nf_counter_pool_new(&f->fixed, true, &id, err) < 0)
             goto fail;
     return f;
 fail:
@@ -43,7 +43,7 @@ void nf_firings_close(struct nf_firings *f)
 {
     if (!f)
         return;
-    nf_counters_clear(&f->fixed);
+    nf_counter_pool_clear(&f->fixed);
     nf_ngrams_close(&f->ngrams);
     free(f->near_zero);
     free(f->scratch);
@@ -71,7 +71,7 @@ int nf_firings_domains(struct nf_firings *f, size_t Q, struct nf_err *err)
 
     for (; f->domains < Q; f->domains++)
         for (size_t i = 0; i < 1 + f->bins; i++)
-            if (nf_counters_new(&f->fixed, true, &id, err) < 0)
+            if (nf_counter_pool_new(&f->fixed, true, &id, err) < 0)
                 return NF_ESYS;
     return NF_OK;
 }
@@ -82,9 +82,9 @@ int nf_firings_raise(struct nf_firings *f, uint32_t counter, uint64_t by, struct
 
     if (n > UINT32_MAX)
         return nf_fail(err, NF_EFORMAT, "more than %u positions in a count", UINT32_MAX);
-    if (nf_counters_raise(&f->fixed, counter, (uint32_t)n, true, err) < 0)
+    if (nf_counter_pool_raise(&f->fixed, counter, (uint32_t)n, true, err) < 0)
         return NF_ESYS;
-    if (nf_counters_bytes(&f->fixed) > f->budget.limit)
+    if (nf_counter_pool_bytes(&f->fixed) > f->budget.limit)
         return nf_fail(err, NF_EUSAGE, "memory of %zu bytes does not hold the counts by position and domain", f->budget.limit);
     return NF_OK;
 }
@@ -269,11 +269,11 @@ static void add_layer(struct nf_firings *f)
         uint64_t *scratch = f->scratch + (size_t)omp_get_thread_num() * 32 * words;
 
         if (i + AHEAD < f->groups && g[AHEAD].ngram && ngram_layer != SIZE_MAX)
-            nf_counters_prefetch(&f->ngrams.counters, g[AHEAD].counter, ngram_layer);
+            nf_counter_pool_prefetch(&f->ngrams.counters, g[AHEAD].counter, ngram_layer);
         if (!g->ngram)
-            nf_counters_add(&f->fixed, g->counter, f->layer, f->rows, f->index + g->first, g->m, scratch);
+            nf_counter_pool_add(&f->fixed, g->counter, f->layer, f->rows, f->index + g->first, g->m, scratch);
         else if (ngram_layer != SIZE_MAX)
-            nf_counters_add(&f->ngrams.counters, g->counter, ngram_layer, f->rows, f->index + g->first, g->m, scratch);
+            nf_counter_pool_add(&f->ngrams.counters, g->counter, ngram_layer, f->rows, f->index + g->first, g->m, scratch);
     }
 }
 

@@ -10,7 +10,7 @@
  *   n-gram, order n   that ends there, for n = 1, 2, 3: inside the window, without BOS (Voita et al. 2023, section 4: the n-gram
  *                     that triggered a neuron ends at the position where it fires)
  *
- * The positions of one counter are summed first (nf_planes_sum) and added at once.  Everything is integer addition, so no result
+ * The positions of one counter are summed first (nf_bit_counters_sum) and added at once.  Everything is integer addition, so no result
  * depends on batches, threads or shards; only the n-grams can lose counts, under the bounds of ngrams.h.
  */
 #ifndef NF_COUNT_FIRINGS_H

@@ -25,7 +25,7 @@ struct nf_firings {
     const struct nf_totals *t;
     size_t positions, bins;              /* captured positions; bins of domain_position */
     struct nf_budget budget;
-    struct nf_counters fixed;            /* BOS, positions, then for each domain: all, bins */
+    struct nf_counter_pool fixed;            /* BOS, positions, then for each domain: all, bins */
     size_t domains;                      /* that have counters */
     struct nf_ngram_table ngrams;
     uint64_t *near_zero;                 /* [n_layers] */

@@ -36,12 +36,12 @@ static int cut_into_runs(struct nf_firings *f, size_t order, struct nf_err *err)
     size_t n = f->n_sorted[order - 1], row_bytes = (f->t->F + 7) / 8, first = 0;
 
     for (size_t at = 0, k; at < n; at += k) {
-        size_t planes = nf_planes_bits(counter[sorted[at]].n);
+        size_t planes = nf_bit_counters_bits(counter[sorted[at]].n);
         size_t most = nf_min(RUN_MAX, rows_a_record(planes * row_bytes));
 
-        for (k = 1; k < most && at + k < n && nf_planes_bits(counter[sorted[at + k]].n) == planes;)
+        for (k = 1; k < most && at + k < n && nf_bit_counters_bits(counter[sorted[at + k]].n) == planes;)
             k++;
-        if (at && nf_planes_bits(counter[sorted[at - 1]].n) != planes)
+        if (at && nf_bit_counters_bits(counter[sorted[at - 1]].n) != planes)
             first = 0;
         if (add_run(f, &(struct nf_ngram_run){ order, planes, first, k, at }, err) < 0)
             return NF_ESYS;
@@ -92,10 +92,10 @@ int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf
     return NF_OK;
 }
 
-static void get(const struct nf_counters *c, uint32_t id, size_t layer, uint64_t *count)
+static void get(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *count)
 {
     memset(count, 0, c->F * sizeof *count);
-    nf_counters_get(c, id, layer, count);
+    nf_counter_pool_get(c, id, layer, count);
 }
 
 static int write_fires(struct nf_firings *f, size_t i, const size_t *order, struct nf_writer *w, struct nf_err *err)
@@ -160,7 +160,7 @@ static int write_counts(struct nf_firings *f, size_t layer, size_t ngram_layer, 
     if (!bits)
         return NF_ESYS;
     for (size_t i = 0; i < run->k; i++) {
-        nf_counters_planes(&f->ngrams.counters, f->sorted[run->order - 1][run->at + i], ngram_layer, plane);
+        nf_counter_pool_planes(&f->ngrams.counters, f->sorted[run->order - 1][run->at + i], ngram_layer, plane);
         for (size_t p = 0; p < run->planes; p++, to += row_bytes)
             memcpy(to, plane[p], row_bytes);
     }
@@ -292,21 +292,21 @@ static int merge_counts(struct nf_firings *f, const msgpack_object *rec, struct 
         uint32_t id = f->ngrams.pending[c.order - 1][run->at + i];
         uint64_t *plane[32];
         const uint64_t *by[32];
-        size_t n = nf_counters_planes(&f->ngrams.counters, id, layer, plane);
+        size_t n = nf_counter_pool_planes(&f->ngrams.counters, id, layer, plane);
 
         memset(f->scratch, 0, c.planes * words * sizeof *f->scratch);
         for (size_t p = 0; p < c.planes; p++) {
             memcpy(f->scratch + p * words, c.bits + (i * c.planes + p) * c.row_bytes, c.row_bytes);
             by[p] = f->scratch + p * words;
         }
-        if (!nf_planes_add(plane, n, by, c.planes, words))
+        if (!nf_bit_counters_add(plane, n, by, c.planes, words))
             return excess("counts", c.layer, err);
     }
     return NF_OK;
 }
 
 /* Add u8 or u4 counts to a counter. */
-static int add_counts(struct nf_firings *f, struct nf_counters *c, uint32_t id, size_t layer, const void *counts, size_t size,
+static int add_counts(struct nf_firings *f, struct nf_counter_pool *c, uint32_t id, size_t layer, const void *counts, size_t size,
                       const char *type, struct nf_err *err)
 {
     size_t F = f->t->F;
@@ -319,7 +319,7 @@ static int add_counts(struct nf_firings *f, struct nf_counters *c, uint32_t id, 
     }
     if (size == sizeof(uint64_t))
         memcpy(f->count, counts, F * sizeof *f->count);
-    return nf_counters_add_counts(c, id, layer, f->count, f->scratch) ? NF_OK : excess(type, f->t->layers[layer], err);
+    return nf_counter_pool_add_counts(c, id, layer, f->count, f->scratch) ? NF_OK : excess(type, f->t->layers[layer], err);
 }
 
 static int merge_fires(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
@@ -390,7 +390,7 @@ static int merge_lost(struct nf_firings *f, const msgpack_object *rec, struct nf
         return disorder("lost", err);
     id = f->ngrams.lost[r.order - 1];
     memcpy(f->count, r.fires, f->t->F * sizeof *f->count);
-    return nf_counters_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK : excess("lost", r.layer, err);
+    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK : excess("lost", r.layer, err);
 }
 
 int nf_firings_merge_record(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)

@@ -54,17 +54,17 @@ int nf_keys_add(struct nf_keys *keys, const struct nf_ngrams *g, size_t V, struc
         keys->occurrences += keys->n[i];
     keys->order = g->order;
     keys->k = k;
-    for (size_t p = g->planes + 1; p < NF_PLANES_MAX + 2; p++)
+    for (size_t p = g->planes + 1; p < NF_BIT_COUNTERS_MAX + 2; p++)
         keys->start[p] = k;
     return NF_OK;
 }
 
-uint64_t nf_keys_most(const struct nf_keys *keys, uint64_t m)
+uint64_t nf_keys_max(const struct nf_keys *keys, uint64_t m)
 {
     uint64_t sum = m * keys->delta;
 
     /* All keys of most planes, then fewer; of those that do not all fit as many of the largest. */
-    for (size_t p = NF_PLANES_MAX; p > 0 && m > 0; p--) {
+    for (size_t p = NF_BIT_COUNTERS_MAX; p > 0 && m > 0; p--) {
         uint64_t all = 0, k = keys->start[p + 1] - keys->start[p];
         uint32_t largest = 0;
 

@@ -12,12 +12,12 @@ enum { FIRST_SLOTS = 1024 };   /* power of two */
 int nf_ngrams_open(struct nf_ngram_table *t, size_t F, size_t layers, struct nf_budget *budget, struct nf_err *err)
 {
     *t = (struct nf_ngram_table){ .slots = FIRST_SLOTS };
-    nf_counters_init(&t->counters, F, layers, budget);
+    nf_counter_pool_init(&t->counters, F, layers, budget);
     t->slot = nf_alloc(t->slots, sizeof *t->slot, err);
     if (!t->slot)
         return NF_ESYS;
     for (size_t o = 0; o < NF_ORDERS; o++)   /* the first counters: 0, 1, 2 */
-        if (nf_counters_new(&t->counters, true, &t->lost[o], err) < 0)
+        if (nf_counter_pool_new(&t->counters, true, &t->lost[o], err) < 0)
             return NF_ESYS;
     t->ngram = nf_alloc(t->counters.cap, sizeof *t->ngram, err);
     t->cap = t->counters.cap;
@@ -30,7 +30,7 @@ void nf_ngrams_close(struct nf_ngram_table *t)
         free(t->pending[o]);
     free(t->ngram);
     free(t->slot);
-    nf_counters_clear(&t->counters);
+    nf_counter_pool_clear(&t->counters);
     *t = (struct nf_ngram_table){ 0 };
 }
 
@@ -114,7 +114,7 @@ static int find_or_insert(struct nf_ngram_table *t, const uint32_t key[3], size_
         return NF_OK;
     }
     if ((rc = grow_slots(t, err)) != NF_OK || (rc = grow_ngrams(t, err)) != NF_OK ||
-        (rc = nf_counters_new(&t->counters, false, index, err)) != NF_OK)
+        (rc = nf_counter_pool_new(&t->counters, false, index, err)) != NF_OK)
         return rc;
     memcpy(t->ngram[*index].token, key, sizeof t->ngram->token);
     t->ngram[*index].dropped = (uint32_t)t->delta[order - 1];
@@ -175,22 +175,22 @@ static size_t heaviest_order(const struct nf_ngram_table *t)
 /* Give the counts of n-gram i to the lost counter of its order, and free it. */
 static int drop(struct nf_ngram_table *t, size_t i, struct nf_err *err)
 {
-    struct nf_counters *c = &t->counters;
+    struct nf_counter_pool *c = &t->counters;
     size_t o = t->ngram[i].order - 1;
     uint64_t *to[32], *from[32], sum = (uint64_t)c->counter[t->lost[o]].n + c->counter[i].n;
 
     if (sum > UINT32_MAX)
         return nf_fail(err, NF_EFORMAT, "more than %u n-grams dropped", UINT32_MAX);
-    if (nf_counters_raise(c, t->lost[o], (uint32_t)sum, true, err) < 0)
+    if (nf_counter_pool_raise(c, t->lost[o], (uint32_t)sum, true, err) < 0)
         return NF_ESYS;
     for (size_t layer = 0; layer < c->layers; layer++) {
-        size_t n_to = nf_counters_planes(c, t->lost[o], layer, to), n = nf_counters_planes(c, (uint32_t)i, layer, from);
+        size_t n_to = nf_counter_pool_planes(c, t->lost[o], layer, to), n = nf_counter_pool_planes(c, (uint32_t)i, layer, from);
 
-        nf_planes_add(to, n_to, (const uint64_t *const *)from, n, c->words);
+        nf_bit_counters_add(to, n_to, (const uint64_t *const *)from, n, c->words);
     }
-    t->held[o] -= nf_planes_bits(c->counter[i].n);
+    t->held[o] -= nf_bit_counters_bits(c->counter[i].n);
     t->ngram[i].order = 0;
-    nf_counters_drop(c, (uint32_t)i);
+    nf_counter_pool_drop(c, (uint32_t)i);
     return NF_OK;
 }
 
@@ -224,9 +224,9 @@ static int raise_count(struct nf_ngram_table *t, uint32_t i, uint32_t n, struct 
 
     if (sum > UINT32_MAX)
         return nf_fail(err, NF_EFORMAT, "more than %u occurrences of one n-gram", UINT32_MAX);
-    rc = nf_counters_raise(&t->counters, i, (uint32_t)sum, false, err);
+    rc = nf_counter_pool_raise(&t->counters, i, (uint32_t)sum, false, err);
     if (rc == NF_OK)
-        t->held[t->ngram[i].order - 1] += nf_planes_bits(sum) - nf_planes_bits(old);
+        t->held[t->ngram[i].order - 1] += nf_bit_counters_bits(sum) - nf_bit_counters_bits(old);
     return rc;
 }
 
@@ -264,7 +264,7 @@ int nf_ngrams_add_delta(struct nf_ngram_table *t, size_t order, uint64_t delta, 
     for (size_t i = NF_ORDERS; i < t->counters.n_counters; i++)
         if (t->ngram[i].order == order)
             t->ngram[i].dropped += (uint32_t)delta;
-    return nf_counters_raise(&t->counters, t->lost[o], (uint32_t)sum, true, err);
+    return nf_counter_pool_raise(&t->counters, t->lost[o], (uint32_t)sum, true, err);
 }
 
 /* ---- order ---- */
@@ -273,7 +273,7 @@ static int by_bits_and_tokens(const void *a, const void *b, void *table)
 {
     const struct nf_ngram_table *t = table;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    size_t p = nf_planes_bits(t->counters.counter[i].n), q = nf_planes_bits(t->counters.counter[j].n);
+    size_t p = nf_bit_counters_bits(t->counters.counter[i].n), q = nf_bit_counters_bits(t->counters.counter[j].n);
 
     if (p != q)
         return p < q ? -1 : 1;

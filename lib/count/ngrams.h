@@ -50,7 +50,7 @@ struct nf_ngram {
 };
 
 struct nf_ngram_table {
-    struct nf_counters counters;      /* n-gram i is counter i */
+    struct nf_counter_pool counters;      /* n-gram i is counter i */
     struct nf_ngram *ngram;           /* [cap] */
     size_t cap;
     uint32_t *slot;                   /* [slots] open addressing, index + 1 or 0; slots a power of two */

@@ -211,7 +211,8 @@ static int check_influence(const msgpack_object *rec, struct nf_err *err)
                                               : NF_OK;
 }
 
-static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_docmeans_rec *m, struct nf_err *err)
+static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_mergeable_means_rec *m,
+                      struct nf_err *err)
 {
     for (size_t u = 0; u < m->U; u++)
         if (nf_u8_at(m->docs, u) > s->totals.docs || nf_u8_at(m->docs, u) > nf_u8_at(m->n, u))

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static void close_document(struct nf_tally *t)
+static void close_document(struct nf_cluster_mean *t)
 {
     double off;
 
@@ -19,7 +19,7 @@ static void close_document(struct nf_tally *t)
     t->doc_sum = t->doc_n = 0;
 }
 
-void nf_tally_add(struct nf_tally *t, uint64_t doc, double x)
+void nf_cluster_mean_add(struct nf_cluster_mean *t, uint64_t doc, double x)
 {
     if (isnan(x))
         return;
@@ -34,10 +34,10 @@ void nf_tally_add(struct nf_tally *t, uint64_t doc, double x)
     t->doc_n++;
 }
 
-struct nf_tally_mean nf_tally_read(const struct nf_tally *t)
+struct nf_cluster_estimate nf_cluster_mean_read(const struct nf_cluster_mean *t)
 {
-    struct nf_tally all = *t;
-    struct nf_tally_mean m = { t->n, 0, NAN, NAN, NAN, NAN, NAN };
+    struct nf_cluster_mean all = *t;
+    struct nf_cluster_estimate m = { t->n, 0, NAN, NAN, NAN, NAN, NAN };
     double n = (double)t->n, G, spread;
 
     close_document(&all);

@@ -16,7 +16,7 @@
  * Beside it the mean of documents, each alike: doc_mean = sum_d (S_d / n_d) / G, and doc_sd the standard deviation of the S_d / n_d, divisor G-1, as
  * in mergeable_means.h (whose doc_se is doc_sd / sqrt(G)).  By Welford's update, so that a spread far below the mean is not lost.
  */
-struct nf_tally {
+struct nf_cluster_mean {
     uint64_t n, docs;            /* rows; documents that are complete */
     double sum, square;          /* over rows: of x, x^2 */
     uint64_t doc;                /* at hand: its number + 1; 0: none */
@@ -25,13 +25,13 @@ struct nf_tally {
     double doc_mean, doc_square; /* over complete documents: mean of S_d / n_d, sum of their squares about it */
 };
 
-struct nf_tally_mean {
+struct nf_cluster_estimate {
     uint64_t n, docs;
     double mean, sd, se;         /* NaN: n = 0; sd divides by n; se NaN with fewer than two documents */
     double doc_mean, doc_sd;     /* NaN: n = 0; doc_sd divides by docs - 1, NaN with fewer than two documents */
 };
 
-void nf_tally_add(struct nf_tally *t, uint64_t doc, double x);   /* NaN is left out */
-struct nf_tally_mean nf_tally_read(const struct nf_tally *t);
+void nf_cluster_mean_add(struct nf_cluster_mean *t, uint64_t doc, double x);   /* NaN is left out */
+struct nf_cluster_estimate nf_cluster_mean_read(const struct nf_cluster_mean *t);
 
 #endif

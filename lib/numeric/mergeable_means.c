@@ -15,15 +15,15 @@ _Static_assert(sizeof(struct nf_doc_sums) == NF_DOC_SUMS * NF_SUM_LIMBS * sizeof
                    sizeof(struct nf_doc_cross) == NF_DOC_CROSS * NF_SUM_LIMBS * sizeof(uint64_t),
                "the sums of a record are struct nf_doc_sums and struct nf_doc_cross");
 
-size_t nf_docmeans_bytes(size_t U, bool paired)
+size_t nf_mergeable_means_bytes(size_t U, bool paired)
 {
     return U * (2 * sizeof(double) + sizeof(uint64_t) + sizeof(struct nf_doc_sums)) +
            (paired ? U / 2 * sizeof(struct nf_doc_cross) : 0);
 }
 
-int nf_docmeans_open(struct nf_docmeans *m, size_t U, bool paired, struct nf_err *err)
+int nf_mergeable_means_open(struct nf_mergeable_means *m, size_t U, bool paired, struct nf_err *err)
 {
-    *m = (struct nf_docmeans){ .U = U, .pairs = paired ? U / 2 : 0 };
+    *m = (struct nf_mergeable_means){ .U = U, .pairs = paired ? U / 2 : 0 };
     m->x = nf_alloc(U, sizeof *m->x, err);
     m->w = nf_alloc(U, sizeof *m->w, err);
     m->docs = nf_alloc(U, sizeof *m->docs, err);
@@ -32,17 +32,17 @@ int nf_docmeans_open(struct nf_docmeans *m, size_t U, bool paired, struct nf_err
     return m->x && m->w && m->docs && m->sum && m->cross ? NF_OK : NF_ESYS;
 }
 
-void nf_docmeans_close(struct nf_docmeans *m)
+void nf_mergeable_means_close(struct nf_mergeable_means *m)
 {
     free(m->x);
     free(m->w);
     free(m->docs);
     free(m->sum);
     free(m->cross);
-    *m = (struct nf_docmeans){ 0 };
+    *m = (struct nf_mergeable_means){ 0 };
 }
 
-static void fold_column(struct nf_docmeans *m, size_t u)
+static void fold_column(struct nf_mergeable_means *m, size_t u)
 {
     struct nf_exact *s = m->sum[u].of;
     double x = m->x[u], w = m->w[u], mean = x / w;
@@ -57,7 +57,7 @@ static void fold_column(struct nf_docmeans *m, size_t u)
     nf_exact_add_product(&s[MM], mean, mean);
 }
 
-static void fold_pair(struct nf_docmeans *m, size_t a)
+static void fold_pair(struct nf_mergeable_means *m, size_t a)
 {
     struct nf_exact *s = m->cross[a].of;
     size_t b = a + m->pairs;
@@ -68,7 +68,7 @@ static void fold_pair(struct nf_docmeans *m, size_t a)
     nf_exact_add_product(&s[WA_WB], m->w[a], m->w[b]);
 }
 
-void nf_docmeans_end(struct nf_docmeans *m)
+void nf_mergeable_means_end(struct nf_mergeable_means *m)
 {
     bool any = false;
 
@@ -84,18 +84,18 @@ void nf_docmeans_end(struct nf_docmeans *m)
     m->open = false;
 }
 
-void nf_docmeans_begin(struct nf_docmeans *m, uint32_t doc)
+void nf_mergeable_means_begin(struct nf_mergeable_means *m, uint32_t doc)
 {
     if (m->open && m->doc == doc)
         return;
-    nf_docmeans_end(m);
+    nf_mergeable_means_end(m);
     memset(m->x, 0, m->U * sizeof *m->x);
     memset(m->w, 0, m->U * sizeof *m->w);
     m->doc = doc;
     m->open = true;
 }
 
-void nf_docmeans_add(struct nf_docmeans *m, const double *x)
+void nf_mergeable_means_add(struct nf_mergeable_means *m, const double *x)
 {
     for (size_t u = 0; u < m->U; u++) {
         m->x[u] += x[u];
@@ -103,13 +103,13 @@ void nf_docmeans_add(struct nf_docmeans *m, const double *x)
     }
 }
 
-static struct nf_dd sum_of(const struct nf_docmeans *m, size_t u, size_t which)
+static struct nf_dd sum_of(const struct nf_mergeable_means *m, size_t u, size_t which)
 {
     return nf_exact_dd(&m->sum[u].of[which]);
 }
 
 /* sum over documents of (X - mean W)^2 */
-static struct nf_dd squares(const struct nf_docmeans *m, size_t u, struct nf_dd mean)
+static struct nf_dd squares(const struct nf_mergeable_means *m, size_t u, struct nf_dd mean)
 {
     struct nf_dd cross = nf_dd_scale(nf_dd_mul(mean, sum_of(m, u, XW)), -2),
                  weight = nf_dd_mul(nf_dd_mul(mean, mean), sum_of(m, u, WW));
@@ -123,9 +123,9 @@ static double root(double x)
     return x > 0 ? sqrt(x) : 0;
 }
 
-struct nf_docmean nf_docmeans_get(const struct nf_docmeans *m, size_t u)
+struct nf_mergeable_mean nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u)
 {
-    struct nf_docmean y = { .docs = m->docs[u], .mean = NAN, .se = NAN, .doc_mean = NAN, .doc_se = NAN };
+    struct nf_mergeable_mean y = { .docs = m->docs[u], .mean = NAN, .se = NAN, .doc_mean = NAN, .doc_se = NAN };
     double docs = (double)y.docs, w = sum_of(m, u, W).hi;
     struct nf_dd mean, doc_mean, spread;
 
@@ -145,7 +145,7 @@ struct nf_docmean nf_docmeans_get(const struct nf_docmeans *m, size_t u)
 }
 
 /* By linearisation: the document's share in the difference is (Xa - ma Wa) / sum Wa - (Xb - mb Wb) / sum Wb. */
-void nf_docmeans_difference(const struct nf_docmeans *m, size_t p, double *difference, double *se)
+void nf_mergeable_means_difference(const struct nf_mergeable_means *m, size_t p, double *difference, double *se)
 {
     size_t b = p + m->pairs;
     const struct nf_exact *s = m->cross[p].of;
@@ -169,7 +169,7 @@ void nf_docmeans_difference(const struct nf_docmeans *m, size_t p, double *diffe
 
 /* ---- records ---- */
 
-int nf_docmeans_fill(const struct nf_docmeans *m, struct nf_docmeans_rec *rec, struct nf_err *err)
+int nf_mergeable_means_fill(const struct nf_mergeable_means *m, struct nf_mergeable_means_rec *rec, struct nf_err *err)
 {
     size_t U = m->U;
     uint64_t *n = nf_alloc(U, 2 * sizeof *n + 4 * sizeof(double), err);
@@ -178,7 +178,7 @@ int nf_docmeans_fill(const struct nf_docmeans *m, struct nf_docmeans_rec *rec, s
     if (!n)
         return NF_ESYS;
     for (size_t u = 0; u < U; u++) {
-        struct nf_docmean x = nf_docmeans_get(m, u);
+        struct nf_mergeable_mean x = nf_mergeable_means_get(m, u);
 
         n[u] = x.n;
         n[U + u] = x.docs;
@@ -187,19 +187,19 @@ int nf_docmeans_fill(const struct nf_docmeans *m, struct nf_docmeans_rec *rec, s
         y[2 * U + u] = x.doc_mean;
         y[3 * U + u] = x.doc_se;
     }
-    *rec = (struct nf_docmeans_rec){ U, n, n + U, y, y + U, y + 2 * U, y + 3 * U, m->sum };
+    *rec = (struct nf_mergeable_means_rec){ U, n, n + U, y, y + U, y + 2 * U, y + 3 * U, m->sum };
     return NF_OK;
 }
 
 /* Each document has a weight of at least 1. */
-static bool weights_fit(const struct nf_docmeans *m, size_t u)
+static bool weights_fit(const struct nf_mergeable_means *m, size_t u)
 {
     double w = sum_of(m, u, W).hi;
 
     return w >= (double)m->docs[u] && w < 0x1p53;
 }
 
-static int merge_column(struct nf_docmeans *m, size_t u, uint64_t docs, const void *from, struct nf_err *err)
+static int merge_column(struct nf_mergeable_means *m, size_t u, uint64_t docs, const void *from, struct nf_err *err)
 {
     struct nf_doc_sums sums;
 
@@ -212,7 +212,7 @@ static int merge_column(struct nf_docmeans *m, size_t u, uint64_t docs, const vo
     return weights_fit(m, u) ? NF_OK : nf_fail(err, NF_EFORMAT, "sums: impossible weights in column %zu", u);
 }
 
-int nf_docmeans_merge(struct nf_docmeans *m, const struct nf_docmeans_rec *rec, struct nf_err *err)
+int nf_mergeable_means_merge(struct nf_mergeable_means *m, const struct nf_mergeable_means_rec *rec, struct nf_err *err)
 {
     for (size_t u = 0; u < m->U; u++) {
         uint64_t docs;
@@ -224,7 +224,8 @@ int nf_docmeans_merge(struct nf_docmeans *m, const struct nf_docmeans_rec *rec, 
     return NF_OK;
 }
 
-int nf_docmeans_merge_part(struct nf_docmeans *m, size_t first, size_t n, uint64_t docs, const void *sums, struct nf_err *err)
+int nf_mergeable_means_merge_part(struct nf_mergeable_means *m, size_t first, size_t n, uint64_t docs, const void *sums,
+                                  struct nf_err *err)
 {
     for (size_t u = 0; u < n; u++)
         if (merge_column(m, first + u, docs, (const char *)sums + u * sizeof(struct nf_doc_sums), err) < 0)

@@ -34,7 +34,7 @@ struct nf_doc_cross {
     struct nf_exact of[NF_DOC_CROSS];
 };
 
-struct nf_docmeans {
+struct nf_mergeable_means {
     size_t U, pairs;               /* pairs: U / 2, columns p and p + pairs are compared; or 0 */
     bool open;                     /* x and w hold a part of document `doc` */
     uint32_t doc;
@@ -45,33 +45,34 @@ struct nf_docmeans {
     struct nf_doc_cross *cross;    /* [pairs] */
 };
 
-int nf_docmeans_open(struct nf_docmeans *m, size_t U, bool paired, struct nf_err *err);
-void nf_docmeans_close(struct nf_docmeans *m);   /* accepts a zeroed struct */
-size_t nf_docmeans_bytes(size_t U, bool paired);
+int nf_mergeable_means_open(struct nf_mergeable_means *m, size_t U, bool paired, struct nf_err *err);
+void nf_mergeable_means_close(struct nf_mergeable_means *m);   /* accepts a zeroed struct */
+size_t nf_mergeable_means_bytes(size_t U, bool paired);
 
-/* nf_docmeans_begin - what is added to x and w from now on belongs to `doc`.  To be called before it is. */
-void nf_docmeans_begin(struct nf_docmeans *m, uint32_t doc);
-void nf_docmeans_end(struct nf_docmeans *m);     /* the last document is complete */
+/* nf_mergeable_means_begin - what is added to x and w from now on belongs to `doc`.  To be called before it is. */
+void nf_mergeable_means_begin(struct nf_mergeable_means *m, uint32_t doc);
+void nf_mergeable_means_end(struct nf_mergeable_means *m);     /* the last document is complete */
 
-/* nf_docmeans_add - x [U] with weight 1 each. */
-void nf_docmeans_add(struct nf_docmeans *m, const double *x);
+/* nf_mergeable_means_add - x [U] with weight 1 each. */
+void nf_mergeable_means_add(struct nf_mergeable_means *m, const double *x);
 
-struct nf_docmean {
+struct nf_mergeable_mean {
     uint64_t n, docs;              /* n: the sum of weights */
     double mean, se, doc_mean, doc_se;   /* NaN: n = 0, fewer than two documents for se */
 };
-struct nf_docmean nf_docmeans_get(const struct nf_docmeans *m, size_t u);
+struct nf_mergeable_mean nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u);
 
-/* nf_docmeans_difference - mean of column p less that of column p + pairs; its se counts documents that have both as one. */
-void nf_docmeans_difference(const struct nf_docmeans *m, size_t p, double *difference, double *se);
+/* nf_mergeable_means_difference - mean of column p less that of column p + pairs; its se counts documents that have both as one. */
+void nf_mergeable_means_difference(const struct nf_mergeable_means *m, size_t p, double *difference, double *se);
 
-/* nf_docmeans_fill - the record's arrays, allocated in one piece that starts at rec->n: free() it.  Borrows the sums. */
-int nf_docmeans_fill(const struct nf_docmeans *m, struct nf_docmeans_rec *rec, struct nf_err *err);
+/* nf_mergeable_means_fill - the record's arrays, allocated in one piece that starts at rec->n: free() it.  Borrows the sums. */
+int nf_mergeable_means_fill(const struct nf_mergeable_means *m, struct nf_mergeable_means_rec *rec, struct nf_err *err);
 
-/* nf_docmeans_merge - add a record whose sizes the caller has checked.  NF_EFORMAT: counts that cannot be. */
-int nf_docmeans_merge(struct nf_docmeans *m, const struct nf_docmeans_rec *rec, struct nf_err *err);
+/* nf_mergeable_means_merge - add a record whose sizes the caller has checked.  NF_EFORMAT: counts that cannot be. */
+int nf_mergeable_means_merge(struct nf_mergeable_means *m, const struct nf_mergeable_means_rec *rec, struct nf_err *err);
 
-/* nf_docmeans_merge_part - add to columns first .. first + n - 1, all with the same number of documents.  sums: u8[n, NF_DOC_SUMS, 5]. */
-int nf_docmeans_merge_part(struct nf_docmeans *m, size_t first, size_t n, uint64_t docs, const void *sums, struct nf_err *err);
+/* nf_mergeable_means_merge_part - add to columns first .. first + n - 1, all with the same number of documents.  sums: u8[n, NF_DOC_SUMS, 5]. */
+int nf_mergeable_means_merge_part(struct nf_mergeable_means *m, size_t first, size_t n, uint64_t docs, const void *sums,
+                                  struct nf_err *err);
 
 #endif

@@ -28,7 +28,7 @@ enum {
 };
 
 /* Columns of means: U of them; n and docs u8[U], the four f8[U], sums u8[U, NF_DOC_SUMS, 5].  NaN where undefined. */
-struct nf_docmeans_rec {
+struct nf_mergeable_means_rec {
     size_t U;
     const void *n, *docs, *mean, *se, *doc_mean, *doc_se, *sums;
 };
@@ -80,7 +80,7 @@ void nf_ratio_rec_write(struct nf_writer *w, const struct nf_ratio_rec *r);
 struct nf_locality_rec {
     size_t layer, H;
     uint64_t sinks;              /* heads whose mean share on position 0 reaches the threshold */
-    struct nf_docmeans_rec m;    /* shapes [H + 2, NF_LOCAL_COLUMNS] */
+    struct nf_mergeable_means_rec m;    /* shapes [H + 2, NF_LOCAL_COLUMNS] */
 };
 int nf_locality_rec_read(const msgpack_object *rec, struct nf_locality_rec *l, struct nf_err *err);
 void nf_locality_rec_write(struct nf_writer *w, const struct nf_locality_rec *l);
@@ -89,7 +89,7 @@ void nf_locality_rec_write(struct nf_writer *w, const struct nf_locality_rec *l)
 struct nf_merging_rec {
     size_t layer, H;
     uint64_t either;             /* documents with positions of any class */
-    struct nf_docmeans_rec m;    /* shapes [2, H, NF_BACK_OFFSETS] */
+    struct nf_mergeable_means_rec m;    /* shapes [2, H, NF_BACK_OFFSETS] */
     const void *difference, *difference_se;   /* f8[H, NF_BACK_OFFSETS] */
     const void *cross;           /* u8[H NF_BACK_OFFSETS, NF_DOC_CROSS, 5] */
 };

@@ -26,7 +26,7 @@ enum {
     NF_ORDERS = 3,
     NF_DOMAINS_MAX = 256,
     NF_STATS_LAYERS_MAX = 4096,
-    NF_PLANES_MAX = 32,        /* a count of occurrences fits in 32 bits */
+    NF_BIT_COUNTERS_MAX = 32,        /* a count of occurrences fits in 32 bits */
 };
 
 /* "totals": what was counted over.  Owned by the struct (nf_totals_clear()). */

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "record/activations.h"
 #include "record/stats.h"
-#include "reduce/rows.h"
+#include "record/rows.h"
 
 struct nf_reals;
 

@@ -12,7 +12,7 @@
 #include "record/stats.h"
 #include "count/firings.h"
 #include "reduce/reals.h"
-#include "reduce/rows.h"
+#include "record/rows.h"
 #include "stages/stages.h"
 #include "stream/mp.h"
 

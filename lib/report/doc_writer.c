@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool html(const struct nf_sheet *d)
+static bool html(const struct nf_doc_writer *d)
 {
-    return d->format == NF_SHEET_HTML;
+    return d->format == NF_DOC_HTML;
 }
 
 /* Plain text in the rendering's escape, tokens marked. */
-static void put(struct nf_sheet *d, const char *s)
+static void put(struct nf_doc_writer *d, const char *s)
 {
     while (*s) {
         size_t plain = strcspn(s, NF_TOKEN_BEGIN NF_TOKEN_END);
@@ -30,7 +30,7 @@ static void put(struct nf_sheet *d, const char *s)
     }
 }
 
-__attribute__((format(printf, 2, 0))) static void put_format(struct nf_sheet *d, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put_format(struct nf_doc_writer *d, const char *fmt, va_list ap)
 {
     struct nf_text t = { 0 };
 
@@ -42,12 +42,12 @@ __attribute__((format(printf, 2, 0))) static void put_format(struct nf_sheet *d,
     nf_text_clear(&t);
 }
 
-static void raw(struct nf_sheet *d, const char *in_html, const char *in_markdown)
+static void raw(struct nf_doc_writer *d, const char *in_html, const char *in_markdown)
 {
     nf_text_str(&d->out, html(d) ? in_html : in_markdown);
 }
 
-void nf_sheet_section(struct nf_sheet *d, const char *id, const char *title, const char *intro)
+void nf_doc_section(struct nf_doc_writer *d, const char *id, const char *title, const char *intro)
 {
     if (html(d))
         nf_text_fmt(&d->out, "<section id=\"%s\">\n<h2>", id);
@@ -59,12 +59,12 @@ void nf_sheet_section(struct nf_sheet *d, const char *id, const char *title, con
     raw(d, "</p>\n", "\n");
 }
 
-void nf_sheet_section_end(struct nf_sheet *d)
+void nf_doc_section_end(struct nf_doc_writer *d)
 {
     raw(d, "</section>\n", "");
 }
 
-void nf_sheet_figure(struct nf_sheet *d, const char *id, const char *number, const char *title)
+void nf_doc_figure(struct nf_doc_writer *d, const char *id, const char *number, const char *title)
 {
     if (html(d))
         nf_text_fmt(&d->out, "<article class=\"figure\" id=\"%s\">\n<h3>", id);
@@ -78,12 +78,12 @@ void nf_sheet_figure(struct nf_sheet *d, const char *id, const char *number, con
     raw(d, "</h3>\n", "\n");
 }
 
-void nf_sheet_figure_end(struct nf_sheet *d)
+void nf_doc_figure_end(struct nf_doc_writer *d)
 {
     raw(d, "</article>\n", "");
 }
 
-__attribute__((format(printf, 4, 0))) static void paragraph(struct nf_sheet *d, const char *class, const char *mark,
+__attribute__((format(printf, 4, 0))) static void paragraph(struct nf_doc_writer *d, const char *class, const char *mark,
                                                             const char *fmt, va_list ap)
 {
     if (html(d))
@@ -94,7 +94,7 @@ __attribute__((format(printf, 4, 0))) static void paragraph(struct nf_sheet *d, 
     raw(d, "</p>\n", "\n");
 }
 
-void nf_sheet_say(struct nf_sheet *d, const char *fmt, ...)
+void nf_doc_say(struct nf_doc_writer *d, const char *fmt, ...)
 {
     va_list ap;
 
@@ -103,7 +103,7 @@ void nf_sheet_say(struct nf_sheet *d, const char *fmt, ...)
     va_end(ap);
 }
 
-void nf_sheet_note(struct nf_sheet *d, const char *fmt, ...)
+void nf_doc_note(struct nf_doc_writer *d, const char *fmt, ...)
 {
     va_list ap;
 
@@ -112,7 +112,7 @@ void nf_sheet_note(struct nf_sheet *d, const char *fmt, ...)
     va_end(ap);
 }
 
-void nf_sheet_read(struct nf_sheet *d, const char *fmt, ...)
+void nf_doc_guide(struct nf_doc_writer *d, const char *fmt, ...)
 {
     va_list ap;
 
@@ -123,7 +123,7 @@ void nf_sheet_read(struct nf_sheet *d, const char *fmt, ...)
     va_end(ap);
 }
 
-void nf_sheet_tile(struct nf_sheet *d, const char *label, const char *value, const char *fmt, ...)
+void nf_doc_tile(struct nf_doc_writer *d, const char *label, const char *value, const char *fmt, ...)
 {
     va_list ap;
 
@@ -138,12 +138,12 @@ void nf_sheet_tile(struct nf_sheet *d, const char *label, const char *value, con
     raw(d, "</span></dd></div>\n", ")");
 }
 
-void nf_sheet_tiles(struct nf_sheet *d, bool begin)
+void nf_doc_tiles(struct nf_doc_writer *d, bool begin)
 {
     raw(d, begin ? "<dl class=\"tiles\">\n" : "</dl>\n", "\n");
 }
 
-void nf_sheet_chart(struct nf_sheet *d, const char *id, size_t run, const char *description)
+void nf_doc_chart(struct nf_doc_writer *d, const char *id, size_t run, const char *description)
 {
     if (!html(d))
         return;
@@ -167,7 +167,7 @@ static void next_head(const char **heads, char *head, size_t size, bool *right)
     *heads += n + ((*heads)[n] == '|');
 }
 
-void nf_sheet_table(struct nf_sheet *d, const char *caption, const char *heads, bool folded)
+void nf_doc_table(struct nf_doc_writer *d, const char *caption, const char *heads, bool folded)
 {
     char head[64];
     bool right;
@@ -195,7 +195,7 @@ void nf_sheet_table(struct nf_sheet *d, const char *caption, const char *heads, 
     raw(d, "", "\n");
 }
 
-void nf_sheet_cell(struct nf_sheet *d, const char *fmt, ...)
+void nf_doc_cell(struct nf_doc_writer *d, const char *fmt, ...)
 {
     va_list ap;
 
@@ -213,7 +213,7 @@ void nf_sheet_cell(struct nf_sheet *d, const char *fmt, ...)
     }
 }
 
-void nf_sheet_table_end(struct nf_sheet *d, bool folded)
+void nf_doc_table_end(struct nf_doc_writer *d, bool folded)
 {
     raw(d, "</tbody></table></div>\n", "");
     if (html(d) && folded)

@@ -17,42 +17,42 @@
 #define NF_TOKEN_BEGIN "\x01"
 #define NF_TOKEN_END "\x02"
 
-enum nf_sheet_format { NF_SHEET_HTML, NF_SHEET_MARKDOWN };
+enum nf_doc_format { NF_DOC_HTML, NF_DOC_MARKDOWN };
 
-struct nf_sheet {
-    enum nf_sheet_format format;
+struct nf_doc_writer {
+    enum nf_doc_format format;
     struct nf_text out;
     size_t columns, column; /* of the open table; the next cell */
     uint32_t right; /* columns that are aligned right, a bit each */
 };
 
-void nf_sheet_section(struct nf_sheet *d, const char *id, const char *title, const char *intro);
-void nf_sheet_section_end(struct nf_sheet *d);
+void nf_doc_section(struct nf_doc_writer *d, const char *id, const char *title, const char *intro);
+void nf_doc_section_end(struct nf_doc_writer *d);
 
 /* A figure: a heading with its number in the paper (NULL: none), then what the calls below add. */
-void nf_sheet_figure(struct nf_sheet *d, const char *id, const char *number, const char *title);
-void nf_sheet_figure_end(struct nf_sheet *d);
+void nf_doc_figure(struct nf_doc_writer *d, const char *id, const char *number, const char *title);
+void nf_doc_figure_end(struct nf_doc_writer *d);
 
 /* A sentence on what this run shows; a remark on its limits; how to read the figure. */
-void nf_sheet_say(struct nf_sheet *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void nf_sheet_note(struct nf_sheet *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void nf_sheet_read(struct nf_sheet *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nf_doc_say(struct nf_doc_writer *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nf_doc_note(struct nf_doc_writer *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nf_doc_guide(struct nf_doc_writer *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Key numbers: nf_sheet_tiles(d, true), one call a number, nf_sheet_tiles(d, false). */
-void nf_sheet_tiles(struct nf_sheet *d, bool begin);
-void nf_sheet_tile(struct nf_sheet *d, const char *label, const char *value, const char *fmt, ...)
+/* Key numbers: nf_doc_tiles(d, true), one call a number, nf_doc_tiles(d, false). */
+void nf_doc_tiles(struct nf_doc_writer *d, bool begin);
+void nf_doc_tile(struct nf_doc_writer *d, const char *label, const char *value, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* nf_sheet_chart - where the page's script draws chart `id`, of one input or (run == SIZE_MAX) of all; nothing in Markdown. */
-void nf_sheet_chart(struct nf_sheet *d, const char *id, size_t run, const char *description);
+/* nf_doc_chart - where the page's script draws chart `id`, of one input or (run == SIZE_MAX) of all; nothing in Markdown. */
+void nf_doc_chart(struct nf_doc_writer *d, const char *id, size_t run, const char *description);
 
 /*
  * A table.  `heads` are separated by '|'; one that ends in '>' is aligned right.  Cells follow row by row; the last cell of a row ends it.
  * `folded`: in HTML behind a "Numbers" line that opens it.
  */
-void nf_sheet_table(struct nf_sheet *d, const char *caption, const char *heads, bool folded);
-void nf_sheet_cell(struct nf_sheet *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void nf_sheet_table_end(struct nf_sheet *d, bool folded);
+void nf_doc_table(struct nf_doc_writer *d, const char *caption, const char *heads, bool folded);
+void nf_doc_cell(struct nf_doc_writer *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nf_doc_table_end(struct nf_doc_writer *d, bool folded);
 
 /* ---- numbers for people; each returns its text by value ---- */
 

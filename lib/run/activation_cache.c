@@ -53,7 +53,7 @@ static int check_positions(const json_t *header, struct nf_err *err)
     return NF_OK;
 }
 
-static int find_points(struct nf_kept *k, const json_t *header, struct nf_err *err)
+static int find_points(struct nf_activation_cache *k, const json_t *header, struct nf_err *err)
 {
     size_t L = k->cfg->L;
 
@@ -69,13 +69,13 @@ static int find_points(struct nf_kept *k, const json_t *header, struct nf_err *e
     return NF_OK;
 }
 
-int nf_kept_open(struct nf_kept *k, const struct nf_reader *in, const struct nf_config *cfg, bool mid, bool attribute,
-                 struct nf_err *err)
+int nf_activation_cache_open(struct nf_activation_cache *k, const struct nf_reader *in, const struct nf_config *cfg, bool mid,
+                             bool attribute, struct nf_err *err)
 {
     const json_t *header = nf_reader_header(in);
     const bool wanted[SLOTS] = { true, mid, attribute, attribute };
 
-    *k = (struct nf_kept){ .cfg = cfg };
+    *k = (struct nf_activation_cache){ .cfg = cfg };
     k->post = nf_alloc(cfg->L + 1, sizeof *k->post, err);
     k->rows = nf_alloc(SLOTS * (cfg->L + 1), sizeof *k->rows, err);
     if (!k->post || !k->rows)
@@ -89,18 +89,18 @@ int nf_kept_open(struct nf_kept *k, const struct nf_reader *in, const struct nf_
     return NF_OK;
 }
 
-void nf_kept_close(struct nf_kept *k)
+void nf_activation_cache_close(struct nf_activation_cache *k)
 {
     free(k->post);
     free(k->rows);
     free(k->wide);
-    *k = (struct nf_kept){ 0 };
+    *k = (struct nf_activation_cache){ 0 };
 }
 
 /* ---- rows ---- */
 
 /* Which slot and number the rows are for; false: for none. */
-static bool slot_of(const struct nf_kept *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
+static bool slot_of(const struct nf_activation_cache *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
 {
     *number = s->layer;
     if (strcmp(s->site, "resid.post") == 0) {
@@ -116,7 +116,7 @@ static bool slot_of(const struct nf_kept *k, const struct nf_site_rows *s, enum 
 }
 
 /* Where the rows go: a stream, or room for the attribution to read them from. */
-static float *place(struct nf_kept *k, enum slot slot, size_t number, size_t row, size_t floats, struct nf_err *err)
+static float *place(struct nf_activation_cache *k, enum slot slot, size_t number, size_t row, size_t floats, struct nf_err *err)
 {
     if (slot == POINT)
         return k->h[number] + row * k->cfg->D;
@@ -125,7 +125,7 @@ static float *place(struct nf_kept *k, enum slot slot, size_t number, size_t row
     return nf_grow(&k->wide, &k->wide_cap, floats, sizeof *k->wide, err) < 0 ? NULL : k->wide;
 }
 
-static int take(struct nf_kept *k, const struct nf_site_rows *s, size_t T, struct nf_err *err)
+static int take(struct nf_activation_cache *k, const struct nf_site_rows *s, size_t T, struct nf_err *err)
 {
     size_t D = k->cfg->D, R = s->data.shape[0], number, *came;
     enum slot slot;
@@ -150,7 +150,7 @@ static int take(struct nf_kept *k, const struct nf_site_rows *s, size_t T, struc
     return NF_OK;
 }
 
-static int check_whole(const struct nf_kept *k, const struct nf_batch *b, struct nf_err *err)
+static int check_whole(const struct nf_activation_cache *k, const struct nf_batch *b, struct nf_err *err)
 {
     size_t L = k->cfg->L;
 
@@ -162,13 +162,13 @@ static int check_whole(const struct nf_kept *k, const struct nf_batch *b, struct
     return NF_OK;
 }
 
-int nf_kept_read(struct nf_kept *k, struct nf_intake *t, struct nf_err *err)
+int nf_activation_cache_read(struct nf_activation_cache *k, struct nf_window_reader *t, struct nf_err *err)
 {
     struct nf_site_rows rows;
     int rc;
 
     memset(k->rows, 0, SLOTS * (k->cfg->L + 1) * sizeof *k->rows);
-    while ((rc = nf_intake_rows(t, &rows, err)) == NF_OK)
+    while ((rc = nf_window_reader_rows(t, &rows, err)) == NF_OK)
         if ((rc = take(k, &rows, t->batch.T, err)) < 0)
             break;
     return rc < 0 ? rc : check_whole(k, &t->batch, err);

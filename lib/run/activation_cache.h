@@ -16,10 +16,10 @@
 #include "checkpoint/config.h"
 #include "run/window_reader.h"
 
-struct nf_kept {
+struct nf_activation_cache {
     const struct nf_config *cfg;   /* borrowed */
     bool allow_nonfinite;
-    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_kept_read(); mid NULL: not wanted */
+    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_activation_cache_read(); mid NULL: not wanted */
     struct nf_attribute *attribute;   /* NULL: not wanted; given the rows of attn.out and ffn.out, started by the caller */
     /* private */
     bool *post;                    /* [L+1] this point comes from resid.post */
@@ -29,18 +29,18 @@ struct nf_kept {
 };
 
 /*
- * nf_kept_open - find the sites in the header of `in`.
+ * nf_activation_cache_open - find the sites in the header of `in`.
  *
  * NF_EFORMAT  a site is missing at a layer (named); not all positions were captured; the model's config_sha256 or weights_sha256 is another
  *             than cfg's (both named by their first digits)
  * NF_ESYS     memory
  */
-int nf_kept_open(struct nf_kept *k, const struct nf_reader *in, const struct nf_config *cfg, bool mid, bool attribute,
-                 struct nf_err *err);
+int nf_activation_cache_open(struct nf_activation_cache *k, const struct nf_reader *in, const struct nf_config *cfg, bool mid,
+                             bool attribute, struct nf_err *err);
 
-/* nf_kept_read - all rows of the batch of t.  NF_EFORMAT: rows missing, doubled, misshapen, or not finite (unless allowed); named. */
-int nf_kept_read(struct nf_kept *k, struct nf_intake *t, struct nf_err *err);
+/* nf_activation_cache_read - all rows of the batch of t.  NF_EFORMAT: rows missing, doubled, misshapen, or not finite (unless allowed); named. */
+int nf_activation_cache_read(struct nf_activation_cache *k, struct nf_window_reader *t, struct nf_err *err);
 
-void nf_kept_close(struct nf_kept *k);   /* accepts a zeroed struct */
+void nf_activation_cache_close(struct nf_activation_cache *k);   /* accepts a zeroed struct */
 
 #endif

@@ -25,7 +25,7 @@ static int header_size(const struct nf_reader *in, const json_t *map, const char
 }
 
 /* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
-static int check_tokenizer(struct nf_subject *s, const struct nf_reader *in, struct nf_err *err)
+static int check_tokenizer(struct nf_loaded_model *s, const struct nf_reader *in, struct nf_err *err)
 {
     static const char *const files[] = { "tokenizer.json", "vocab.json" };
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
@@ -54,12 +54,12 @@ static int check_tokenizer(struct nf_subject *s, const struct nf_reader *in, str
     return rc;
 }
 
-int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subject *s, struct nf_err *err)
+int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_loaded_model *s, struct nf_err *err)
 {
     const json_t *header = nf_reader_header(in);
     int rc;
 
-    *s = (struct nf_subject){ .dir = dir };
+    *s = (struct nf_loaded_model){ .dir = dir };
     if ((rc = header_size(in, json_object_get(header, "tokenizer"), "vocab", &s->V, err)) < 0 ||
         (rc = header_size(in, header, "context", &s->context, err)) < 0 || (rc = nf_config_read(dir, &s->cfg, err)) < 0)
         return rc;
@@ -70,29 +70,29 @@ int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subje
     return check_tokenizer(s, in, err);
 }
 
-struct nf_reader *nf_subject_reader(const char *model, const char *revision, const char *kinds, struct nf_subject *s,
+struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err)
 {
     char *dir = nf_model_dir(model, revision, err);
     struct nf_reader *in = dir ? nf_reader_open(STDIN_FILENO, "standard input", kinds, err) : NULL;
-    int rc = in ? nf_subject_open(dir, in, s, err) : NF_ESYS;
+    int rc = in ? nf_loaded_model_open(dir, in, s, err) : NF_ESYS;
 
     if (rc < 0) {
         nf_reader_close(in);
         free(dir);
-        *s = (struct nf_subject){ 0 };
+        *s = (struct nf_loaded_model){ 0 };
         return NULL;
     }
     s->found = dir;
     return in;
 }
 
-int nf_subject_weights(struct nf_subject *s, struct nf_err *err)
+int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err)
 {
     return nf_weights_open(s->dir, &s->cfg, &s->weights, err);
 }
 
-json_t *nf_subject_json(const struct nf_subject *s, enum nf_dtype dtype)
+json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype)
 {
     static const char *const positions[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };
     const struct nf_config *c = &s->cfg;
@@ -111,9 +111,9 @@ json_t *nf_subject_json(const struct nf_subject *s, enum nf_dtype dtype)
     return m;
 }
 
-void nf_subject_close(struct nf_subject *s)
+void nf_loaded_model_close(struct nf_loaded_model *s)
 {
     nf_weights_close(&s->weights);
     free(s->found);
-    *s = (struct nf_subject){ 0 };
+    *s = (struct nf_loaded_model){ 0 };
 }

@@ -13,36 +13,36 @@
 #include "checkpoint/weights.h"
 #include "stream/reader.h"
 
-struct nf_subject {
+struct nf_loaded_model {
     const char *dir;             /* borrowed, or `found` */
-    char *found;                 /* by nf_subject_reader(); NULL: the caller's */
+    char *found;                 /* by nf_loaded_model_reader(); NULL: the caller's */
     struct nf_config cfg;
-    struct nf_weights weights;   /* after nf_subject_weights() */
+    struct nf_weights weights;   /* after nf_loaded_model_weights() */
     size_t context;              /* most tokens of a window, of the stream's header */
     size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
     bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
 };
 
 /*
- * nf_subject_open - the configuration of the model in `dir`, for the stream `in`.
+ * nf_loaded_model_open - the configuration of the model in `dir`, for the stream `in`.
  *
  * NF_EFORMAT: nf_config_read(); a header without context, vocabulary or tokenizer digest; windows longer than the model's positions; a
  * tokenizer that is not the one that made the tokens.  The message names the values.
  */
-int nf_subject_open(const char *dir, const struct nf_reader *in, struct nf_subject *s, struct nf_err *err);
+int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_loaded_model *s, struct nf_err *err);
 
 /*
- * nf_subject_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
- * (nf_reader_open(), of these kinds), nf_subject_open().  NULL: whichever failed first; the model is looked for before anything is read.
+ * nf_loaded_model_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
+ * (nf_reader_open(), of these kinds), nf_loaded_model_open().  NULL: whichever failed first; the model is looked for before anything is read.
  */
-struct nf_reader *nf_subject_reader(const char *model, const char *revision, const char *kinds, struct nf_subject *s,
+struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err);
 
-int nf_subject_weights(struct nf_subject *s, struct nf_err *err);   /* nf_weights_open() */
+int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);   /* nf_weights_open() */
 
-/* nf_subject_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
-json_t *nf_subject_json(const struct nf_subject *s, enum nf_dtype dtype);
+/* nf_loaded_model_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
+json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype);
 
-void nf_subject_close(struct nf_subject *s);   /* accepts a zeroed struct */
+void nf_loaded_model_close(struct nf_loaded_model *s);   /* accepts a zeroed struct */
 
 #endif

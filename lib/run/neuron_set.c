@@ -12,7 +12,8 @@
 #include "stream/reader.h"
 
 /* `code`: of a neuron that the model has not. */
-static int put(struct nf_chosen *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code, struct nf_err *err)
+static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
+               struct nf_err *err)
 {
     size_t cap = c->cap, cap2 = c->cap, cap3 = c->cap;
 
@@ -30,7 +31,7 @@ static int put(struct nf_chosen *c, size_t layer, size_t neuron, const struct nf
     return NF_OK;
 }
 
-int nf_chosen_add(struct nf_chosen *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
+int nf_neuron_set_add(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
 {
     return put(c, layer, neuron, cfg, NF_EUSAGE, err);
 }
@@ -43,7 +44,7 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Layer and neuron as one number, sorted; values are all 0 so far. */
-int nf_chosen_sort(struct nf_chosen *c, struct nf_err *err)
+int nf_neuron_set_sort(struct nf_neuron_set *c, struct nf_err *err)
 {
     uint64_t *both = nf_alloc(c->n, sizeof *both, err);
 
@@ -120,8 +121,8 @@ static bool has_class(const msgpack_object *classes, size_t n, const char *name)
 }
 
 /* last: of the neurons so far, one more than their number; 0: none yet. */
-static int take_neuron(struct nf_chosen *of, const msgpack_object *rec, const struct nf_list *classes, const struct nf_config *cfg,
-                       uint64_t *last, struct nf_err *err)
+static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
+                       const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
 {
     const msgpack_object *have;
     uint64_t layer, neuron, number;
@@ -141,7 +142,7 @@ static int take_neuron(struct nf_chosen *of, const msgpack_object *rec, const st
     return NF_OK;
 }
 
-int nf_chosen_classes(struct nf_chosen *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
+int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
                       char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     const msgpack_object *rec;
@@ -170,7 +171,7 @@ static bool is_activation(const msgpack_object *rec)
            memcmp(site, "ffn.act", 7) == 0 && !nf_mp_find(rec, "domain");
 }
 
-static int take_means(struct nf_chosen *c, size_t layer, const struct nf_tensor *mean, struct nf_err *err)
+static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_tensor *mean, struct nf_err *err)
 {
     for (size_t i = 0; i < c->n; i++) {
         double v = c->layer[i] == layer ? nf_tensor_real(mean, c->neuron[i]) : 0;
@@ -183,7 +184,7 @@ static int take_means(struct nf_chosen *c, size_t layer, const struct nf_tensor 
     return NF_OK;
 }
 
-static int take_moments(struct nf_chosen *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
+static int take_moments(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
                         struct nf_err *err)
 {
     struct nf_tensor mean;
@@ -203,7 +204,7 @@ static int take_moments(struct nf_chosen *of, size_t sets, const msgpack_object 
 }
 
 /* Every layer that has a neuron in the set is there. */
-static int check_layers(const struct nf_chosen *c, const bool *have, struct nf_err *err)
+static int check_layers(const struct nf_neuron_set *c, const bool *have, struct nf_err *err)
 {
     for (size_t i = 0; i < c->n; i++)
         if (!have[c->layer[i]])
@@ -213,8 +214,8 @@ static int check_layers(const struct nf_chosen *c, const bool *have, struct nf_e
     return NF_OK;
 }
 
-int nf_chosen_means(struct nf_chosen *of, size_t sets, const char *path, const struct nf_config *cfg, char digest[NF_DIGEST_HEX],
-                    struct nf_err *err)
+int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path, const struct nf_config *cfg,
+                        char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     bool *have = nf_alloc(cfg->L, sizeof *have, err);
     const msgpack_object *rec;
@@ -233,10 +234,10 @@ int nf_chosen_means(struct nf_chosen *of, size_t sets, const char *path, const s
     return close_file(&f, rc, digest, err);
 }
 
-void nf_chosen_clear(struct nf_chosen *c)
+void nf_neuron_set_clear(struct nf_neuron_set *c)
 {
     free(c->layer);
     free(c->neuron);
     free(c->value);
-    *c = (struct nf_chosen){ 0 };
+    *c = (struct nf_neuron_set){ 0 };
 }

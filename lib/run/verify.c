@@ -21,7 +21,7 @@ struct shelf {
 struct run {
     const struct nf_config *cfg;
     struct nf_reader *in;
-    struct nf_parity *p;
+    struct nf_verify *p;
     bool *want[NF_SITE_COUNT];          /* [L+1] in the reference */
     size_t context;                     /* most tokens of a window */
     struct nf_batch batch;
@@ -62,7 +62,7 @@ static int read_site(struct run *r, const json_t *entry)
     const char *name = json_string_value(json_object_get(entry, "site"));
     const json_t *layers = json_object_get(entry, "layers");
     enum nf_site site = name ? nf_site_find(name) : NF_SITE_COUNT;
-    struct nf_parity_site *s = &r->p->site[site == NF_SITE_COUNT ? 0 : site];
+    struct nf_verify_site *s = &r->p->site[site == NF_SITE_COUNT ? 0 : site];
 
     if (site == NF_SITE_COUNT || (site == NF_SITE_FFN_UP && !r->cfg->gated) || (site == NF_SITE_RESID_MID && r->cfg->parallel))
         return nf_fail(r->err, NF_EFORMAT, "%s: site %.40s, which %s has not", nf_reader_what(r->in),
@@ -159,7 +159,7 @@ static int fetch(struct run *r, struct shelf *s, size_t end)
 /* ---- comparing ---- */
 
 /* Where row `row` of the batch is. */
-static void locate(const struct run *r, size_t row, struct nf_parity_site *s)
+static void locate(const struct run *r, size_t row, struct nf_verify_site *s)
 {
     size_t w = 0;
 
@@ -171,7 +171,7 @@ static void locate(const struct run *r, size_t row, struct nf_parity_site *s)
 
 static void compare_real(struct run *r, const struct nf_rows *rows, const float *want, size_t columns)
 {
-    struct nf_parity_site *s = &r->p->site[rows->site];
+    struct nf_verify_site *s = &r->p->site[rows->site];
 
     for (size_t i = 0; i < rows->rows; i++)
         for (size_t k = 0; k < columns; k++) {
@@ -197,7 +197,7 @@ static void compare_real(struct run *r, const struct nf_rows *rows, const float 
 
 static void compare_bits(struct run *r, const struct nf_rows *rows, const uint8_t *want)
 {
-    struct nf_parity_site *s = &r->p->site[rows->site];
+    struct nf_verify_site *s = &r->p->site[rows->site];
     const uint8_t *ours = rows->data;
     size_t F = r->cfg->F;
 
@@ -346,15 +346,15 @@ static int run_all(struct run *r, const struct nf_weights *w, struct nf_forward_
     return rc < 0 ? rc : NF_OK;
 }
 
-int nf_parity_run(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, struct nf_reader *in,
-                  struct nf_parity *p, struct nf_err *err)
+int nf_verify_run(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, struct nf_reader *in,
+                  struct nf_verify *p, struct nf_err *err)
 {
     struct run r = { .cfg = cfg, .in = in, .p = p, .err = err };
     const struct nf_tap tap = { &r, wants, take, 0 };
     struct nf_forward_opts own = *opts;
     int rc = NF_OK;
 
-    *p = (struct nf_parity){ 0 };
+    *p = (struct nf_verify){ 0 };
     own.tap = &tap;
     for (size_t i = 0; i < NF_SITE_COUNT && rc == NF_OK; i++)
         if (!(r.want[i] = nf_alloc(cfg->L + 1, sizeof *r.want[i], err)))

@@ -15,7 +15,7 @@
 #include "stream/reader.h"
 
 /* One site, over all layers and batches. */
-struct nf_parity_site {
+struct nf_verify_site {
     bool there;              /* in the reference */
     uint64_t layers;         /* of it in the reference */
     uint64_t elements;       /* compared; ffn.active: bits */
@@ -27,8 +27,8 @@ struct nf_parity_site {
     double bit_pre;          /* ffn.active: of those, the largest |pre-activation| of ours; 0 when none differ */
 };
 
-struct nf_parity {
-    struct nf_parity_site site[NF_SITE_COUNT];
+struct nf_verify {
+    struct nf_verify_site site[NF_SITE_COUNT];
     uint64_t windows, tokens;
     uint64_t rows;           /* of logits; the next four are about them */
     uint64_t top_same;       /* greatest logit of the same token, lowest id of equals */
@@ -36,7 +36,7 @@ struct nf_parity {
 };
 
 /*
- * nf_parity_run - read `in`, a stream of kind activations at its first record, to its end, and compare.
+ * nf_verify_run - read `in`, a stream of kind activations at its first record, to its end, and compare.
  *
  *   opts   dtype and memory of the pass; tap and batch_tokens are set here
  *   p      out
@@ -44,7 +44,7 @@ struct nf_parity {
  * NF_EFORMAT: the reference is of another model (a size in its header differs: named), holds a site that the model does not have or some
  * positions only, is truncated or out of order.  NF_EUSAGE, NF_ESYS: nf_forward_open().
  */
-int nf_parity_run(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, struct nf_reader *in,
-                  struct nf_parity *p, struct nf_err *err);
+int nf_verify_run(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, struct nf_reader *in,
+                  struct nf_verify *p, struct nf_err *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include "record/context.h"
 #include "stream/mp.h"
 
-static int find_domain(struct nf_intake *t, const char *name, size_t n, struct nf_err *err)
+static int find_domain(struct nf_window_reader *t, const char *name, size_t n, struct nf_err *err)
 {
     for (t->doc_domain = 0; t->doc_domain < t->n; t->doc_domain++)
         if (strlen(t->domains[t->doc_domain]) == n && memcmp(t->domains[t->doc_domain], name, n) == 0)
@@ -22,7 +22,7 @@ static int find_domain(struct nf_intake *t, const char *name, size_t n, struct n
     return NF_OK;
 }
 
-static void hand_on(const struct nf_intake *t, bool wanted)
+static void hand_on(const struct nf_window_reader *t, bool wanted)
 {
     const void *bytes;
     size_t n;
@@ -34,7 +34,7 @@ static void hand_on(const struct nf_intake *t, bool wanted)
 }
 
 /* Anything but a window. */
-static int take_other(struct nf_intake *t, const msgpack_object *rec, struct nf_err *err)
+static int take_other(struct nf_window_reader *t, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_doc d;
 
@@ -54,7 +54,7 @@ static int take_other(struct nf_intake *t, const msgpack_object *rec, struct nf_
 }
 
 /* The next window into t->window. */
-static int read_window(struct nf_intake *t, struct nf_err *err)
+static int read_window(struct nf_window_reader *t, struct nf_err *err)
 {
     const msgpack_object *rec;
     int rc;
@@ -70,7 +70,7 @@ static int read_window(struct nf_intake *t, struct nf_err *err)
     return rc;
 }
 
-static int add_window(struct nf_intake *t, struct nf_err *err)
+static int add_window(struct nf_window_reader *t, struct nf_err *err)
 {
     const struct nf_window *w = &t->window;
     struct nf_batch *b = &t->batch;
@@ -91,7 +91,7 @@ static int add_window(struct nf_intake *t, struct nf_err *err)
 
 /* ---- activations ---- */
 
-static int next_record(struct nf_intake *t, const msgpack_object **rec)
+static int next_record(struct nf_window_reader *t, const msgpack_object **rec)
 {
     int rc = NF_OK;
 
@@ -105,16 +105,16 @@ static int next_record(struct nf_intake *t, const msgpack_object **rec)
     return rc;
 }
 
-static int see_doc(struct nf_intake *t, struct nf_err *err)
+static int see_doc(struct nf_window_reader *t, struct nf_err *err)
 {
     if (nf_grow(&t->seen, &t->seen_cap, t->n_seen + 1, sizeof *t->seen, err) < 0)
         return NF_ESYS;
-    t->seen[t->n_seen++] = (struct nf_intake_doc){ t->doc, t->doc_domain };
+    t->seen[t->n_seen++] = (struct nf_window_reader_doc){ t->doc, t->doc_domain };
     return NF_OK;
 }
 
 /* The domain of each window of the batch; only the last document can go on in the next batch. */
-static int find_domains(struct nf_intake *t, struct nf_err *err)
+static int find_domains(struct nf_window_reader *t, struct nf_err *err)
 {
     size_t i = 0;
 
@@ -133,7 +133,7 @@ static int find_domains(struct nf_intake *t, struct nf_err *err)
     return NF_OK;
 }
 
-static int next_captured(struct nf_intake *t, struct nf_err *err)
+static int next_captured(struct nf_window_reader *t, struct nf_err *err)
 {
     const msgpack_object *rec;
     int rc;
@@ -150,7 +150,7 @@ static int next_captured(struct nf_intake *t, struct nf_err *err)
     return rc == NF_OK ? find_domains(t, err) : rc;
 }
 
-int nf_intake_rows(struct nf_intake *t, struct nf_site_rows *rows, struct nf_err *err)
+int nf_window_reader_rows(struct nf_window_reader *t, struct nf_site_rows *rows, struct nf_err *err)
 {
     const msgpack_object *rec;
     int rc = next_record(t, &rec);
@@ -171,7 +171,7 @@ int nf_intake_rows(struct nf_intake *t, struct nf_site_rows *rows, struct nf_err
 
 /* ---- both ---- */
 
-int nf_intake_next(struct nf_intake *t, struct nf_err *err)
+int nf_window_reader_next(struct nf_window_reader *t, struct nf_err *err)
 {
     int rc = NF_OK;
 
@@ -195,7 +195,7 @@ int nf_intake_next(struct nf_intake *t, struct nf_err *err)
     return t->batch.W ? NF_OK : NF_EOF;
 }
 
-void nf_intake_clear(struct nf_intake *t)
+void nf_window_reader_clear(struct nf_window_reader *t)
 {
     for (size_t i = 0; i < t->n; i++)
         free(t->domains[i]);
@@ -204,5 +204,5 @@ void nf_intake_clear(struct nf_intake *t)
     free(t->seen);
     nf_batch_clear(&t->batch);
     nf_window_clear(&t->window);
-    *t = (struct nf_intake){ 0 };
+    *t = (struct nf_window_reader){ 0 };
 }

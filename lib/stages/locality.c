@@ -20,7 +20,7 @@ static void add(const double *a, const double *reach, double *x, double *w)
     w[FIRST] += 1;
 }
 
-void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf_docmeans *m)
+void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf_mergeable_means *m)
 {
     double reach[NF_LOCAL_WINDOWS], head[SITE_WIDTH], mean[SITE_WIDTH] = { 0 }, uniform[SITE_WIDTH];
     bool without[NF_LOCAL_WINDOWS];
@@ -44,11 +44,11 @@ void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf
     add(uniform, reach, m->x + (H + 1) * NF_LOCAL_COLUMNS, m->w + (H + 1) * NF_LOCAL_COLUMNS);
 }
 
-uint64_t nf_locality_sinks(const struct nf_docmeans *m, size_t H, double threshold)
+uint64_t nf_locality_sinks(const struct nf_mergeable_means *m, size_t H, double threshold)
 {
     uint64_t sinks = 0;
 
     for (size_t h = 0; h < H; h++)
-        sinks += nf_docmeans_get(m, h * NF_LOCAL_COLUMNS + FIRST).mean >= threshold;
+        sinks += nf_mergeable_means_get(m, h * NF_LOCAL_COLUMNS + FIRST).mean >= threshold;
     return sinks;
 }

@@ -31,9 +31,9 @@ static inline size_t nf_locality_columns(size_t H)
 }
 
 /* nf_locality_row - add the query at position t; a [H,7]; exclude: position 0 is a BOS and left out as a key. */
-void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf_docmeans *m);
+void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf_mergeable_means *m);
 
 /* nf_locality_sinks - heads whose mean attention on position 0 is at least `threshold`. */
-uint64_t nf_locality_sinks(const struct nf_docmeans *m, size_t H, double threshold);
+uint64_t nf_locality_sinks(const struct nf_mergeable_means *m, size_t H, double threshold);
 
 #endif

@@ -3,7 +3,7 @@
 
 enum { ATTN, FFN, BLOCK, PRE, POST, COS_BLOCK, COS_ATTN, COS_PRE_POST };   /* columns of the site */
 
-static void add(struct nf_docmeans *m, size_t column, double x, double divisor)
+static void add(struct nf_mergeable_means *m, size_t column, double x, double divisor)
 {
     if (!(divisor > 0))
         return;
@@ -11,13 +11,13 @@ static void add(struct nf_docmeans *m, size_t column, double x, double divisor)
     m->w[column] += 1;
 }
 
-static void add_cosine(struct nf_docmeans *m, size_t column, double cosine, double length)
+static void add_cosine(struct nf_mergeable_means *m, size_t column, double cosine, double length)
 {
     if (length > 0)
         add(m, column, cosine, 1);
 }
 
-void nf_ratios_row(const float *norms, struct nf_docmeans *m)
+void nf_ratios_row(const float *norms, struct nf_mergeable_means *m)
 {
     add(m, 0, norms[ATTN], norms[PRE]);
     add(m, 1, norms[FFN], norms[PRE]);

@@ -18,6 +18,6 @@
 #include "numeric/mergeable_means.h"
 
 /* nf_ratios_row - add a position; norms [8] as in FORMAT.md section 4.3. */
-void nf_ratios_row(const float *norms, struct nf_docmeans *m);
+void nf_ratios_row(const float *norms, struct nf_mergeable_means *m);
 
 #endif

@@ -28,7 +28,7 @@ static size_t pair(size_t P, size_t i, size_t j)
 
 size_t nf_similarity_bytes(size_t P, size_t D, bool all, size_t B)
 {
-    return nf_cka_bytes(P, D, B) + 2 * nf_docmeans_bytes(2 * pairs_of(P), false) + BLOCK * 2 * pairs_of(P) * sizeof(double) +
+    return nf_cka_bytes(P, D, B) + 2 * nf_mergeable_means_bytes(2 * pairs_of(P), false) + BLOCK * 2 * pairs_of(P) * sizeof(double) +
            (all ? 0 : P * B * D * sizeof(float));
 }
 
@@ -36,8 +36,8 @@ int nf_similarity_open(struct nf_similarity *s, size_t P, size_t D, bool all, si
                        struct nf_err *err)
 {
     *s = (struct nf_similarity){ .P = P, .D = D, .B = B, .all = all, .context = context, .memory = memory };
-    if (nf_cka_open(&s->cka, P, D, B, err) < 0 || nf_docmeans_open(&s->positions, 2 * pairs_of(P), false, err) < 0 ||
-        nf_docmeans_open(&s->lasts, 2 * pairs_of(P), false, err) < 0)
+    if (nf_cka_open(&s->cka, P, D, B, err) < 0 || nf_mergeable_means_open(&s->positions, 2 * pairs_of(P), false, err) < 0 ||
+        nf_mergeable_means_open(&s->lasts, 2 * pairs_of(P), false, err) < 0)
         return NF_ESYS;
     s->row = nf_alloc(P, sizeof *s->row, err);
     s->value = nf_alloc(BLOCK * 2 * pairs_of(P), sizeof *s->value, err);
@@ -48,8 +48,8 @@ int nf_similarity_open(struct nf_similarity *s, size_t P, size_t D, bool all, si
 void nf_similarity_close(struct nf_similarity *s)
 {
     nf_cka_close(&s->cka);
-    nf_docmeans_close(&s->positions);
-    nf_docmeans_close(&s->lasts);
+    nf_mergeable_means_close(&s->positions);
+    nf_mergeable_means_close(&s->lasts);
     free(s->group);
     free(s->x);
     free(s->row);
@@ -154,12 +154,12 @@ static void add_position(struct nf_similarity *s, size_t row, const double *valu
     s->zero_last += zero && last;
     if (zero)
         return;
-    nf_docmeans_begin(&s->positions, doc);
-    nf_docmeans_add(&s->positions, value);
+    nf_mergeable_means_begin(&s->positions, doc);
+    nf_mergeable_means_add(&s->positions, value);
     if (!last)
         return;
-    nf_docmeans_begin(&s->lasts, doc);
-    nf_docmeans_add(&s->lasts, value);
+    nf_mergeable_means_begin(&s->lasts, doc);
+    nf_mergeable_means_add(&s->lasts, value);
 }
 
 static void add_positions(struct nf_similarity *s)
@@ -254,8 +254,8 @@ int nf_similarity_end(struct nf_similarity *s, struct nf_err *err)
 
 void nf_similarity_finish(struct nf_similarity *s)
 {
-    nf_docmeans_end(&s->positions);
-    nf_docmeans_end(&s->lasts);
+    nf_mergeable_means_end(&s->positions);
+    nf_mergeable_means_end(&s->lasts);
 }
 
 /* ---- records ---- */
@@ -288,12 +288,12 @@ static int write_cka(struct nf_similarity *s, struct nf_writer *w, struct nf_err
 }
 
 /* The four matrices; a point with itself has cosine 1 and angle 0. */
-static void fill_matrices(const struct nf_docmeans *m, size_t P, bool angle, double *y)
+static void fill_matrices(const struct nf_mergeable_means *m, size_t P, bool angle, double *y)
 {
     for (size_t i = 0; i < P; i++)
         for (size_t j = 0; j < P; j++) {
-            struct nf_docmean x =
-                nf_docmeans_get(m, (angle ? pairs_of(P) : 0) + (i == j ? 0 : pair(P, nf_min(i, j), nf_max(i, j))));
+            struct nf_mergeable_mean x =
+                nf_mergeable_means_get(m, (angle ? pairs_of(P) : 0) + (i == j ? 0 : pair(P, nf_min(i, j), nf_max(i, j))));
             double self = x.docs ? !angle : NAN, no_error = x.docs > 1 ? 0 : NAN;
 
             y[i * P + j] = i == j ? self : x.mean;
@@ -305,9 +305,9 @@ static void fill_matrices(const struct nf_docmeans *m, size_t P, bool angle, dou
 
 static int write_similarity(const struct nf_similarity *s, bool last, bool angle, struct nf_writer *w, struct nf_err *err)
 {
-    const struct nf_docmeans *m = last ? &s->lasts : &s->positions;
+    const struct nf_mergeable_means *m = last ? &s->lasts : &s->positions;
     size_t P = s->P;
-    struct nf_docmean any = nf_docmeans_get(m, 0);
+    struct nf_mergeable_mean any = nf_mergeable_means_get(m, 0);
     double *y = nf_alloc(P * P, 4 * sizeof *y, err);
     struct nf_similarity_rec rec = { .P = P,
                                      .n = any.n,
@@ -337,7 +337,7 @@ int nf_similarity_write(struct nf_similarity *s, struct nf_writer *w, struct nf_
         if (write_similarity(s, which & 2, which & 1, w, err) < 0)
             return NF_ESYS;
     for (size_t l = 0; l + 1 < s->P; l++) {
-        struct nf_docmean x = nf_docmeans_get(&s->positions, pair(s->P, l, l + 1));
+        struct nf_mergeable_mean x = nf_mergeable_means_get(&s->positions, pair(s->P, l, l + 1));
 
         nf_influence_rec_write(w, &(struct nf_influence_rec){ l, x.n, x.docs, 1 - x.mean, x.se });
     }
@@ -387,8 +387,8 @@ static int merge_means(struct nf_similarity *s, const msgpack_object *rec, unsig
     *bit = 2u << (2 * last + angle);
     if (!angle)
         *(last ? &s->zero_last : &s->zero) += r.zero;
-    return nf_docmeans_merge_part(last ? &s->lasts : &s->positions, angle ? pairs_of(s->P) : 0, pairs_of(s->P), r.docs, r.sums,
-                                  err);
+    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? pairs_of(s->P) : 0, pairs_of(s->P), r.docs,
+                                         r.sums, err);
 }
 
 int nf_similarity_merge(struct nf_similarity *s, const msgpack_object *rec, unsigned *seen, struct nf_err *err)

@@ -35,7 +35,7 @@
 #include "record/stages.h"
 #include "numeric/cka.h"
 #include "numeric/mergeable_means.h"
-#include "reduce/rows.h"
+#include "record/rows.h"
 
 struct nf_similarity {
     size_t P, D, B;
@@ -47,7 +47,7 @@ struct nf_similarity {
     float *group;                    /* last: [P, B, D] */
     size_t held;                     /* rows of it */
     size_t block;                    /* it belongs to */
-    struct nf_docmeans positions, lasts;   /* [2 pairs]: cosines, then angles */
+    struct nf_mergeable_means positions, lasts;   /* [2 pairs]: cosines, then angles */
     uint64_t zero, zero_last;
 
     const struct nf_batch_rows *rows;

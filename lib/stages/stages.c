@@ -33,7 +33,7 @@ struct layer {
     size_t layer;
     size_t row;                /* of the batch */
     unsigned seen;             /* merging: bit i: record i of its parts() came */
-    struct nf_docmeans m;
+    struct nf_mergeable_means m;
 };
 
 struct rowwise {
@@ -148,7 +148,7 @@ void nf_stages_close(struct nf_stages *s)
     nf_similarity_close(&s->similarity);
     for (size_t m = 0; m < NF_MEASURES; m++) {
         for (size_t i = 0; i < s->rowwise[m].n; i++)
-            nf_docmeans_close(&s->rowwise[m].layer[i].m);
+            nf_mergeable_means_close(&s->rowwise[m].layer[i].m);
         free(s->rowwise[m].layer);
     }
     free(s->source);
@@ -218,7 +218,9 @@ static int check_points(const struct nf_stages *s, struct nf_err *err)
 
 static size_t columns(const struct rowwise *r, enum nf_measure m)
 {
-    return m == NF_MEASURE_RATIOS ? NF_RATIOS : m == NF_MEASURE_LOCALITY ? nf_locality_columns(r->H) : nf_merging_columns(r->H);
+    return m == NF_MEASURE_RATIOS     ? NF_RATIOS
+           : m == NF_MEASURE_LOCALITY ? nf_locality_columns(r->H)
+                                      : nf_subword_merge_columns(r->H);
 }
 
 static size_t bytes_of(const struct nf_stages *s)
@@ -227,7 +229,7 @@ static size_t bytes_of(const struct nf_stages *s)
     size_t bytes = cfg->want[NF_MEASURE_SIMILARITY] ? nf_similarity_bytes(s->L + 1, s->D, cfg->cka_all, batch_of(cfg)) : 0;
 
     for (enum nf_measure m = NF_MEASURE_RATIOS; m < NF_MEASURES; m++)
-        bytes += s->rowwise[m].n * nf_docmeans_bytes(columns(&s->rowwise[m], m), m == NF_MEASURE_MERGING);
+        bytes += s->rowwise[m].n * nf_mergeable_means_bytes(columns(&s->rowwise[m], m), m == NF_MEASURE_MERGING);
     return bytes;
 }
 
@@ -238,7 +240,7 @@ static int open_rowwise(struct nf_stages *s, enum nf_measure m, struct nf_err *e
     if (s->cfg.want[m] && !r->n)
         return nf_fail(err, NF_EFORMAT, "%s needs the site %s, which the stream lacks", table[m].name, table[m].site);
     for (size_t i = 0; i < r->n; i++)
-        if (nf_docmeans_open(&r->layer[i].m, columns(r, m), m == NF_MEASURE_MERGING, err) < 0)
+        if (nf_mergeable_means_open(&r->layer[i].m, columns(r, m), m == NF_MEASURE_MERGING, err) < 0)
             return NF_ESYS;
     return NF_OK;
 }
@@ -292,7 +294,7 @@ int nf_stages_batch(struct nf_stages *s, const struct nf_batch_rows *rows, struc
 }
 
 /* Row `row` of the batch, its values in x. */
-static void add_row(const struct nf_stages *s, enum nf_measure m, struct nf_docmeans *means, size_t row, const float *x)
+static void add_row(const struct nf_stages *s, enum nf_measure m, struct nf_mergeable_means *means, size_t row, const float *x)
 {
     const struct nf_batch_rows *r = s->rows;
     const struct nf_batch *b = r->batch;
@@ -300,13 +302,13 @@ static void add_row(const struct nf_stages *s, enum nf_measure m, struct nf_docm
 
     if (!nf_row_counted(r, row) || (m == NF_MEASURE_MERGING && s->word[row] == NF_WORD_NONE))
         return;
-    nf_docmeans_begin(means, b->doc[w]);
+    nf_mergeable_means_begin(means, b->doc[w]);
     if (m == NF_MEASURE_RATIOS)
         nf_ratios_row(x, means);
     else if (m == NF_MEASURE_LOCALITY)
         nf_locality_row(x, H, r->pos[row], s->cfg.exclude_bos_key && b->bos[w], means);
     else
-        nf_merging_row(x, H, s->word[row], means);
+        nf_subword_merge_row(x, H, s->word[row], means);
 }
 
 static struct layer *find_layer(struct rowwise *r, size_t layer)
@@ -375,7 +377,7 @@ void nf_stages_finish(struct nf_stages *s)
         nf_similarity_finish(&s->similarity);
     for (size_t m = 0; m < NF_MEASURES; m++)
         for (size_t i = 0; i < s->rowwise[m].n; i++)
-            nf_docmeans_end(&s->rowwise[m].layer[i].m);
+            nf_mergeable_means_end(&s->rowwise[m].layer[i].m);
 }
 
 bool nf_stages_groups(const struct nf_stages *s, uint64_t *groups, uint64_t *left_out)
@@ -387,7 +389,7 @@ bool nf_stages_groups(const struct nf_stages *s, uint64_t *groups, uint64_t *lef
 
 /* ---- records ---- */
 
-static int write_merging(const struct layer *l, size_t H, const struct nf_docmeans_rec *means, struct nf_writer *w,
+static int write_merging(const struct layer *l, size_t H, const struct nf_mergeable_means_rec *means, struct nf_writer *w,
                          struct nf_err *err)
 {
     size_t n = l->m.pairs;
@@ -396,7 +398,7 @@ static int write_merging(const struct layer *l, size_t H, const struct nf_docmea
     if (!y)
         return NF_ESYS;
     for (size_t p = 0; p < n; p++)
-        nf_docmeans_difference(&l->m, p, &y[p], &y[n + p]);
+        nf_mergeable_means_difference(&l->m, p, &y[p], &y[n + p]);
     nf_merging_rec_write(w, &(struct nf_merging_rec){ l->layer, H, l->m.either, *means, y, y + n, l->m.cross });
     free(y);
     return NF_OK;
@@ -411,7 +413,7 @@ static unsigned parts(enum nf_measure m)
 static void write_ratios(const struct layer *l, struct nf_writer *w)
 {
     for (size_t u = 0; u < NF_RATIOS; u++) {
-        struct nf_docmean x = nf_docmeans_get(&l->m, u);
+        struct nf_mergeable_mean x = nf_mergeable_means_get(&l->m, u);
 
         nf_ratio_rec_write(w, &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
     }
@@ -419,7 +421,7 @@ static void write_ratios(const struct layer *l, struct nf_writer *w)
 
 static int write_layer(const struct nf_stages *s, enum nf_measure m, const struct layer *l, struct nf_writer *w, struct nf_err *err)
 {
-    struct nf_docmeans_rec means;
+    struct nf_mergeable_means_rec means;
     size_t H = s->rowwise[m].H;
     int rc = NF_OK;
 
@@ -427,7 +429,7 @@ static int write_layer(const struct nf_stages *s, enum nf_measure m, const struc
         write_ratios(l, w);
         return NF_OK;
     }
-    if (nf_docmeans_fill(&l->m, &means, err) < 0)
+    if (nf_mergeable_means_fill(&l->m, &means, err) < 0)
         return NF_ESYS;
     if (m == NF_MEASURE_LOCALITY)
         nf_locality_rec_write(w, &(struct nf_locality_rec){ l->layer, H, nf_locality_sinks(&l->m, H, s->cfg.sink), means });
@@ -492,7 +494,7 @@ static int merge_ratio(struct nf_stages *s, const msgpack_object *rec, struct nf
     struct nf_ratio_rec r;
     struct layer *l = nf_ratio_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_RATIOS, r.layer, r.of, NF_RATIOS, err) : NULL;
 
-    return l ? nf_docmeans_merge_part(&l->m, r.of, 1, r.docs, r.sums, err) : NF_EFORMAT;
+    return l ? nf_mergeable_means_merge_part(&l->m, r.of, 1, r.docs, r.sums, err) : NF_EFORMAT;
 }
 
 static int merge_locality(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
@@ -500,7 +502,7 @@ static int merge_locality(struct nf_stages *s, const msgpack_object *rec, struct
     struct nf_locality_rec r;
     struct layer *l = nf_locality_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_LOCALITY, r.layer, 0, r.m.U, err) : NULL;
 
-    return l ? nf_docmeans_merge(&l->m, &r.m, err) : NF_EFORMAT;
+    return l ? nf_mergeable_means_merge(&l->m, &r.m, err) : NF_EFORMAT;
 }
 
 static int merge_merging(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
@@ -508,7 +510,7 @@ static int merge_merging(struct nf_stages *s, const msgpack_object *rec, struct 
     struct nf_merging_rec r;
     struct layer *l = nf_merging_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_MERGING, r.layer, 0, r.m.U, err) : NULL;
 
-    return l && nf_docmeans_merge(&l->m, &r.m, err) == NF_OK ? merge_cross(l, &r, err) : NF_EFORMAT;
+    return l && nf_mergeable_means_merge(&l->m, &r.m, err) == NF_OK ? merge_cross(l, &r, err) : NF_EFORMAT;
 }
 
 int nf_stages_merge_record(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)

@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "record/context.h"
-#include "reduce/rows.h"
+#include "record/rows.h"
 
 enum nf_measure { NF_MEASURE_SIMILARITY, NF_MEASURE_RATIOS, NF_MEASURE_LOCALITY, NF_MEASURE_MERGING, NF_MEASURES };
 

@@ -45,7 +45,7 @@ enum nf_word nf_word_at(const struct nf_vocab *v, const uint32_t *ids, size_t n,
     return begins_word(v, ids[pos - (PIECES - 1)]) ? NF_WORD_MULTI : NF_WORD_NONE;
 }
 
-void nf_merging_row(const float *a, size_t H, enum nf_word class, struct nf_docmeans *m)
+void nf_subword_merge_row(const float *a, size_t H, enum nf_word class, struct nf_mergeable_means *m)
 {
     size_t n = H * NF_BACK_OFFSETS, first = class * n;
 

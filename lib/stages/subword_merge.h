@@ -30,12 +30,12 @@ enum nf_word { NF_WORD_MULTI, NF_WORD_SINGLE, NF_WORD_NONE };
 /* nf_word_at - which word ends at position pos < n of the window ids [n]; ids < v->V. */
 enum nf_word nf_word_at(const struct nf_vocab *v, const uint32_t *ids, size_t n, size_t pos);
 
-static inline size_t nf_merging_columns(size_t H)
+static inline size_t nf_subword_merge_columns(size_t H)
 {
     return 2 * H * NF_BACK_OFFSETS;
 }
 
-/* nf_merging_row - add a position of a class; a [H,17]. */
-void nf_merging_row(const float *a, size_t H, enum nf_word class, struct nf_docmeans *m);
+/* nf_subword_merge_row - add a position of a class; a [H,17]. */
+void nf_subword_merge_row(const float *a, size_t H, enum nf_word class, struct nf_mergeable_means *m);
 
 #endif

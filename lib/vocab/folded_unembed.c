@@ -13,7 +13,7 @@
 enum { TILE = 256, SPAN = 64 };   /* columns worked on together; components summed by one thread */
 #define NO_DIRECTION 0x1p-20
 
-struct nf_unembed {
+struct nf_folded_unembed {
     struct nf_output_end end;
     size_t V, E;
     float *gain;      /* [D] */
@@ -24,30 +24,30 @@ struct nf_unembed {
     double *centre;   /* [E] */
 };
 
-void nf_unembed_sizes(const struct nf_unembed *u, size_t *V, size_t *E)
+void nf_folded_unembed_sizes(const struct nf_folded_unembed *u, size_t *V, size_t *E)
 {
     *V = u->V;
     *E = u->E;
 }
 
-const double *nf_unembed_length(const struct nf_unembed *u)
+const double *nf_folded_unembed_length(const struct nf_folded_unembed *u)
 {
     return u->length;
 }
 
-const double *nf_unembed_centre(const struct nf_unembed *u)
+const double *nf_folded_unembed_centre(const struct nf_folded_unembed *u)
 {
     return u->centre;
 }
 
-bool nf_unembed_layernorm(const struct nf_unembed *u)
+bool nf_folded_unembed_layernorm(const struct nf_folded_unembed *u)
 {
     return !u->end.rms;
 }
 
 /* ---- columns ---- */
 
-static void stored(const struct nf_unembed *u, size_t v, float *y)
+static void stored(const struct nf_folded_unembed *u, size_t v, float *y)
 {
     const struct nf_tensor *t = &u->end.unembed;
 
@@ -55,25 +55,25 @@ static void stored(const struct nf_unembed *u, size_t v, float *y)
 }
 
 /* The gain is on the columns, or in project_out. */
-static double gain(const struct nf_unembed *u, size_t e)
+static double gain(const struct nf_folded_unembed *u, size_t e)
 {
     return u->project ? 1 : u->gain[e];
 }
 
-static bool centred(const struct nf_unembed *u)
+static bool centred(const struct nf_folded_unembed *u)
 {
     return u->end.final_norm && !u->end.rms;
 }
 
 /* u_v times scale. */
-static void column(const struct nf_unembed *u, size_t v, double scale, float *y)
+static void column(const struct nf_folded_unembed *u, size_t v, double scale, float *y)
 {
     stored(u, v, y);
     for (size_t e = 0; e < u->E; e++)
         y[e] = (float)((gain(u, e) * y[e] - u->shift[v] - u->mean[e]) * scale);
 }
 
-void nf_unembed_columns(const struct nf_unembed *u, const uint32_t *id, size_t n, bool unit, float *y)
+void nf_folded_unembed_columns(const struct nf_folded_unembed *u, const uint32_t *id, size_t n, bool unit, float *y)
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++)
@@ -93,7 +93,7 @@ static void add_rows(const float *x, const double *weight, size_t n, size_t E, d
 /* ---- open ---- */
 
 /* shift and mean. */
-static void measure_means(struct nf_unembed *u, float *tile, double *weight, double *sum)
+static void measure_means(struct nf_folded_unembed *u, float *tile, double *weight, double *sum)
 {
     for (size_t i = 0; i < TILE; i++)
         weight[i] = 1;
@@ -118,7 +118,7 @@ static void measure_means(struct nf_unembed *u, float *tile, double *weight, dou
 }
 
 /* Length of a column, y [E]; 0 where it is the mean of all. */
-static double measure_length(const struct nf_unembed *u, const float *y)
+static double measure_length(const struct nf_folded_unembed *u, const float *y)
 {
     double length = sqrt(nf_dot(y, y, u->E)), before = 0;
 
@@ -128,7 +128,7 @@ static double measure_length(const struct nf_unembed *u, const float *y)
 }
 
 /* length and centre. */
-static void measure_lengths(struct nf_unembed *u, float *tile, double *weight)
+static void measure_lengths(struct nf_folded_unembed *u, float *tile, double *weight)
 {
     size_t kept = 0;
 
@@ -152,7 +152,7 @@ static void measure_lengths(struct nf_unembed *u, float *tile, double *weight)
         u->centre[e] /= (double)kept;
 }
 
-static int measure(struct nf_unembed *u, struct nf_err *err)
+static int measure(struct nf_folded_unembed *u, struct nf_err *err)
 {
     float *tile = nf_alloc(TILE * u->E, sizeof *tile, err);
     double *weight = nf_alloc(TILE, sizeof *weight, err), *sum = nf_alloc(u->E, sizeof *sum, err);
@@ -168,7 +168,7 @@ static int measure(struct nf_unembed *u, struct nf_err *err)
     return rc;
 }
 
-static int read_end(struct nf_unembed *u, struct nf_err *err)
+static int read_end(struct nf_folded_unembed *u, struct nf_err *err)
 {
     const struct nf_output_end *end = &u->end;
 
@@ -188,9 +188,9 @@ static int read_end(struct nf_unembed *u, struct nf_err *err)
     return NF_OK;
 }
 
-struct nf_unembed *nf_unembed_open(const struct nf_output_end *end, size_t V, struct nf_err *err)
+struct nf_folded_unembed *nf_folded_unembed_open(const struct nf_output_end *end, size_t V, struct nf_err *err)
 {
-    struct nf_unembed *u = nf_alloc(1, sizeof *u, err);
+    struct nf_folded_unembed *u = nf_alloc(1, sizeof *u, err);
 
     if (!u)
         return NULL;
@@ -202,13 +202,13 @@ struct nf_unembed *nf_unembed_open(const struct nf_output_end *end, size_t V, st
     u->length = nf_alloc(V, sizeof *u->length, err);
     u->centre = nf_alloc(u->E, sizeof *u->centre, err);
     if (!u->shift || !u->mean || !u->length || !u->centre || read_end(u, err) < 0 || measure(u, err) < 0) {
-        nf_unembed_close(u);
+        nf_folded_unembed_close(u);
         return NULL;
     }
     return u;
 }
 
-void nf_unembed_close(struct nf_unembed *u)
+void nf_folded_unembed_close(struct nf_folded_unembed *u)
 {
     if (!u)
         return;
@@ -234,7 +234,7 @@ static void take_mean_off(float *w, size_t D)
         w[d] = (float)(w[d] - mean);
 }
 
-void nf_unembed_rows(const struct nf_unembed *u, size_t n, float *w, float *y)
+void nf_folded_unembed_rows(const struct nf_folded_unembed *u, size_t n, float *w, float *y)
 {
     size_t D = u->end.D;
 
@@ -253,7 +253,7 @@ void nf_unembed_rows(const struct nf_unembed *u, size_t n, float *w, float *y)
 
 /* ---- sums over columns ---- */
 
-int nf_unembed_sum(const struct nf_unembed *u, const double *weight, double *y, struct nf_err *err)
+int nf_folded_unembed_sum(const struct nf_folded_unembed *u, const double *weight, double *y, struct nf_err *err)
 {
     float *tile = nf_alloc(TILE * u->E, sizeof *tile, err);
 
@@ -273,7 +273,7 @@ int nf_unembed_sum(const struct nf_unembed *u, const double *weight, double *y, 
 }
 
 /* Columns first .. first + n - 1 as double, each padded with zeros to `width`. */
-static void wide(const struct nf_unembed *u, size_t first, size_t n, size_t width, float *tile, double *x)
+static void wide(const struct nf_folded_unembed *u, size_t first, size_t n, size_t width, float *tile, double *x)
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
@@ -283,7 +283,7 @@ static void wide(const struct nf_unembed *u, size_t first, size_t n, size_t widt
     }
 }
 
-int nf_unembed_gram(const struct nf_unembed *u, double *g, struct nf_err *err)
+int nf_folded_unembed_gram(const struct nf_folded_unembed *u, double *g, struct nf_err *err)
 {
     size_t E = u->E, width = nf_blocks(E, NF_GRAM_BLOCK) * NF_GRAM_BLOCK, blocks = width / NF_GRAM_BLOCK;
     float *tile = nf_alloc(TILE * E, sizeof *tile, err);
@@ -297,7 +297,7 @@ int nf_unembed_gram(const struct nf_unembed *u, double *g, struct nf_err *err)
 #pragma omp parallel for schedule(dynamic)
         for (size_t b = 0; b < blocks; b++)   /* the upper triangle, block row by block row */
             for (size_t c = b; c < blocks; c++)
-                nf_lanes_gram(x + b * NF_GRAM_BLOCK, x + c * NF_GRAM_BLOCK, n, width, sum + (b * width + c) * NF_GRAM_BLOCK);
+                nf_simd_gram(x + b * NF_GRAM_BLOCK, x + c * NF_GRAM_BLOCK, n, width, sum + (b * width + c) * NF_GRAM_BLOCK);
     }
     for (size_t i = 0; rc == NF_OK && i < E; i++)
         for (size_t j = i; j < E; j++)

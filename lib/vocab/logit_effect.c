@@ -14,9 +14,9 @@
 
 enum { TILE = 1024, CHUNK = 256 };   /* columns of a tile; rows multiplied with it at a time: 1 MiB of products */
 
-struct nf_effects {
-    const struct nf_classify *cfg;
-    const struct nf_unembed *u;
+struct nf_logit_effects {
+    const struct nf_vocab_rules *rules;
+    const struct nf_folded_unembed *u;
     const struct nf_ffn_rows *rows;
     size_t V, E, D, F;
     uint32_t *id;            /* [kept]: columns that have a direction, ascending */
@@ -36,9 +36,9 @@ struct nf_effects {
 
 /* ---- open ---- */
 
-static int keep_columns(struct nf_effects *e, struct nf_err *err)
+static int keep_columns(struct nf_logit_effects *e, struct nf_err *err)
 {
-    const double *length = nf_unembed_length(e->u);
+    const double *length = nf_folded_unembed_length(e->u);
 
     e->id = nf_alloc(e->V, sizeof *e->id, err);
     e->length = nf_alloc(e->V, sizeof *e->length, err);
@@ -46,15 +46,15 @@ static int keep_columns(struct nf_effects *e, struct nf_err *err)
         return NF_ESYS;
     for (size_t v = 0; v < e->V; v++)
         if (length[v] > 0) {
-            e->length[e->kept] = e->cfg->raw_product ? 1 : length[v];
+            e->length[e->kept] = e->rules->raw_product ? 1 : length[v];
             e->id[e->kept++] = (uint32_t)v;
         }
     return NF_OK;
 }
 
-static int find_weakest(struct nf_effects *e, struct nf_err *err)
+static int find_weakest(struct nf_logit_effects *e, struct nf_err *err)
 {
-    size_t k = nf_min(e->cfg->null_space, e->E);
+    size_t k = nf_min(e->rules->null_space, e->E);
     double *g, *value;
     int rc;
 
@@ -63,7 +63,7 @@ static int find_weakest(struct nf_effects *e, struct nf_err *err)
     g = nf_alloc(e->E, e->E * sizeof *g, err);
     value = nf_alloc(k, sizeof *value, err);
     e->weakest = nf_alloc(k, e->E * sizeof *e->weakest, err);
-    rc = g && value && e->weakest ? nf_unembed_gram(e->u, g, err) : NF_ESYS;
+    rc = g && value && e->weakest ? nf_folded_unembed_gram(e->u, g, err) : NF_ESYS;
     if (rc == NF_OK)
         rc = nf_eigen_lowest(g, e->E, k, value, e->weakest, err);
     e->k = k;
@@ -72,7 +72,7 @@ static int find_weakest(struct nf_effects *e, struct nf_err *err)
     return rc;
 }
 
-static int find_direction(struct nf_effects *e, const uint64_t *counts, struct nf_err *err)
+static int find_direction(struct nf_logit_effects *e, const uint64_t *counts, struct nf_err *err)
 {
     double *d = counts ? nf_alloc(e->V, sizeof *d, err) : NULL, mean = 0, norm;
     int rc;
@@ -93,12 +93,12 @@ static int find_direction(struct nf_effects *e, const uint64_t *counts, struct n
     norm = sqrt(nf_dot_double(d, d, e->V));
     for (size_t v = 0; v < e->V; v++)
         d[v] = norm > 0 ? d[v] / norm : NAN;   /* all tokens as frequent: no direction */
-    rc = nf_unembed_sum(e->u, d, e->direction, err);
+    rc = nf_folded_unembed_sum(e->u, d, e->direction, err);
     free(d);
     return rc;
 }
 
-static int open_product(struct nf_effects *e, struct nf_err *err)
+static int open_product(struct nf_logit_effects *e, struct nf_err *err)
 {
     const struct nf_gemm_shape shape = { e->E, TILE, NF_F32, NF_F32, false };
 
@@ -119,27 +119,28 @@ static int open_product(struct nf_effects *e, struct nf_err *err)
                : NF_ESYS;
 }
 
-struct nf_effects *nf_effects_open(const struct nf_classify *cfg, const struct nf_unembed *u, const struct nf_ffn_rows *rows,
-                                   size_t D, size_t F, const uint64_t *counts, struct nf_err *err)
+struct nf_logit_effects *nf_logit_effects_open(const struct nf_vocab_rules *rules, const struct nf_folded_unembed *u,
+                                               const struct nf_ffn_rows *rows, size_t D, size_t F, const uint64_t *counts,
+                                               struct nf_err *err)
 {
-    struct nf_effects *e = nf_alloc(1, sizeof *e, err);
+    struct nf_logit_effects *e = nf_alloc(1, sizeof *e, err);
 
     if (!e)
         return NULL;
-    e->cfg = cfg;
+    e->rules = rules;
     e->u = u;
     e->rows = rows;
     e->D = D;
     e->F = F;
-    nf_unembed_sizes(u, &e->V, &e->E);
+    nf_folded_unembed_sizes(u, &e->V, &e->E);
     if (keep_columns(e, err) < 0 || find_weakest(e, err) < 0 || find_direction(e, counts, err) < 0 || open_product(e, err) < 0) {
-        nf_effects_close(e);
+        nf_logit_effects_close(e);
         return NULL;
     }
     return e;
 }
 
-void nf_effects_close(struct nf_effects *e)
+void nf_logit_effects_close(struct nf_logit_effects *e)
 {
     if (!e)
         return;
@@ -162,7 +163,7 @@ void nf_effects_close(struct nf_effects *e)
     free(e);
 }
 
-size_t nf_effects_no_direction(const struct nf_effects *e)
+size_t nf_logit_effects_no_direction(const struct nf_logit_effects *e)
 {
     return e->V - e->kept;
 }
@@ -170,13 +171,13 @@ size_t nf_effects_no_direction(const struct nf_effects *e)
 /* ---- norms and cosines ---- */
 
 /* The gain of the norm before, and for LayerNorm no mean. */
-static void fold(const struct nf_effects *e, float *w)
+static void fold(const struct nf_logit_effects *e, float *w)
 {
     double mean = 0;
 
     for (size_t d = 0; d < e->D; d++)
         w[d] *= e->gain[d];
-    for (size_t d = 0; nf_unembed_layernorm(e->u) && d < e->D; d++)
+    for (size_t d = 0; nf_folded_unembed_layernorm(e->u) && d < e->D; d++)
         mean += w[d];
     mean /= (double)e->D;
     for (size_t d = 0; d < e->D; d++)
@@ -188,7 +189,7 @@ static double cosine(const float *x, const float *y, size_t n, double nx, double
     return nx > 0 && ny > 0 ? nf_dot(x, y, n) / (nx * ny) : NAN;
 }
 
-static void measure_reading(struct nf_effects *e, size_t layer, struct nf_effect *effect)
+static void measure_reading(struct nf_logit_effects *e, size_t layer, struct nf_logit_effect *effect)
 {
     const struct nf_ffn_rows *r = e->rows;
     size_t D = e->D;
@@ -202,7 +203,7 @@ static void measure_reading(struct nf_effects *e, size_t layer, struct nf_effect
             r->rows(r->ctx, layer, NF_FFN_GATE, first, n, e->gate);
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < n; i++) {
-            struct nf_effect *x = &effect[first + i];
+            struct nf_logit_effect *x = &effect[first + i];
             float *in = e->in + i * D, *gate = e->gate + i * D;
             const float *out = e->w + (first + i) * D;
 
@@ -222,7 +223,7 @@ static void measure_reading(struct nf_effects *e, size_t layer, struct nf_effect
 
 /* ---- the pass over the vocabulary ---- */
 
-static double null_share(const struct nf_effects *e, const float *y, double norm)
+static double null_share(const struct nf_logit_effects *e, const float *y, double norm)
 {
     double sum = 0;
 
@@ -235,13 +236,13 @@ static double null_share(const struct nf_effects *e, const float *y, double norm
 }
 
 /* Rows of the layer, their lengths and means; everything that is a product with E numbers and not with V. */
-static void begin_layer(struct nf_effects *e, size_t layer, struct nf_effect *effect)
+static void begin_layer(struct nf_logit_effects *e, size_t layer, struct nf_logit_effect *effect)
 {
-    const double *centre = nf_unembed_centre(e->u);
+    const double *centre = nf_folded_unembed_centre(e->u);
 
     for (size_t first = 0; first < e->F; first += CHUNK)
         e->rows->rows(e->rows->ctx, layer, NF_FFN_OUT, first, nf_min(CHUNK, e->F - first), e->w + first * e->D);
-    nf_unembed_rows(e->u, e->F, e->w, e->y);
+    nf_folded_unembed_rows(e->u, e->F, e->w, e->y);
 #pragma omp parallel for schedule(static)
     for (size_t f = 0; f < e->F; f++) {
         const float *w = e->w + f * e->D;
@@ -251,22 +252,22 @@ static void begin_layer(struct nf_effects *e, size_t layer, struct nf_effect *ef
         effect[f].out_norm = sqrt(nf_dot(w, w, e->D));
         effect[f].null_share = null_share(e, y, norm);
         e->norm[f] = norm;
-        for (size_t i = 0; !e->cfg->raw_product && norm > 0 && i < e->E; i++)
+        for (size_t i = 0; !e->rules->raw_product && norm > 0 && i < e->E; i++)
             y[i] = (float)(y[i] / norm);
-        e->shift[f] = e->cfg->raw_product ? 0 : nf_dot_mixed(y, centre, e->E);
+        e->shift[f] = e->rules->raw_product ? 0 : nf_dot_mixed(y, centre, e->E);
         effect[f].frequency = e->direction ? nf_dot_mixed(y, e->direction, e->E) : NAN;
     }
     memset(e->sums, 0, e->F * sizeof *e->sums);
 }
 
-static int pack_tile(struct nf_effects *e, size_t first, size_t n, struct nf_err *err)
+static int pack_tile(struct nf_logit_effects *e, size_t first, size_t n, struct nf_err *err)
 {
-    nf_unembed_columns(e->u, e->id + first, n, !e->cfg->raw_product, e->tile);
+    nf_folded_unembed_columns(e->u, e->id + first, n, !e->rules->raw_product, e->tile);
     memset(e->tile + n * e->E, 0, (TILE - n) * e->E * sizeof *e->tile);
     return nf_gemm_pack(e->gemm, e->tile, e->packed, err);
 }
 
-static int add_tile(struct nf_effects *e, size_t first, size_t n, struct nf_err *err)
+static int add_tile(struct nf_logit_effects *e, size_t first, size_t n, struct nf_err *err)
 {
     for (size_t row = 0; row < e->F; row += CHUNK) {
         size_t rows = nf_min(CHUNK, e->F - row);
@@ -275,18 +276,18 @@ static int add_tile(struct nf_effects *e, size_t first, size_t n, struct nf_err 
             return NF_ESYS;
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < rows; i++)
-            nf_lanes_powers(e->value + i * TILE, e->length + first, n, e->shift[row + i], &e->sums[row + i]);
+            nf_simd_powers(e->value + i * TILE, e->length + first, n, e->shift[row + i], &e->sums[row + i]);
     }
     return NF_OK;
 }
 
 /* Moments about the mean out of power sums about the shift, which is next to it. */
-static void end_neuron(const struct nf_effects *e, size_t f, struct nf_effect *x)
+static void end_neuron(const struct nf_logit_effects *e, size_t f, struct nf_logit_effect *x)
 {
     double n = (double)e->kept, s[5], m, m2, m3, m4, square;
 
     for (size_t p = 0; p < 5; p++)
-        s[p] = nf_lanes_total(e->sums[f].s[p]) / n;
+        s[p] = nf_simd_total(e->sums[f].s[p]) / n;
     m = s[0];
     m2 = s[1] - m * m;
     m3 = s[2] - 3 * m * s[1] + 2 * m * m * m;
@@ -298,14 +299,14 @@ static void end_neuron(const struct nf_effects *e, size_t f, struct nf_effect *x
         x->var = fmax(m2, 0);
         x->skew = m2 > 0 ? m3 / (m2 * sqrt(m2)) : NAN;
         x->kurt = m2 > 0 ? m4 / (m2 * m2) : NAN;
-        x->logit_var = square / (double)e->V * (e->cfg->raw_product ? 1 : e->norm[f] * e->norm[f]);
+        x->logit_var = square / (double)e->V * (e->rules->raw_product ? 1 : e->norm[f] * e->norm[f]);
     }
     x->frequency = square > 0 ? fmax(fmin(x->frequency / sqrt(square), 1), -1) : NAN;
     if (!e->direction || isnan(e->direction[0]))
         x->frequency = NAN;   /* fmin and fmax drop NaN */
 }
 
-int nf_effects_layer(struct nf_effects *e, size_t layer, struct nf_effect *effect, struct nf_err *err)
+int nf_logit_effects_layer(struct nf_logit_effects *e, size_t layer, struct nf_logit_effect *effect, struct nf_err *err)
 {
     begin_layer(e, layer, effect);
     measure_reading(e, layer, effect);
@@ -330,7 +331,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Squared norms of what a neuron reads and writes. */
-static double norms(const struct nf_effect *x)
+static double norms(const struct nf_logit_effect *x)
 {
     return x->in_norm * x->in_norm + (isnan(x->gate_norm) ? 0 : x->gate_norm * x->gate_norm) + x->out_norm * x->out_norm;
 }
@@ -345,8 +346,8 @@ static double quantile(double *v, size_t n, double q)
 }
 
 /* What the layer asks of an entropy neuron. */
-static int find_limits(const struct nf_classify *cfg, const struct nf_effect *effect, size_t F, struct nf_effect_summary *s,
-                       struct nf_err *err)
+static int find_limits(const struct nf_vocab_rules *rules, const struct nf_logit_effect *effect, size_t F,
+                       struct nf_logit_effect_summary *s, struct nf_err *err)
 {
     double *v = nf_alloc(F, sizeof *v, err);
     size_t n = 0;
@@ -355,47 +356,47 @@ static int find_limits(const struct nf_classify *cfg, const struct nf_effect *ef
         return NF_ESYS;
     for (size_t f = 0; f < F; f++)
         v[f] = norms(&effect[f]);
-    s->norm_limit = quantile(v, F, cfg->entropy_norm);
+    s->norm_limit = quantile(v, F, rules->entropy_norm);
     for (size_t f = 0; f < F; f++)
         if (!isnan(effect[f].var))
             v[n++] = effect[f].var;
-    s->var_limit = cfg->entropy_var * quantile(v, n, 0.5);
+    s->var_limit = rules->entropy_var * quantile(v, n, 0.5);
     free(v);
     return NF_OK;
 }
 
 /* Comparisons with NaN are false. */
-static unsigned judge(const struct nf_classify *cfg, const struct nf_effect *x, const struct nf_effect_summary *s)
+static unsigned judge(const struct nf_vocab_rules *rules, const struct nf_logit_effect *x, const struct nf_logit_effect_summary *s)
 {
     unsigned set = 0;
 
-    if (x->kurt > cfg->kurtosis && x->skew > 0)
+    if (x->kurt > rules->kurtosis && x->skew > 0)
         set |= 1u << NF_PREDICTION;
-    if (x->kurt > cfg->kurtosis && x->skew < 0)
+    if (x->kurt > rules->kurtosis && x->skew < 0)
         set |= 1u << NF_SUPPRESSION;
-    if (s->partition && x->var > cfg->partition)
+    if (s->partition && x->var > rules->partition)
         set |= 1u << NF_PARTITION;
-    if (s->entropy && norms(x) >= s->norm_limit && x->var <= s->var_limit && x->kurt <= cfg->kurtosis)
+    if (s->entropy && norms(x) >= s->norm_limit && x->var <= s->var_limit && x->kurt <= rules->kurtosis)
         set |= 1u << NF_ENTROPY;
-    if (fabs(x->frequency) >= cfg->frequency)
+    if (fabs(x->frequency) >= rules->frequency)
         set |= 1u << NF_TOKEN_FREQUENCY;
     return set;
 }
 
-int nf_effects_judge(const struct nf_effects *e, const struct nf_effect *effect, size_t layer, size_t L, unsigned *classes,
-                     struct nf_effect_summary *summary, struct nf_err *err)
+int nf_logit_effects_classify(const struct nf_logit_effects *e, const struct nf_logit_effect *effect, size_t layer, size_t L,
+                              unsigned *classes, struct nf_logit_effect_summary *summary, struct nf_err *err)
 {
-    const struct nf_classify *cfg = e->cfg;
+    const struct nf_vocab_rules *rules = e->rules;
 
-    *summary = (struct nf_effect_summary){ .partition = cfg->raw_product || cfg->partition * (double)e->E >= 2,
-                                           .entropy = L - layer <= cfg->entropy_layers,
+    *summary = (struct nf_logit_effect_summary){ .partition = rules->raw_product || rules->partition * (double)e->E >= 2,
+                                           .entropy = L - layer <= rules->entropy_layers,
                                            .frequency = e->direction && !isnan(e->direction[0]),
                                            .norm_limit = NAN,
                                            .var_limit = NAN };
-    if (summary->entropy && find_limits(cfg, effect, e->F, summary, err) < 0)
+    if (summary->entropy && find_limits(rules, effect, e->F, summary, err) < 0)
         return NF_ESYS;
     for (size_t f = 0; f < e->F; f++) {
-        classes[f] = judge(cfg, &effect[f], summary);
+        classes[f] = judge(rules, &effect[f], summary);
         for (size_t c = 0; c < NF_CLASSES; c++)
             summary->count[c] += classes[f] >> c & 1;
     }

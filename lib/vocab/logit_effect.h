@@ -24,13 +24,13 @@
 #include <stdint.h>
 
 #include "record/neurons.h"
-#include "classify/classify.h"
+#include "vocab/vocab_rules.h"
 #include "vocab/folded_unembed.h"
 
-struct nf_effects;
+struct nf_logit_effects;
 
 /*
- * nf_effects_open - for layers of F neurons.
+ * nf_logit_effects_open - for layers of F neurons.
  *
  *   u        the columns; borrowed
  *   rows     the FFNs; borrowed
@@ -38,25 +38,26 @@ struct nf_effects;
  *
  * NF_ESYS: memory; oneDNN.
  */
-struct nf_effects *nf_effects_open(const struct nf_classify *cfg, const struct nf_unembed *u, const struct nf_ffn_rows *rows,
-                                   size_t D, size_t F, const uint64_t *counts, struct nf_err *err);
-void nf_effects_close(struct nf_effects *e);   /* accepts NULL */
+struct nf_logit_effects *nf_logit_effects_open(const struct nf_vocab_rules *rules, const struct nf_folded_unembed *u,
+                                               const struct nf_ffn_rows *rows, size_t D, size_t F, const uint64_t *counts,
+                                               struct nf_err *err);
+void nf_logit_effects_close(struct nf_logit_effects *e);   /* accepts NULL */
 
-size_t nf_effects_no_direction(const struct nf_effects *e);   /* columns left out */
+size_t nf_logit_effects_no_direction(const struct nf_logit_effects *e);   /* columns left out */
 
 /*
- * nf_effects_layer - every neuron of a layer.
+ * nf_logit_effects_layer - every neuron of a layer.
  *
  *   effect  [F]  out
  *
  * The product of F x V values runs in float through tiles that stay in the cache, its powers are summed in double about the exact mean; the values are never
  * in memory together.  Needs room for the layer's output rows, twice, and one tile.  The same bits for any number of threads.  NF_ESYS: memory; oneDNN.
- * Checked: tests/unit/test_effect.c against two passes in double; tests/oracle/effects.tsv (NumPy).
+ * Checked: tests/unit/test_logit_effect.c against two passes in double; tests/oracle/effects.tsv (NumPy).
  */
-int nf_effects_layer(struct nf_effects *e, size_t layer, struct nf_effect *effect, struct nf_err *err);
+int nf_logit_effects_layer(struct nf_logit_effects *e, size_t layer, struct nf_logit_effect *effect, struct nf_err *err);
 
 /*
- * nf_effects_judge - the classes of a layer's neurons, of L layers.
+ * nf_logit_effects_classify - the classes of a layer's neurons, of L layers.
  *
  *   effect   [F]  in
  *   classes  [F]  out   bits of enum nf_class among NF_WEIGHT_CLASSES
@@ -64,7 +65,7 @@ int nf_effects_layer(struct nf_effects *e, size_t layer, struct nf_effect *effec
  *
  * NF_ESYS: memory.
  */
-int nf_effects_judge(const struct nf_effects *e, const struct nf_effect *effect, size_t layer, size_t L, unsigned *classes,
-                     struct nf_effect_summary *summary, struct nf_err *err);
+int nf_logit_effects_classify(const struct nf_logit_effects *e, const struct nf_logit_effect *effect, size_t layer, size_t L,
+                              unsigned *classes, struct nf_logit_effect_summary *summary, struct nf_err *err);
 
 #endif

@@ -9,8 +9,8 @@
 #pragma STDC FP_CONTRACT OFF   /* gcc does not fuse with -std=c11, and does not know the pragma */
 #endif
 
-typedef double vd __attribute__((vector_size(NF_LANES * sizeof(double))));
-typedef float vf __attribute__((vector_size(NF_LANES * sizeof(float))));
+typedef double vd __attribute__((vector_size(NF_SIMD_DOUBLES * sizeof(double))));
+typedef float vf __attribute__((vector_size(NF_SIMD_DOUBLES * sizeof(float))));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -19,12 +19,12 @@ INLINE void powers(const float *c, const double *length, size_t n, double shift,
     vd s[5], middle = shift - (vd){ 0 };
 
     memcpy(s, sums->s, sizeof s);
-    for (size_t i = 0; i < n; i += NF_LANES) {
-        size_t m = nf_min(NF_LANES, n - i);
+    for (size_t i = 0; i < n; i += NF_SIMD_DOUBLES) {
+        size_t m = nf_min(NF_SIMD_DOUBLES, n - i);
         vf c4 = { 0 };
         vd x, x2, y = { 0 };
 
-        if (m == NF_LANES) {
+        if (m == NF_SIMD_DOUBLES) {
             memcpy(&c4, c + i, sizeof c4);
             memcpy(&y, length + i, sizeof y);
             x = __builtin_convertvector(c4, vd);
@@ -36,7 +36,7 @@ INLINE void powers(const float *c, const double *length, size_t n, double shift,
             x = __builtin_convertvector(c4, vd);
             y *= x;
             x -= middle;
-            for (size_t j = m; j < NF_LANES; j++)   /* lanes beyond the end add nothing */
+            for (size_t j = m; j < NF_SIMD_DOUBLES; j++)   /* lanes beyond the end add nothing */
                 x[j] = 0;
         }
         x2 = x * x;
@@ -54,7 +54,7 @@ enum { ROWS = 4, VECS = 2 };   /* a register tile of the product */
 INLINE void gram(const double *a, const double *b, size_t n, size_t width, double *sum)
 {
     for (size_t i = 0; i < NF_GRAM_BLOCK; i += ROWS)
-        for (size_t j = 0; j < NF_GRAM_BLOCK; j += VECS * NF_LANES) {
+        for (size_t j = 0; j < NF_GRAM_BLOCK; j += VECS * NF_SIMD_DOUBLES) {
             vd s00 = { 0 }, s01 = { 0 }, s10 = { 0 }, s11 = { 0 }, s20 = { 0 }, s21 = { 0 }, s30 = { 0 }, s31 = { 0 };
 
             for (size_t v = 0; v < n; v++) {
@@ -62,7 +62,7 @@ INLINE void gram(const double *a, const double *b, size_t n, size_t width, doubl
                 vd y0, y1;
 
                 memcpy(&y0, b + v * width + j, sizeof y0);
-                memcpy(&y1, b + v * width + j + NF_LANES, sizeof y1);
+                memcpy(&y1, b + v * width + j + NF_SIMD_DOUBLES, sizeof y1);
                 s00 += x[0] * y0;
                 s01 += x[0] * y1;
                 s10 += x[1] * y0;
@@ -76,8 +76,8 @@ INLINE void gram(const double *a, const double *b, size_t n, size_t width, doubl
                 const vd s[ROWS][VECS] = { { s00, s01 }, { s10, s11 }, { s20, s21 }, { s30, s31 } };
 
                 for (size_t r = 0; r < ROWS; r++)
-                    for (size_t k = 0; k < VECS * NF_LANES; k++)
-                        sum[(i + r) * width + j + k] += s[r][k / NF_LANES][k % NF_LANES];
+                    for (size_t k = 0; k < VECS * NF_SIMD_DOUBLES; k++)
+                        sum[(i + r) * width + j + k] += s[r][k / NF_SIMD_DOUBLES][k % NF_SIMD_DOUBLES];
             }
         }
 }
@@ -126,7 +126,7 @@ static void gram_any(const double *a, const double *b, size_t n, size_t width, d
     gram(a, b, n, width, sum);
 }
 
-void nf_lanes_powers(const float *c, const double *length, size_t n, double shift, struct nf_power_sums *sums)
+void nf_simd_powers(const float *c, const double *length, size_t n, double shift, struct nf_power_sums *sums)
 {
 #ifdef __x86_64__
     int have = level();
@@ -137,7 +137,7 @@ void nf_lanes_powers(const float *c, const double *length, size_t n, double shif
 #endif
 }
 
-void nf_lanes_gram(const double *a, const double *b, size_t n, size_t width, double *sum)
+void nf_simd_gram(const double *a, const double *b, size_t n, size_t width, double *sum)
 {
 #ifdef __x86_64__
     int have = level();
@@ -148,7 +148,7 @@ void nf_lanes_gram(const double *a, const double *b, size_t n, size_t width, dou
 #endif
 }
 
-double nf_lanes_total(const double lane[NF_LANES])
+double nf_simd_total(const double lane[NF_SIMD_DOUBLES])
 {
     return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }

@@ -12,7 +12,7 @@
 
 enum { ROWS = 64 };   /* vocabulary rows a block */
 
-struct nf_suppress {
+struct nf_vocab_projection {
     struct nf_output_end end;
     size_t E;
     double *norm;    /* [V] */
@@ -22,14 +22,14 @@ struct nf_suppress {
 };
 
 /* Rows r .. r+n-1 of E as float. */
-static void rows_of(const struct nf_suppress *s, size_t r, size_t n, float *y)
+static void rows_of(const struct nf_vocab_projection *s, size_t r, size_t n, float *y)
 {
     const struct nf_tensor *u = &s->end.unembed;
 
     nf_to_f32(u->dtype, (const char *)u->data + r * s->E * nf_dtype_size(u->dtype), n * s->E, y);
 }
 
-static int measure_rows(struct nf_suppress *s, struct nf_err *err)
+static int measure_rows(struct nf_vocab_projection *s, struct nf_err *err)
 {
     float *row = nf_alloc(s->E, sizeof *row, err);
 
@@ -47,9 +47,9 @@ static int measure_rows(struct nf_suppress *s, struct nf_err *err)
     return NF_OK;
 }
 
-struct nf_suppress *nf_suppress_open(const struct nf_output_end *end, struct nf_err *err)
+struct nf_vocab_projection *nf_vocab_projection_open(const struct nf_output_end *end, struct nf_err *err)
 {
-    struct nf_suppress *s = nf_alloc(1, sizeof *s, err);
+    struct nf_vocab_projection *s = nf_alloc(1, sizeof *s, err);
 
     if (!s)
         return NULL;
@@ -61,7 +61,7 @@ struct nf_suppress *nf_suppress_open(const struct nf_output_end *end, struct nf_
     if (end->project_out.data)
         s->project = nf_alloc(s->E * end->D, sizeof *s->project, err);
     if (!s->norm || !s->mean || !s->gain || (end->project_out.data && !s->project) || measure_rows(s, err) < 0) {
-        nf_suppress_close(s);
+        nf_vocab_projection_close(s);
         return NULL;
     }
     if (s->project)
@@ -74,7 +74,7 @@ struct nf_suppress *nf_suppress_open(const struct nf_output_end *end, struct nf_
     return s;
 }
 
-void nf_suppress_close(struct nf_suppress *s)
+void nf_vocab_projection_close(struct nf_vocab_projection *s)
 {
     if (!s)
         return;
@@ -85,14 +85,14 @@ void nf_suppress_close(struct nf_suppress *s)
     free(s);
 }
 
-void nf_suppress_sizes(const struct nf_suppress *s, size_t *V, size_t *D)
+void nf_vocab_projection_sizes(const struct nf_vocab_projection *s, size_t *V, size_t *D)
 {
     *V = s->end.V;
     *D = s->end.D;
 }
 
 /* y [E] = P x, or x. */
-static void through(const struct nf_suppress *s, const float *x, float *y)
+static void through(const struct nf_vocab_projection *s, const float *x, float *y)
 {
     if (!s->project) {
         memcpy(y, x, s->E * sizeof *y);
@@ -103,7 +103,7 @@ static void through(const struct nf_suppress *s, const float *x, float *y)
 }
 
 /* gain o (w - mean of w); RMSNorm: no mean */
-static void normed(const struct nf_suppress *s, const float *w, float *y)
+static void normed(const struct nf_vocab_projection *s, const float *w, float *y)
 {
     double mean = 0;
 
@@ -120,7 +120,7 @@ struct prepared {
     double *norm, *shift;    /* [n]: length; mean over the vocabulary of the raw projection */
 };
 
-static void prepare(const struct nf_suppress *s, const float *w, size_t n, float *tmp, struct prepared *x)
+static void prepare(const struct nf_vocab_projection *s, const float *w, size_t n, float *tmp, struct prepared *x)
 {
     for (size_t i = 0; i < n; i++) {
         float *direct = x->direct + i * s->E, *ln = x->ln + i * s->E;
@@ -139,8 +139,8 @@ static void prepare(const struct nf_suppress *s, const float *w, size_t n, float
     }
 }
 
-static void project_rows(const struct nf_suppress *s, const struct prepared *x, size_t n, const float *row, size_t first, size_t k,
-                         double *p)
+static void project_rows(const struct nf_vocab_projection *s, const struct prepared *x, size_t n, const float *row, size_t first,
+                         size_t k, double *p)
 {
     size_t V = s->end.V;
 
@@ -157,7 +157,7 @@ static void project_rows(const struct nf_suppress *s, const struct prepared *x, 
         }
 }
 
-int nf_suppress_project(const struct nf_suppress *s, const float *w, size_t n, double *p, struct nf_err *err)
+int nf_vocab_projection_project(const struct nf_vocab_projection *s, const float *w, size_t n, double *p, struct nf_err *err)
 {
     size_t blocks = nf_blocks(s->end.V, ROWS);
     struct prepared x = { nf_alloc(n * s->E, sizeof *x.direct, err), nf_alloc(n * s->E, sizeof *x.ln, err),
@@ -188,7 +188,7 @@ int nf_suppress_project(const struct nf_suppress *s, const float *w, size_t n, d
     return failed ? nf_fail(err, NF_ESYS, "out of memory: projection on the vocabulary") : NF_OK;
 }
 
-double nf_suppress_mean(const double *p, const struct nf_weighted *token, size_t n)
+double nf_vocab_projection_mean(const double *p, const struct nf_weighted *token, size_t n)
 {
     double sum = 0;
 
@@ -197,7 +197,7 @@ double nf_suppress_mean(const double *p, const struct nf_weighted *token, size_t
     return sum / (double)n;
 }
 
-double nf_suppress_weighted(const double *p, const struct nf_weighted *token, size_t n)
+double nf_vocab_projection_weighted(const double *p, const struct nf_weighted *token, size_t n)
 {
     double sum = 0, weight = 0;
 
@@ -208,7 +208,7 @@ double nf_suppress_weighted(const double *p, const struct nf_weighted *token, si
     return sum / weight;
 }
 
-size_t nf_suppress_negative(const double *p, const struct nf_weighted *token, size_t n)
+size_t nf_vocab_projection_negative(const double *p, const struct nf_weighted *token, size_t n)
 {
     size_t negative = 0;
 
@@ -217,7 +217,7 @@ size_t nf_suppress_negative(const double *p, const struct nf_weighted *token, si
     return negative;
 }
 
-double nf_suppress_percentile(const double *p, size_t V, uint32_t id)
+double nf_vocab_projection_percentile(const double *p, size_t V, uint32_t id)
 {
     size_t less = 0, equal = 0;
 
@@ -228,7 +228,7 @@ double nf_suppress_percentile(const double *p, size_t V, uint32_t id)
     return ((double)less + (double)equal / 2) / (double)V;
 }
 
-void nf_suppress_extremes(const double *p, size_t V, size_t k, struct nf_scored *high, struct nf_scored *low)
+void nf_vocab_projection_extremes(const double *p, size_t V, size_t k, struct nf_scored *high, struct nf_scored *low)
 {
     size_t n = 0;
 
@@ -247,56 +247,4 @@ void nf_suppress_extremes(const double *p, size_t V, size_t k, struct nf_scored 
         }
         n += n < k;
     }
-}
-
-/* Members of `covered` below key index i. */
-static size_t below(const struct nf_hits *covered, size_t i)
-{
-    size_t lo = 0, hi = covered->n;
-
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-
-        if (covered->hit[mid].key < i)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* A uniformly random key with so many planes that is not covered; SIZE_MAX: there is none. */
-static size_t draw(const struct nf_keys *keys, const struct nf_hits *covered, size_t planes, struct nf_rng *rng)
-{
-    size_t from = keys->start[planes], to = keys->start[planes + 1], first = below(covered, from), last = below(covered, to), key;
-
-    if (to - from == last - first)
-        return SIZE_MAX;
-    /* The j-th of the uncovered keys: every covered one at or before it moves it on by one. */
-    key = from + nf_rng_below(rng, to - from - (last - first));
-    for (size_t i = first; i < last && covered->hit[i].key <= key; i++)
-        key++;
-    return key;
-}
-
-size_t nf_suppress_match(const struct nf_keys *keys, const struct nf_hits *covered, uint64_t *state, struct nf_weighted *match)
-{
-    struct nf_rng rng = { *state };
-    size_t n = 0;
-
-    for (size_t i = 0; i < covered->n; i++) {
-        size_t planes = nf_keys_planes(keys, covered->hit[i].key), key = SIZE_MAX;
-
-        for (size_t off = 0; key == SIZE_MAX && off <= NF_PLANES_MAX; off++) {
-            if (planes > off)
-                key = draw(keys, covered, planes - off, &rng);
-            if (key == SIZE_MAX && planes + off <= NF_PLANES_MAX)
-                key = draw(keys, covered, planes + off, &rng);
-        }
-        if (key == SIZE_MAX)
-            break;
-        match[n++] = (struct nf_weighted){ keys->id[key], 1 };
-    }
-    *state = rng.state;
-    return n;
 }

@@ -21,53 +21,39 @@
 
 #include "base/err.h"
 #include "record/neurons.h"
-#include "classify/classify.h"
-#include "count/ngram_keys.h"
-#include "classify/triggers.h"
 #include "vocab/weights.h"
 
-struct nf_suppress;
+struct nf_vocab_projection;
 
-/* nf_suppress_open - norms of the rows of E and their mean.  NULL: memory.  `end` is copied, its tensors are not. */
-struct nf_suppress *nf_suppress_open(const struct nf_output_end *end, struct nf_err *err);
-void nf_suppress_close(struct nf_suppress *s);   /* accepts NULL */
-void nf_suppress_sizes(const struct nf_suppress *s, size_t *V, size_t *D);
+/* nf_vocab_projection_open - norms of the rows of E and their mean.  NULL: memory.  `end` is copied, its tensors are not. */
+struct nf_vocab_projection *nf_vocab_projection_open(const struct nf_output_end *end, struct nf_err *err);
+void nf_vocab_projection_close(struct nf_vocab_projection *s);   /* accepts NULL */
+void nf_vocab_projection_sizes(const struct nf_vocab_projection *s, size_t *V, size_t *D);
 
 /*
- * nf_suppress_project - all projections of n rows.
+ * nf_vocab_projection_project - all projections of n rows.
  *
  *   w  [n, D]                      in
  *   p  [n, NF_PROJECTIONS, V]      out
  *
  * Products and sums in double; the result does not depend on threads.  NF_ESYS: memory.
  */
-int nf_suppress_project(const struct nf_suppress *s, const float *w, size_t n, double *p, struct nf_err *err);
+int nf_vocab_projection_project(const struct nf_vocab_projection *s, const float *w, size_t n, double *p, struct nf_err *err);
 
 /* Tokens of one neuron: ids and fires. */
 struct nf_weighted {
     uint32_t id, c;
 };
 
-/* nf_suppress_mean - mean of p over n tokens, each once; n > 0.  nf_suppress_weighted - weighted by c. */
-double nf_suppress_mean(const double *p, const struct nf_weighted *token, size_t n);
-double nf_suppress_weighted(const double *p, const struct nf_weighted *token, size_t n);
-size_t nf_suppress_negative(const double *p, const struct nf_weighted *token, size_t n);   /* how many have p < 0 */
+/* nf_vocab_projection_mean - mean of p over n tokens, each once; n > 0.  nf_vocab_projection_weighted - weighted by c. */
+double nf_vocab_projection_mean(const double *p, const struct nf_weighted *token, size_t n);
+double nf_vocab_projection_weighted(const double *p, const struct nf_weighted *token, size_t n);
+size_t nf_vocab_projection_negative(const double *p, const struct nf_weighted *token, size_t n);   /* how many have p < 0 */
 
-/* nf_suppress_percentile - share of the vocabulary with a lower p, half of the equal ones (itself too) added: 0 is most suppressed. */
-double nf_suppress_percentile(const double *p, size_t V, uint32_t id);
+/* nf_vocab_projection_percentile - share of the vocabulary with a lower p, half of the equal ones (itself too) added: 0 is most suppressed. */
+double nf_vocab_projection_percentile(const double *p, size_t V, uint32_t id);
 
-/* nf_suppress_extremes - the k tokens of highest p, highest first, and of lowest, lowest first; ties: the lower id first.  k <= V. */
-void nf_suppress_extremes(const double *p, size_t V, size_t k, struct nf_scored *high, struct nf_scored *low);
-
-/*
- * nf_suppress_match - replace each covered token by a random one of about its frequency: one whose occurrences have as many bits, or, where all those are
- * covered, the nearest other number of bits.
- *
- *   covered  the neuron's tokens, as indices of the unigram `keys`, ascending
- *   match    [covered->n] out: token ids, repetition possible
- *
- * Returns how many were matched: all, or 0 when every token of the corpus is covered.
- */
-size_t nf_suppress_match(const struct nf_keys *keys, const struct nf_hits *covered, uint64_t *rng, struct nf_weighted *match);
+/* nf_vocab_projection_extremes - the k tokens of highest p, highest first, and of lowest, lowest first; ties: the lower id first.  k <= V. */
+void nf_vocab_projection_extremes(const double *p, size_t V, size_t k, struct nf_scored *high, struct nf_scored *low);
 
 #endif

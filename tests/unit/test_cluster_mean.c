@@ -1,4 +1,4 @@
-/* test_tally.c - means, spreads and standard errors against their definitions, worked out from all rows at the end. */
+/* test_cluster_mean.c - means, spreads and standard errors against their definitions, worked out from all rows at the end. */
 #include "check.h"
 
 #include <math.h>
@@ -60,9 +60,9 @@ static double document(const struct row row[ROWS], const struct choice *c, size_
 }
 
 /* From the definitions: the spread about the mean found first, and sums of squares over documents. */
-static struct nf_tally_mean brute(const struct row row[ROWS], const struct choice *c)
+static struct nf_cluster_estimate brute(const struct row row[ROWS], const struct choice *c)
 {
-    struct nf_tally_mean m = { 0 };
+    struct nf_cluster_estimate m = { 0 };
     double squares = 0, own;
     size_t next, n;
 
@@ -97,9 +97,9 @@ static struct nf_tally_mean brute(const struct row row[ROWS], const struct choic
 /* Values are of order 1 and there are 4000 of them: sums of squares lose 12 of 53 bits at most, and their root is of order 0.01. */
 #define OFF 1e-10
 
-static void is_near(const struct nf_tally *t, const struct row row[ROWS], const struct choice *c)
+static void is_near(const struct nf_cluster_mean *t, const struct row row[ROWS], const struct choice *c)
 {
-    struct nf_tally_mean got = nf_tally_read(t), want = brute(row, c);
+    struct nf_cluster_estimate got = nf_cluster_mean_read(t), want = brute(row, c);
 
     CHECK(got.n == want.n && got.docs == want.docs && got.n > 10 && got.docs > 5);
     CHECK_NEAR(got.mean, want.mean, OFF);
@@ -112,15 +112,15 @@ static void is_near(const struct nf_tally *t, const struct row row[ROWS], const 
 static void every_group_is_as_its_definition(void)
 {
     static struct row row[ROWS];
-    struct nf_tallies t;
+    struct nf_grouped_means t;
     struct nf_err err = NF_ERR_INIT;
     size_t bins = 0;
 
     fill(row);
-    CHECK(nf_tallies_init(&t, THINGS, MEASURES, &err) == NF_OK);
+    CHECK(nf_grouped_means_init(&t, THINGS, MEASURES, &err) == NF_OK);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t thing = 0; thing < THINGS; thing++)
-            CHECK(nf_tallies_add(&t, thing, row[i].doc, row[i].domain, row[i].position, row[i].x[thing], &err) == NF_OK);
+            CHECK(nf_grouped_means_add(&t, thing, row[i].doc, row[i].domain, row[i].position, row[i].x[thing], &err) == NF_OK);
     CHECK(t.domains == DOMAINS);
     for (size_t thing = 0; thing < THINGS; thing++)
         for (size_t m = 0; m < MEASURES; m++) {
@@ -129,61 +129,61 @@ static void every_group_is_as_its_definition(void)
             is_near(&t.all[at], row, &(struct choice){ thing, m, SIZE_MAX, 0, SIZE_MAX });
             for (size_t q = 0; q < DOMAINS; q++)
                 is_near(&t.domain[q][at], row, &(struct choice){ thing, m, q, 0, SIZE_MAX });
-            for (size_t b = 0; b < NF_TALLY_BINS; b++)
+            for (size_t b = 0; b < NF_POSITION_BINS; b++)
                 if (t.bin[b])
                     is_near(&t.bin[b][at], row,
                             &(struct choice){ thing, m, SIZE_MAX, b ? (size_t)1 << (b - 1) : 0, (size_t)1 << b });
         }
-    for (size_t b = 0; b < NF_TALLY_BINS; b++)
+    for (size_t b = 0; b < NF_POSITION_BINS; b++)
         bins += t.bin[b] != NULL;
     CHECK(bins == 8);   /* 0, 1, 2-3, .. 64-127 */
-    nf_tallies_clear(&t);
+    nf_grouped_means_clear(&t);
 }
 
 static void what_is_not_there_is_nan(void)
 {
-    struct nf_tally t = { 0 };
-    struct nf_tally_mean m = nf_tally_read(&t);
+    struct nf_cluster_mean t = { 0 };
+    struct nf_cluster_estimate m = nf_cluster_mean_read(&t);
 
     CHECK(m.n == 0 && m.docs == 0 && isnan(m.mean) && isnan(m.sd) && isnan(m.se) && isnan(m.doc_mean) && isnan(m.doc_sd));
-    nf_tally_add(&t, 0, NAN);
-    CHECK(nf_tally_read(&t).n == 0);
-    nf_tally_add(&t, 0, 3);
-    nf_tally_add(&t, 0, 5);
-    m = nf_tally_read(&t);
+    nf_cluster_mean_add(&t, 0, NAN);
+    CHECK(nf_cluster_mean_read(&t).n == 0);
+    nf_cluster_mean_add(&t, 0, 3);
+    nf_cluster_mean_add(&t, 0, 5);
+    m = nf_cluster_mean_read(&t);
     CHECK(m.n == 2 && m.docs == 1 && m.mean == 4 && m.sd == 1 && isnan(m.se));   /* one document tells nothing of others */
     CHECK(m.doc_mean == 4 && isnan(m.doc_sd));
-    nf_tally_add(&t, 9, 10);
-    m = nf_tally_read(&t);
+    nf_cluster_mean_add(&t, 9, 10);
+    m = nf_cluster_mean_read(&t);
     /* m = 6, documents off by -4 and 4: sqrt(2 (16 + 16)) / 3 */
     CHECK(m.docs == 2 && m.mean == 6);
     CHECK_NEAR(m.se, 8.0 / 3, 1e-15);
     /* documents alike: 4 and 10 */
     CHECK(m.doc_mean == 7);
     CHECK_NEAR(m.doc_sd, sqrt(18), 1e-15);
-    CHECK(nf_tally_read(&t).se == m.se);   /* reading changes nothing */
+    CHECK(nf_cluster_mean_read(&t).se == m.se);   /* reading changes nothing */
 }
 
 static void rows_that_are_all_alike_have_no_error(void)
 {
-    struct nf_tally t = { 0 };
-    struct nf_tally_mean m;
+    struct nf_cluster_mean t = { 0 };
+    struct nf_cluster_estimate m;
 
     for (uint64_t i = 0; i < 1000; i++)
-        nf_tally_add(&t, i * i / 5000, 1);
-    m = nf_tally_read(&t);
+        nf_cluster_mean_add(&t, i * i / 5000, 1);
+    m = nf_cluster_mean_read(&t);
     CHECK(m.mean == 1 && m.sd == 0 && m.se == 0 && m.doc_mean == 1 && m.doc_sd == 0);
 }
 
 /* Documents of 1e8 + 0, 1, 2: the square of a mean has no room for the spread, the difference from it has. */
 static void a_small_spread_of_large_means_is_kept(void)
 {
-    struct nf_tally t = { 0 };
+    struct nf_cluster_mean t = { 0 };
 
     for (uint64_t i = 0; i < 6; i++)
-        nf_tally_add(&t, i / 2, 1e8 + (double)(i / 2));
-    CHECK_NEAR(nf_tally_read(&t).doc_mean, 1e8 + 1, 1e-7);
-    CHECK_NEAR(nf_tally_read(&t).doc_sd, 1, 1e-7);
+        nf_cluster_mean_add(&t, i / 2, 1e8 + (double)(i / 2));
+    CHECK_NEAR(nf_cluster_mean_read(&t).doc_mean, 1e8 + 1, 1e-7);
+    CHECK_NEAR(nf_cluster_mean_read(&t).doc_sd, 1, 1e-7);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* rows.c - rows of a batch in the order of its windows, and of the positions in each. */
-#include "reduce/rows.h"
+#include "record/rows.h"
 
 #include <stdlib.h>
 

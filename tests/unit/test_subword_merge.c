@@ -1,5 +1,5 @@
 /*
- * test_merging.c - which positions end a word of four tokens or of one, and the error of the difference between the two.  Means of a whole
+ * test_subword_merge.c - which positions end a word of four tokens or of one, and the error of the difference between the two.  Means of a whole
  * run: test_stages_reference.c.
  */
 #include "check.h"
@@ -92,9 +92,9 @@ static void the_error_of_a_difference(void)
     uint32_t doc[ROWS];
     struct nf_rng rng = { 3 };
     struct nf_err err = NF_ERR_INIT;
-    struct nf_docmeans m;
+    struct nf_mergeable_means m;
 
-    CHECK(nf_docmeans_open(&m, nf_merging_columns(H), true, &err) == NF_OK && m.U == N);
+    CHECK(nf_mergeable_means_open(&m, nf_subword_merge_columns(H), true, &err) == NF_OK && m.U == N);
     for (size_t r = 0; r < ROWS; r++) {
         doc[r] = (uint32_t)(r * DOCS / ROWS);
         class[r] = doc[r] == 4             ? NF_WORD_NONE
@@ -105,10 +105,10 @@ static void the_error_of_a_difference(void)
             a[r][u] = (float)(nf_rng_unit(&rng) * (class[r] ? 0.3 : 0.5) + 0.1 * sin(doc[r] + (double)u));
         if (class[r] == NF_WORD_NONE)
             continue;
-        nf_docmeans_begin(&m, doc[r]);
-        nf_merging_row(a[r], H, class[r], &m);
+        nf_mergeable_means_begin(&m, doc[r]);
+        nf_subword_merge_row(a[r], H, class[r], &m);
     }
-    nf_docmeans_end(&m);
+    nf_mergeable_means_end(&m);
     CHECK(m.either == DOCS - 1);
     for (size_t u = 0; u < H * NF_BACK_OFFSETS; u++) {
         double n[2] = { 0 }, mean[2] = { 0 }, share[DOCS] = { 0 }, sum = 0, difference, se;
@@ -123,12 +123,13 @@ static void the_error_of_a_difference(void)
                 share[doc[r]] += (class[r] == NF_WORD_MULTI ? 1 : -1) * (a[r][u] - mean[class[r]] / n[class[r]]) / n[class[r]];
         for (size_t d = 0; d < DOCS; d++)
             sum += share[d] * share[d];
-        nf_docmeans_difference(&m, u, &difference, &se);
+        nf_mergeable_means_difference(&m, u, &difference, &se);
         CHECK_NEAR(difference, mean[0] / n[0] - mean[1] / n[1], 1e-14);
         CHECK_NEAR(se, sqrt(sum * (DOCS - 1) / (DOCS - 2)), 1e-13);
-        CHECK(nf_docmeans_get(&m, u).n == (uint64_t)n[0] && nf_docmeans_get(&m, u + H * NF_BACK_OFFSETS).n == (uint64_t)n[1]);
+        CHECK(nf_mergeable_means_get(&m, u).n == (uint64_t)n[0] &&
+              nf_mergeable_means_get(&m, u + H * NF_BACK_OFFSETS).n == (uint64_t)n[1]);
     }
-    nf_docmeans_close(&m);
+    nf_mergeable_means_close(&m);
 }
 
 int main(void)

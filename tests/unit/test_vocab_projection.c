@@ -1,9 +1,10 @@
-/* test_suppress.c - projections on the vocabulary against a naive loop, and what is read off them. */
+/* test_vocab_projection.c - projections on the vocabulary against a naive loop, and what is read off them. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
 #include "check.h"
+#include "classify/trigger_suppression.h"
 #include "vocab/vocab_projection.h"
 
 enum { V = 131, D = 19, E = 11, ROWS = 3 };
@@ -65,10 +66,10 @@ static double length_through(size_t width, const double *x)
 
 static void compare(const struct nf_output_end *end, size_t width)
 {
-    struct nf_suppress *s = nf_suppress_open(end, NULL);
+    struct nf_vocab_projection *s = nf_vocab_projection_open(end, NULL);
     const double tol = 1e-5;   /* P w and gain o w are rounded to float: D terms of size 1, 2^-24 each */
 
-    CHECK(s && nf_suppress_project(s, w, ROWS, p, NULL) == NF_OK);
+    CHECK(s && nf_vocab_projection_project(s, w, ROWS, p, NULL) == NF_OK);
     for (size_t n = 0; n < ROWS; n++) {
         double x[D], y[D], mean = 0, mean_w = 0;
         const double *at = p + n * NF_PROJECTIONS * V;
@@ -90,7 +91,7 @@ static void compare(const struct nf_output_end *end, size_t width)
             CHECK_NEAR(at[NF_COSINE * V + t], raw / (length_of_row(t, width) * length_through(width, x)), tol);
         }
     }
-    nf_suppress_close(s);
+    nf_vocab_projection_close(s);
 }
 
 static void projections_are_the_naive_ones(void)
@@ -117,15 +118,15 @@ static void means_and_ranks(void)
     const struct nf_weighted token[] = { { 1, 1 }, { 2, 3 } };
     struct nf_scored high[5], low[5];
 
-    CHECK_NEAR(nf_suppress_mean(q, token, 2), 0.5, 1e-15);
-    CHECK_NEAR(nf_suppress_weighted(q, token, 2), 1.25, 1e-15);
-    CHECK(nf_suppress_negative(q, token, 2) == 1);
-    CHECK_NEAR(nf_suppress_percentile(q, 5, 1), 0.2, 1e-15);   /* none lower, two equal */
-    CHECK_NEAR(nf_suppress_percentile(q, 5, 2), 0.9, 1e-15);
-    nf_suppress_extremes(q, 5, 3, high, low);
+    CHECK_NEAR(nf_vocab_projection_mean(q, token, 2), 0.5, 1e-15);
+    CHECK_NEAR(nf_vocab_projection_weighted(q, token, 2), 1.25, 1e-15);
+    CHECK(nf_vocab_projection_negative(q, token, 2) == 1);
+    CHECK_NEAR(nf_vocab_projection_percentile(q, 5, 1), 0.2, 1e-15);   /* none lower, two equal */
+    CHECK_NEAR(nf_vocab_projection_percentile(q, 5, 2), 0.9, 1e-15);
+    nf_vocab_projection_extremes(q, 5, 3, high, low);
     CHECK(high[0].id == 2 && high[1].id == 0 && high[2].id == 4);
     CHECK(low[0].id == 1 && low[1].id == 3 && low[2].id == 4);
-    nf_suppress_extremes(q, 5, 5, high, low);
+    nf_vocab_projection_extremes(q, 5, 5, high, low);
     CHECK(high[3].id == 1 && high[4].id == 3 && low[4].id == 2);
 }
 
@@ -149,7 +150,7 @@ static void random_sets_match_in_frequency(void)
     CHECK(nf_keys_add(&keys, &(struct nf_ngrams){ 1, 3, 0, 3, id + 40, n + 40, NULL }, 2000, NULL) == NF_OK);
     CHECK(nf_keys_add(&keys, &(struct nf_ngrams){ 1, 5, 0, 17, id + 43, n + 43, NULL }, 2000, NULL) == NF_OK);
     for (int i = 0; i < 4000; i++) {
-        CHECK(nf_suppress_match(&keys, &covered, &rng, match) == 6);
+        CHECK(nf_hits_match(&keys, &covered, &rng, match) == 6);
         for (size_t j = 0; j < 6; j++) {
             size_t key = match[j].id - 1000;
 

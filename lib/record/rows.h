@@ -1,8 +1,8 @@
 /*
  * rows.h - which position of which window each row of a batch is.
  */
-#ifndef NF_REDUCE_ROWS_H
-#define NF_REDUCE_ROWS_H
+#ifndef NF_RECORD_ROWS_H
+#define NF_RECORD_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

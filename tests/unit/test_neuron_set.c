@@ -1,4 +1,4 @@
-/* test_chosen.c - neurons and means taken out of streams in files: what is there, and what no filter of ours would write. */
+/* test_neuron_set.c - neurons and means taken out of streams in files: what is there, and what no filter of ours would write. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static void open_stream(struct made *m, const char *kind)
     json_t *header = json_pack("{s:s, s:i, s:s, s:{s:s, s:s}, s:[]}", "format", "neurofilters", "version", 1, "kind", kind, "model",
                                "config_sha256", cfg.config_sha256, "weights_sha256", cfg.weights_sha256, "history");
 
-    *m = (struct made){ .path = "/tmp/test_chosen.XXXXXX", .err = NF_ERR_INIT };
+    *m = (struct made){ .path = "/tmp/test_neuron_set.XXXXXX", .err = NF_ERR_INIT };
     m->fd = mkstemp(m->path);
     m->out = nf_writer_open(m->fd, header, false, &m->err);
     CHECK(m->fd >= 0 && m->out);
@@ -66,7 +66,7 @@ static void put_moments(struct made *m, const char *site, uint64_t layer, const 
 }
 
 /* "0.1=0.5 2.3=0": what was chosen, and the values. */
-static const char *text(const struct nf_chosen *c)
+static const char *text(const struct nf_neuron_set *c)
 {
     static char s[256];
     size_t n = 0;
@@ -77,17 +77,17 @@ static const char *text(const struct nf_chosen *c)
     return s;
 }
 
-static int choose(struct nf_chosen of[2], const struct made *m, struct nf_err *err)
+static int choose(struct nf_neuron_set of[2], const struct made *m, struct nf_err *err)
 {
     static const struct nf_list classes = { .item = { "dead", "odd" }, .n = 2 };
     char digest[NF_DIGEST_HEX];
 
-    return nf_chosen_classes(of, m->path, &classes, &cfg, digest, err);
+    return nf_neuron_set_classes(of, m->path, &classes, &cfg, digest, err);
 }
 
 static void each_class_gets_its_neurons(void)
 {
-    struct nf_chosen of[2] = { { 0 }, { 0 } };
+    struct nf_neuron_set of[2] = { { 0 }, { 0 } };
     struct nf_err err = NF_ERR_INIT;
     struct made m;
 
@@ -100,15 +100,15 @@ static void each_class_gets_its_neurons(void)
     CHECK(choose(of, &m, &err) == NF_OK);
     CHECK(strcmp(text(&of[0]), "0.1=0 0.3=0") == 0);
     CHECK(strcmp(text(&of[1]), "0.3=0 2.2=0") == 0);
-    nf_chosen_clear(&of[0]);
-    nf_chosen_clear(&of[1]);
+    nf_neuron_set_clear(&of[0]);
+    nf_neuron_set_clear(&of[1]);
     remove_stream(&m);
 }
 
 /* A stream of two neurons, the second as given. */
 static void refused(uint64_t layer, uint64_t neuron, const char *class, int code, const char *says)
 {
-    struct nf_chosen of[2] = { { 0 }, { 0 } };
+    struct nf_neuron_set of[2] = { { 0 }, { 0 } };
     struct nf_err err = NF_ERR_INIT;
     struct made m;
 
@@ -121,8 +121,8 @@ static void refused(uint64_t layer, uint64_t neuron, const char *class, int code
         printf("# %s, not %s\n", err.text, says);
         check_failed = true;
     }
-    nf_chosen_clear(&of[0]);
-    nf_chosen_clear(&of[1]);
+    nf_neuron_set_clear(&of[0]);
+    nf_neuron_set_clear(&of[1]);
     remove_stream(&m);
 }
 
@@ -138,28 +138,28 @@ static void neurons_that_cannot_be_are_refused(void)
 
 static void names_are_sorted(void)
 {
-    struct nf_chosen c = { 0 };
+    struct nf_neuron_set c = { 0 };
     struct nf_err err = NF_ERR_INIT;
 
-    CHECK(nf_chosen_sort(&c, &err) == NF_OK && c.n == 0);
-    CHECK(nf_chosen_add(&c, 2, 0, &cfg, &err) == NF_OK && nf_chosen_add(&c, 0, 3, &cfg, &err) == NF_OK &&
-          nf_chosen_add(&c, 2, 0, &cfg, &err) == NF_OK && nf_chosen_add(&c, 0, 1, &cfg, &err) == NF_OK);
-    CHECK(nf_chosen_sort(&c, &err) == NF_OK);
+    CHECK(nf_neuron_set_sort(&c, &err) == NF_OK && c.n == 0);
+    CHECK(nf_neuron_set_add(&c, 2, 0, &cfg, &err) == NF_OK && nf_neuron_set_add(&c, 0, 3, &cfg, &err) == NF_OK &&
+          nf_neuron_set_add(&c, 2, 0, &cfg, &err) == NF_OK && nf_neuron_set_add(&c, 0, 1, &cfg, &err) == NF_OK);
+    CHECK(nf_neuron_set_sort(&c, &err) == NF_OK);
     CHECK(strcmp(text(&c), "0.1=0 0.3=0 2.0=0 2.0=0") == 0);
-    CHECK(nf_chosen_add(&c, 0, F, &cfg, &err) == NF_EUSAGE && nf_chosen_add(&c, SIZE_MAX, 0, &cfg, &err) == NF_EUSAGE);
-    nf_chosen_clear(&c);
+    CHECK(nf_neuron_set_add(&c, 0, F, &cfg, &err) == NF_EUSAGE && nf_neuron_set_add(&c, SIZE_MAX, 0, &cfg, &err) == NF_EUSAGE);
+    nf_neuron_set_clear(&c);
 }
 
 /* Means of layers 0 and 2, and values of other sites and of a domain that must not be taken.  What comes of 0.1, 2.3. */
-static int means(const double *layer2, size_t n, struct nf_chosen *c, struct nf_err *err)
+static int means(const double *layer2, size_t n, struct nf_neuron_set *c, struct nf_err *err)
 {
     static const double layer0[F] = { 1, 0.25, 3, 4 }, other[F] = { 9, 9, 9, 9 };
     char digest[NF_DIGEST_HEX];
     struct made m;
     int rc;
 
-    *c = (struct nf_chosen){ 0 };
-    CHECK(nf_chosen_add(c, 0, 1, &cfg, err) == NF_OK && nf_chosen_add(c, 2, 3, &cfg, err) == NF_OK);
+    *c = (struct nf_neuron_set){ 0 };
+    CHECK(nf_neuron_set_add(c, 0, 1, &cfg, err) == NF_OK && nf_neuron_set_add(c, 2, 3, &cfg, err) == NF_OK);
     open_stream(&m, "stats");
     put_moments(&m, "ffn.act", 0, NULL, layer0, F);
     put_moments(&m, "ffn.act", 0, "letters", other, F);
@@ -168,7 +168,7 @@ static int means(const double *layer2, size_t n, struct nf_chosen *c, struct nf_
     put_moments(&m, "ffn.out", 0, NULL, other, F);
     put_moments(&m, "ffn.pre", 2, NULL, other, F);
     end_stream(&m);
-    rc = nf_chosen_means(c, 1, m.path, &cfg, digest, err);
+    rc = nf_neuron_set_means(c, 1, m.path, &cfg, digest, err);
     CHECK(rc == NF_OK || strstr(err->text, m.path));
     remove_stream(&m);
     return rc;
@@ -178,22 +178,22 @@ static void means_are_those_of_the_site_and_layer(void)
 {
     static const double layer2[F] = { NAN, 6, 7, -8.5 }, none[F] = { 5, 6, 7, NAN }, infinite[F] = { 5, 6, 7, INFINITY };
     struct nf_err err = NF_ERR_INIT;
-    struct nf_chosen c;
+    struct nf_neuron_set c;
 
     CHECK(means(layer2, F, &c, &err) == NF_OK);
     CHECK(strcmp(text(&c), "0.1=0.25 2.3=-8.5") == 0);
-    nf_chosen_clear(&c);
+    nf_neuron_set_clear(&c);
     CHECK(means(none, F, &c, &err) == NF_EFORMAT && strstr(err.text, "neuron 2.3 has no mean activation"));
-    nf_chosen_clear(&c);
+    nf_neuron_set_clear(&c);
     err = (struct nf_err)NF_ERR_INIT;
     CHECK(means(infinite, F, &c, &err) == NF_EFORMAT && strstr(err.text, "neuron 2.3 has no mean activation"));
-    nf_chosen_clear(&c);
+    nf_neuron_set_clear(&c);
     err = (struct nf_err)NF_ERR_INIT;
     CHECK(means(layer2, F - 1, &c, &err) == NF_EFORMAT && strstr(err.text, "moments of ffn.act of layer 2, 3 of them"));
-    nf_chosen_clear(&c);
+    nf_neuron_set_clear(&c);
     err = (struct nf_err)NF_ERR_INIT;
     CHECK(means(NULL, 0, &c, &err) == NF_EFORMAT && strstr(err.text, "no moments of ffn.act of layer 2"));
-    nf_chosen_clear(&c);
+    nf_neuron_set_clear(&c);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* test_effect.c - moments over the vocabulary against two passes in double, on weights with a heavy tail; and the classes. */
+/* test_logit_effect.c - moments over the vocabulary against two passes in double, on weights with a heavy tail; and the classes. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "classify/classify.h"
 #include "vocab/logit_effect.h"
 
 /* V: more than two tiles of columns, the last part-filled; F: more than one chunk of rows, no multiple of anything. */
@@ -13,7 +14,7 @@ enum { V = 2500, D = 48, E = 40, F = 267, NULL_SPACE = 7 };
 
 static float unembed[V * D], gain[D], project[E * D], ffn_gain[D], in[F * D], gate[F * D], out[F * D];
 static uint64_t counts[V];
-static struct nf_effect effect[F], again[F];
+static struct nf_logit_effect effect[F], again[F];
 
 /* Normal by the sum of twelve. */
 static double normal(struct nf_rng *r)
@@ -88,16 +89,17 @@ static struct nf_output_end end_of(size_t width, bool norm, bool rms)
                                    .rms = rms };
 }
 
-static void run(const struct nf_classify *cfg, const struct nf_output_end *end, size_t columns, bool gated, struct nf_effect *x)
+static void run(const struct nf_vocab_rules *cfg, const struct nf_output_end *end, size_t columns, bool gated,
+                struct nf_logit_effect *x)
 {
     const struct nf_ffn_rows ffn = { rows, gains, NULL, gated };
-    struct nf_unembed *u = nf_unembed_open(end, columns, NULL);
-    struct nf_effects *e = u ? nf_effects_open(cfg, u, &ffn, D, F, counts, NULL) : NULL;
+    struct nf_folded_unembed *u = nf_folded_unembed_open(end, columns, NULL);
+    struct nf_logit_effects *e = u ? nf_logit_effects_open(cfg, u, &ffn, D, F, counts, NULL) : NULL;
 
-    CHECK(e && nf_effects_layer(e, 0, x, NULL) == NF_OK);
-    CHECK(e && nf_effects_no_direction(e) == (columns == V && cfg->vocabulary == NF_VOCABULARY_ALL));
-    nf_effects_close(e);
-    nf_unembed_close(u);
+    CHECK(e && nf_logit_effects_layer(e, 0, x, NULL) == NF_OK);
+    CHECK(e && nf_logit_effects_no_direction(e) == (columns == V && cfg->vocabulary == NF_VOCABULARY_ALL));
+    nf_logit_effects_close(e);
+    nf_folded_unembed_close(u);
 }
 
 /* ---- the same, slowly ---- */
@@ -169,7 +171,7 @@ static void slow_moments(const double *x, size_t n, double m[4])
 
 static void compare(const struct nf_output_end *end, bool raw, size_t columns, size_t width)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_vocab_rules cfg = nf_classify_defaults().vocab;
     double c[V], logit[V], p[V], m[4], lm[4], pm[4];
 
     cfg.raw_product = raw;
@@ -181,7 +183,7 @@ static void compare(const struct nf_output_end *end, bool raw, size_t columns, s
         p[v] = log((double)counts[v] + 1);
     slow_moments(p, columns, pm);
     for (size_t f = 0; f < F; f++) {
-        const struct nf_effect *x = &effect[f];
+        const struct nf_logit_effect *x = &effect[f];
         double norm, cross = 0;
         size_t n = 0;
 
@@ -270,7 +272,7 @@ static void kurtosis_of_a_thousand(void)
 
 static void norms_and_cosines(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_vocab_rules cfg = nf_classify_defaults().vocab;
     struct nf_output_end end = end_of(D, true, false);
 
     randomise(D);
@@ -308,7 +310,7 @@ static void norms_and_cosines(void)
 /* Six dimensions in which the columns do not differ: what a neuron writes there is lost. */
 static void null_space(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_vocab_rules cfg = nf_classify_defaults().vocab;
     struct nf_output_end end = end_of(D, false, false);
 
     randomise(D);
@@ -335,7 +337,7 @@ static void null_space(void)
 
 static void threads_do_not_matter(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_vocab_rules cfg = nf_classify_defaults().vocab;
     struct nf_output_end end = end_of(D, true, false);
 
     randomise(D);
@@ -369,21 +371,21 @@ static void rules(void)
         { 3, 0, 0.0002, 0, 0 },
         { 11, 0.1, 0.0002, 0, 1u << NF_PREDICTION },   /* large norms, but a sharp effect */
     };
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_vocab_rules cfg = nf_classify_defaults().vocab;
     struct nf_output_end end = end_of(D, true, false);
     const struct nf_ffn_rows ffn = { rows, gains, NULL, false };
     unsigned classes[F];
-    struct nf_effect_summary sum;
-    struct nf_unembed *un;
-    struct nf_effects *e;
+    struct nf_logit_effect_summary sum;
+    struct nf_folded_unembed *un;
+    struct nf_logit_effects *e;
 
     randomise(D);
-    un = nf_unembed_open(&end, V, NULL);
-    e = nf_effects_open(&cfg, un, &ffn, D, F, counts, NULL);
+    un = nf_folded_unembed_open(&end, V, NULL);
+    e = nf_logit_effects_open(&cfg, un, &ffn, D, F, counts, NULL);
     for (size_t f = 0; f < F; f++) {
         size_t i = f < sizeof row / sizeof *row ? f : 2;
 
-        effect[f] = (struct nf_effect){ .in_norm = i == 7 || i == 9 ? 2 : 1,
+        effect[f] = (struct nf_logit_effect){ .in_norm = i == 7 || i == 9 ? 2 : 1,
                                         .gate_norm = NAN,
                                         .out_norm = 1,
                                         .kurt = row[i].kurt,
@@ -393,20 +395,20 @@ static void rules(void)
     }
     cfg.entropy_norm = 0.995;   /* the two with the largest norms of 267 */
     cfg.partition = 0.005;
-    CHECK(nf_effects_judge(e, effect, 11, 12, classes, &sum, NULL) == NF_OK);
+    CHECK(nf_logit_effects_classify(e, effect, 11, 12, classes, &sum, NULL) == NF_OK);
     CHECK(!sum.partition && sum.count[NF_PARTITION] == 0);   /* 48 wide: a random direction has 0.02 */
     for (size_t f = 0; f < F; f++)
         effect[f].var *= 10;   /* the same rules at ten times the variances */
     cfg.partition = 0.05;
-    CHECK(nf_effects_judge(e, effect, 11, 12, classes, &sum, NULL) == NF_OK);
+    CHECK(nf_logit_effects_classify(e, effect, 11, 12, classes, &sum, NULL) == NF_OK);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         CHECK(classes[i] == row[i].want);
     CHECK(sum.partition && sum.entropy && sum.frequency && sum.count[NF_PREDICTION] == 3 && sum.count[NF_ENTROPY] == 1);
     CHECK(sum.norm_limit == 5 && fabs(sum.var_limit - 0.0025) < 1e-15);
-    CHECK(nf_effects_judge(e, effect, 9, 12, classes, &sum, NULL) == NF_OK);
+    CHECK(nf_logit_effects_classify(e, effect, 9, 12, classes, &sum, NULL) == NF_OK);
     CHECK(!sum.entropy && sum.count[NF_ENTROPY] == 0 && isnan(sum.norm_limit));
-    nf_effects_close(e);
-    nf_unembed_close(un);
+    nf_logit_effects_close(e);
+    nf_folded_unembed_close(un);
 }
 
 int main(void)
