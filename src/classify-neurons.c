@@ -12,14 +12,14 @@
 #include "base/hub.h"
 #include "base/opt.h"
 #include "base/prog.h"
-#include "record/subject.h"
-#include "stat/study.h"
+#include "run/loaded_model.h"
+#include "classify/classifier.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
 /* The model, when one is given. */
 struct model {
-    struct nf_subject subject;
+    struct nf_loaded_model subject;
     struct nf_output_end end;
 };
 
@@ -66,7 +66,7 @@ static int check_model(const json_t *header, const struct nf_config *cfg, const 
 static int read_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
 {
     if (!fired) {
-        if (nf_subject_open(dir, in, &m->subject, err) < 0)
+        if (nf_loaded_model_open(dir, in, &m->subject, err) < 0)
             return err->code;
         if (m->subject.unchecked && !nf_common.quiet)
             nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", dir);
@@ -81,7 +81,7 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
     const struct nf_config *cfg = &m->subject.cfg;
     const struct nf_weights *w = &m->subject.weights;
 
-    if (read_config(m, dir, fired, in, err) < 0 || nf_subject_weights(&m->subject, err) < 0)
+    if (read_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0)
         return err->code;
     m->end = (struct nf_output_end){ .V = cfg->V,
                                      .D = cfg->D,
@@ -118,7 +118,7 @@ static void ffn_gain(void *ctx, size_t layer, float *gain)
 }
 
 /* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */
-static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_subject *weights,
+static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
                                      struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
@@ -132,13 +132,13 @@ static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in,
     json_object_del(thresholds, "revision");
     json_object_set_new(header, "thresholds", thresholds);
     if (weights)
-        json_object_set_new(header, "model", nf_subject_json(weights, NF_F32));
+        json_object_set_new(header, "model", nf_loaded_model_json(weights, NF_F32));
     out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
     return out;
 }
 
-static int pass(struct nf_reader *in, struct nf_writer *out, bool weights, struct nf_study *study, struct nf_err *err)
+static int pass(struct nf_reader *in, struct nf_writer *out, bool weights, struct nf_classifier *study, struct nf_err *err)
 {
     const msgpack_object *rec;
     size_t layer, layers, n;
@@ -153,9 +153,9 @@ static int pass(struct nf_reader *in, struct nf_writer *out, bool weights, struc
         }
         if (weights)
             continue; /* documents and windows */
-        if (nf_study_take(study, rec, err) < 0)
+        if (nf_classifier_take(study, rec, err) < 0)
             return err->code;
-        layer = nf_study_layer(study, &layers);
+        layer = nf_classifier_layer(study, &layers);
         nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
     }
     nf_progress_end();
@@ -173,63 +173,74 @@ int main(int argc, char **argv)
         NF_OPT_MODEL(name, revision, "the model that made the stats, a directory or a name in the Hub cache"),
         { 0, "weights", NF_OPT_FLAG, &weights, 0, 0, NULL, "analyse only the weights; the input is a stream of tokens", false },
         { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "n-gram rules: the bottom half of the layers, or all", false },
-        { 0, "cover", NF_OPT_REAL, &c.cover, 0.5, 1, "P", "covering n-grams explain this share of a neuron's activations", false },
-        { 0, "rate", NF_OPT_REAL, &c.rate, 0.5, 1, "P", "a detector fires on this share of the occurrences of an n-gram", false },
-        { 0, "explain", NF_OPT_REAL, &c.explain, 0.5, 1, "P", "such n-grams explain this share of a detector's activations",
+        { 0, "cover", NF_OPT_REAL, &c.ngram.cover, 0.5, 1, "P", "covering n-grams explain this share of a neuron's activations",
           false },
-        { 0, "max-tokens", NF_OPT_UINT, &c.most[0], 1, 1e6, "N", "a token detector has at most N covering tokens", false },
-        { 0, "max-bigrams", NF_OPT_UINT, &c.most[1], 1, 1e6, "N", "a bigram detector has at most N covering bigrams", false },
-        { 0, "max-trigrams", NF_OPT_UINT, &c.most[2], 1, 1e6, "N", "a trigram detector has at most N covering trigrams", false },
-        { 0, "min-count", NF_OPT_UINT, &c.min_count, 1, 1e9, "N", "detectors: ignore n-grams that occur less than N times", false },
-        { 0, "ignore-bos", NF_OPT_FLAG, &c.ignore_bos, 0, 0, NULL, "count a neuron that fires on BOS only as dead", false },
-        { 0, "dormant", NF_OPT_REAL, &c.dormant, 0, 1, "P", "dormant: firing frequency below P", false },
-        { 0, "rare", NF_OPT_REAL, &c.rare, 0, 1, "P", "rare: firing frequency below P", false },
-        { 0, "hyperactive", NF_OPT_REAL, &c.hyperactive, 0, 1, "P", "hyperactive: firing frequency above P", false },
-        { 0, "mi", NF_OPT_REAL, &c.mi, 0, 1, "X", "positional: mutual information above X nats", false },
-        { 0, "full-needed", NF_OPT_UINT, &c.full_needed, 1, 1e9, "N", "mark positional results as uncertain below N full windows",
+        { 0, "rate", NF_OPT_REAL, &c.ngram.rate, 0.5, 1, "P", "a detector fires on this share of the occurrences of an n-gram",
           false },
-        { 0, "skip", NF_OPT_UINT, &c.skip, 0, 1e6, "N", "types of positional neurons: ignore the first N positions", false },
-        { 0, "smooth", NF_OPT_UINT, &c.smooth, 1, 1e6, "N", "types of positional neurons: width of the moving average (odd)",
+        { 0, "explain", NF_OPT_REAL, &c.ngram.explain, 0.5, 1, "P", "such n-grams explain this share of a detector's activations",
           false },
-        { 0, "osc-high", NF_OPT_REAL, &c.high, 0, 1, "P", "oscillatory: the curve is up above this share of its range", false },
-        { 0, "osc-low", NF_OPT_REAL, &c.low, 0, 1, "P", "oscillatory: the curve is down below this share of its range", false },
-        { 0, "osc-swing", NF_OPT_REAL, &c.swing, 0, 1, "P", "oscillatory: minimum range of the curve", false },
-        { 0, "osc-cycles", NF_OPT_UINT, &c.cycles, 1, 1e6, "N", "oscillatory: minimum number of cycles", false },
-        { 0, "run", NF_OPT_UINT, &c.run, 1, 1e6, "N", "minimum length of an interval at 0 or 1, in positions", false },
-        { 0, "edge-strong", NF_OPT_REAL, &c.edge_strong, 0, 0.5, "P", "maximum distance of a strong interval from 0 or 1", false },
-        { 0, "edge-weak", NF_OPT_REAL, &c.edge_weak, 0, 0.5, "P", "maximum distance of an interval from 0 or 1", false },
-        { 0, "rough", NF_OPT_REAL, &c.rough, 0, 1, "X", "other: maximum roughness of a strong curve", false },
-        { 0, "first", NF_OPT_UINT, &c.first, 1, 1e6, "N", "first-positions: the neuron fires before position N", false },
-        { 0, "first-share", NF_OPT_REAL, &c.first_share, 0.5, 1, "P", "first-positions: with at least this share of its firings",
+        { 0, "max-tokens", NF_OPT_UINT, &c.ngram.most[0], 1, 1e6, "N", "a token detector has at most N covering tokens", false },
+        { 0, "max-bigrams", NF_OPT_UINT, &c.ngram.most[1], 1, 1e6, "N", "a bigram detector has at most N covering bigrams", false },
+        { 0, "max-trigrams", NF_OPT_UINT, &c.ngram.most[2], 1, 1e6, "N", "a trigram detector has at most N covering trigrams",
           false },
-        { 0, "first-fires", NF_OPT_UINT, &c.first_fires, 1, 1e9, "N", "first-positions: and at least N firings in full windows",
+        { 0, "min-count", NF_OPT_UINT, &c.ngram.min_count, 1, 1e9, "N", "detectors: ignore n-grams that occur less than N times",
           false },
-        { 0, "stable-rms", NF_OPT_REAL, &c.stable_rms, 0, 1, "X",
+        { 0, "ignore-bos", NF_OPT_FLAG, &c.ngram.ignore_bos, 0, 0, NULL, "count a neuron that fires on BOS only as dead", false },
+        { 0, "dormant", NF_OPT_REAL, &c.ngram.dormant, 0, 1, "P", "dormant: firing frequency below P", false },
+        { 0, "rare", NF_OPT_REAL, &c.ngram.rare, 0, 1, "P", "rare: firing frequency below P", false },
+        { 0, "hyperactive", NF_OPT_REAL, &c.ngram.hyperactive, 0, 1, "P", "hyperactive: firing frequency above P", false },
+        { 0, "mi", NF_OPT_REAL, &c.position.mi, 0, 1, "X", "positional: mutual information above X nats", false },
+        { 0, "full-needed", NF_OPT_UINT, &c.position.full_needed, 1, 1e9, "N",
+          "mark positional results as uncertain below N full windows", false },
+        { 0, "skip", NF_OPT_UINT, &c.position.skip, 0, 1e6, "N", "types of positional neurons: ignore the first N positions",
+          false },
+        { 0, "smooth", NF_OPT_UINT, &c.position.smooth, 1, 1e6, "N",
+          "types of positional neurons: width of the moving average (odd)", false },
+        { 0, "osc-high", NF_OPT_REAL, &c.position.high, 0, 1, "P", "oscillatory: the curve is up above this share of its range",
+          false },
+        { 0, "osc-low", NF_OPT_REAL, &c.position.low, 0, 1, "P", "oscillatory: the curve is down below this share of its range",
+          false },
+        { 0, "osc-swing", NF_OPT_REAL, &c.position.swing, 0, 1, "P", "oscillatory: minimum range of the curve", false },
+        { 0, "osc-cycles", NF_OPT_UINT, &c.position.cycles, 1, 1e6, "N", "oscillatory: minimum number of cycles", false },
+        { 0, "run", NF_OPT_UINT, &c.position.run, 1, 1e6, "N", "minimum length of an interval at 0 or 1, in positions", false },
+        { 0, "edge-strong", NF_OPT_REAL, &c.position.edge_strong, 0, 0.5, "P", "maximum distance of a strong interval from 0 or 1",
+          false },
+        { 0, "edge-weak", NF_OPT_REAL, &c.position.edge_weak, 0, 0.5, "P", "maximum distance of an interval from 0 or 1", false },
+        { 0, "rough", NF_OPT_REAL, &c.position.rough, 0, 1, "X", "other: maximum roughness of a strong curve", false },
+        { 0, "first", NF_OPT_UINT, &c.position.first, 1, 1e6, "N", "first-positions: the neuron fires before position N", false },
+        { 0, "first-share", NF_OPT_REAL, &c.position.first_share, 0.5, 1, "P",
+          "first-positions: with at least this share of its firings", false },
+        { 0, "first-fires", NF_OPT_UINT, &c.position.first_fires, 1, 1e9, "N",
+          "first-positions: and at least N firings in full windows", false },
+        { 0, "stable-rms", NF_OPT_REAL, &c.position.stable_rms, 0, 1, "X",
           "stable: maximum rms difference between the curves of a domain and of all", false },
-        { 0, "stable-full", NF_OPT_UINT, &c.stable_full, 1, 1e9, "N", "stable: minimum number of full windows in a domain", false },
-        { 0, "null-draws", NF_OPT_UINT, &c.draws, 0, 1e6, "N", "suppression null: random token sets for each detector", false },
-        { 0, "null-neurons", NF_OPT_UINT, &c.null_neurons, 0, 1e6, "N", "suppression null: random firing neurons in each layer",
+        { 0, "stable-full", NF_OPT_UINT, &c.position.stable_full, 1, 1e9, "N", "stable: minimum number of full windows in a domain",
           false },
-        { 0, "seed", NF_OPT_UINT, &c.seed, 0, 0, "N", "seed of the random choices", false },
+        { 0, "null-draws", NF_OPT_UINT, &c.ngram.draws, 0, 1e6, "N", "suppression null: random token sets for each detector",
+          false },
+        { 0, "null-neurons", NF_OPT_UINT, &c.ngram.null_neurons, 0, 1e6, "N",
+          "suppression null: random firing neurons in each layer", false },
+        { 0, "seed", NF_OPT_UINT, &c.ngram.seed, 0, 0, "N", "seed of the random choices", false },
         { 0, "vocabulary", NF_OPT_CHOICE, &vocabulary, 0, 0, "all|tokenizer|none",
           "rows of the unembedding: all, tokens only, or no vocabulary effects", false },
         { 0, "product", NF_OPT_CHOICE, &product, 0, 0, "cosine|raw", "product of output row and unembedding: cosine, or unscaled",
           false },
-        { 0, "kurtosis", NF_OPT_REAL, &c.kurtosis, 0, 1e6, "X", "prediction, suppression: kurtosis above X (a Gaussian has 3)",
+        { 0, "kurtosis", NF_OPT_REAL, &c.vocab.kurtosis, 0, 1e6, "X",
+          "prediction, suppression: kurtosis above X (a Gaussian has 3)", false },
+        { 0, "partition", NF_OPT_REAL, &c.vocab.partition, 0, 1e6, "X", "partition: variance above X", false },
+        { 0, "entropy-layers", NF_OPT_UINT, &c.vocab.entropy_layers, 0, 1e6, "N", "entropy: look in the last N layers", false },
+        { 0, "entropy-norm", NF_OPT_REAL, &c.vocab.entropy_norm, 0, 1, "P", "entropy: norms at or above this quantile of the layer",
           false },
-        { 0, "partition", NF_OPT_REAL, &c.partition, 0, 1e6, "X", "partition: variance above X", false },
-        { 0, "entropy-layers", NF_OPT_UINT, &c.entropy_layers, 0, 1e6, "N", "entropy: look in the last N layers", false },
-        { 0, "entropy-norm", NF_OPT_REAL, &c.entropy_norm, 0, 1, "P", "entropy: norms at or above this quantile of the layer",
+        { 0, "entropy-var", NF_OPT_REAL, &c.vocab.entropy_var, 0, 1, "P",
+          "entropy: variance at most P times the median of the layer", false },
+        { 0, "null-space", NF_OPT_UINT, &c.vocab.null_space, 0, 1e4, "N",
+          "null_share: weakest directions of the unembedding; 0: off", false },
+        { 0, "frequency", NF_OPT_REAL, &c.vocab.frequency, 0, 1, "X", "token-frequency: minimum |correlation| with log frequency",
           false },
-        { 0, "entropy-var", NF_OPT_REAL, &c.entropy_var, 0, 1, "P", "entropy: variance at most P times the median of the layer",
+        { 0, "top", NF_OPT_UINT, &c.ngram.top, 1, 200, "N", "list the N most frequent triggers of a neuron", false },
+        { 0, "listed", NF_OPT_UINT, &c.ngram.listed, 1, 1e4, "N", "list at most N covered n-grams of a neuron", false },
+        { 0, "extremes", NF_OPT_UINT, &c.ngram.extremes, 0, 1e3, "N", "list N promoted and N suppressed tokens of a detector",
           false },
-        { 0, "null-space", NF_OPT_UINT, &c.null_space, 0, 1e4, "N", "null_share: weakest directions of the unembedding; 0: off",
-          false },
-        { 0, "frequency", NF_OPT_REAL, &c.frequency, 0, 1, "X", "token-frequency: minimum |correlation| with log frequency",
-          false },
-        { 0, "top", NF_OPT_UINT, &c.top, 1, 200, "N", "list the N most frequent triggers of a neuron", false },
-        { 0, "listed", NF_OPT_UINT, &c.listed, 1, 1e4, "N", "list at most N covered n-grams of a neuron", false },
-        { 0, "extremes", NF_OPT_UINT, &c.extremes, 0, 1e3, "N", "list N promoted and N suppressed tokens of a detector", false },
         NF_OPT_LAST,
     };
     const struct nf_cmd cmd = {
@@ -237,7 +248,7 @@ int main(int argc, char **argv)
     };
     struct nf_reader *in;
     struct nf_writer *out = NULL;
-    struct nf_study *study = NULL;
+    struct nf_classifier *study = NULL;
     struct model model = { 0 };
     struct nf_ffn_rows rows = { .rows = ffn_rows, .gain = ffn_gain, .ctx = &model };
     json_t *totals = NULL;
@@ -248,12 +259,12 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
     if (weights && !name)
         nf_die(NF_EXIT_USAGE, "--weights needs a model: -m MODEL");
-    c.all_layers = strcmp(scope, "all") == 0;
-    c.raw_product = strcmp(product, "raw") == 0;
-    c.vocabulary = strcmp(vocabulary, "all") == 0         ? NF_VOCABULARY_ALL
+    c.ngram.all_layers = strcmp(scope, "all") == 0;
+    c.vocab.raw_product = strcmp(product, "raw") == 0;
+    c.vocab.vocabulary = strcmp(vocabulary, "all") == 0         ? NF_VOCABULARY_ALL
                    : strcmp(vocabulary, "tokenizer") == 0 ? NF_VOCABULARY_TOKENIZER
                                                           : NF_VOCABULARY_NONE;
-    if (weights && c.vocabulary == NF_VOCABULARY_NONE)
+    if (weights && c.vocab.vocabulary == NF_VOCABULARY_NONE)
         nf_die(NF_EXIT_USAGE, "--weights with --vocabulary none leaves nothing");
     if (nf_classify_check(&c, &err) < 0)
         nf_die_err(&err);
@@ -266,8 +277,8 @@ int main(int argc, char **argv)
         out = open_output(&cmd, nf_reader_header(in), weights ? &model.subject : NULL, &err);
     rows.gated = model.subject.cfg.gated;
     if (out)
-        study =
-            nf_study_open(&(struct nf_study_setup){ .cfg = &c,
+        study = nf_classifier_open(
+            &(struct nf_classifier_setup){ .cfg = &c,
                                                     .L = dir ? model.subject.cfg.L : size_of(nf_reader_header(in), "model", "L"),
                                                     .F = dir ? model.subject.cfg.F : size_of(nf_reader_header(in), "model", "F"),
                                                     .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
@@ -279,12 +290,12 @@ int main(int argc, char **argv)
     if (study)
         rc = pass(in, out, weights, study, &err);
     if (rc == NF_EOF)
-        rc = nf_study_end(study, &totals, &err);
+        rc = nf_classifier_end(study, &totals, &err);
     if (rc < 0 || nf_writer_close(out, totals) < 0)
         nf_die_err(&err);
     json_decref(totals);
-    nf_study_close(study);
-    nf_subject_close(&model.subject);
+    nf_classifier_close(study);
+    nf_loaded_model_close(&model.subject);
     nf_reader_close(in);
     free(dir);
     return NF_EXIT_OK;

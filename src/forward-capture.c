@@ -19,10 +19,10 @@
 #include "base/prog.h"
 #include "model/forward.h"
 #include "model/sites.h"
-#include "model/speed.h"
-#include "record/capture.h"
-#include "record/intake.h"
-#include "record/subject.h"
+#include "tensor/speed.h"
+#include "run/capture.h"
+#include "run/window_reader.h"
+#include "run/loaded_model.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -37,7 +37,7 @@ struct options {
 
 /* Made before the first window: what is read, what is computed, what is written. */
 struct plan {
-    struct nf_subject subject;
+    struct nf_loaded_model subject;
     struct nf_sites sites;
     struct nf_capture capture;
     struct nf_tap tap;
@@ -47,7 +47,7 @@ struct plan {
 struct run {
     struct plan *plan;
     struct nf_forward *forward;
-    struct nf_intake intake;
+    struct nf_window_reader intake;
     uint64_t tokens, windows, batches, rows;
     struct timespec start;
     struct nf_err *err;
@@ -61,7 +61,7 @@ static void read_model(const struct options *o, struct plan *p, struct nf_err *e
         nf_die_err(err);
     if (p->subject.unchecked && !nf_common.quiet)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p->subject.dir);
-    if (nf_subject_weights(&p->subject, err) < 0)
+    if (nf_loaded_model_weights(&p->subject, err) < 0)
         nf_die_err(err);
 }
 
@@ -92,7 +92,7 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     struct nf_writer *out = NULL;
 
     if (header &&
-        (json_object_set_new(header, "model", nf_subject_json(&p->subject, p->forward.dtype)) < 0 ||
+        (json_object_set_new(header, "model", nf_loaded_model_json(&p->subject, p->forward.dtype)) < 0 ||
          json_object_set_new(header, "bitorder", json_string("little")) < 0 ||
          json_object_set_new(header, "sites", nf_capture_sites(&p->capture)) < 0 ||
          json_object_set_new(header, "capture", json_pack("{s:o, s:f}", "positions", positions, "near_zero", o->near_zero)) < 0))
@@ -135,9 +135,9 @@ static void show_progress(const struct run *r)
         nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, %.0f s", r->tokens, (double)r->tokens / s, s);
 }
 
-static struct nf_intake intake_of(const struct plan *p, struct nf_reader *in)
+static struct nf_window_reader intake_of(const struct plan *p, struct nf_reader *in)
 {
-    return (struct nf_intake){ .in = in, .V = p->subject.V, .context = p->subject.context };
+    return (struct nf_window_reader){ .in = in, .V = p->subject.V, .context = p->subject.context };
 }
 
 static int capture_batch(struct run *r)
@@ -159,7 +159,7 @@ static int capture_all(struct run *r)
 {
     int rc;
 
-    while ((rc = nf_intake_next(&r->intake, r->err)) == NF_OK)
+    while ((rc = nf_window_reader_next(&r->intake, r->err)) == NF_OK)
         if ((rc = capture_batch(r)) < 0)
             return rc;
     return rc < 0 ? rc : NF_OK;
@@ -199,7 +199,7 @@ static void capture(const struct options *o, struct plan *p, struct nf_reader *i
                 r.tokens, r.windows, r.batches, (double)r.tokens / seconds_since(&r.start), nf_threads(), o->near_zero,
                 p->capture.near_zero);
     nf_forward_close(r.forward);
-    nf_intake_clear(&r.intake);
+    nf_window_reader_clear(&r.intake);
 }
 
 /* ---- --dry-run ---- */
@@ -209,7 +209,7 @@ static int count_all(struct run *r, const struct nf_range *positions)
 {
     int rc;
 
-    while ((rc = nf_intake_next(&r->intake, r->err)) == NF_OK)
+    while ((rc = nf_window_reader_next(&r->intake, r->err)) == NF_OK)
         for (size_t w = 0; w < r->intake.batch.W; w++) {
             size_t T = r->intake.batch.length[w];
 
@@ -271,7 +271,7 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
            rate / 1e9, nf_threads(), o->dtype);
     if (fflush(stdout) != 0 || ferror(stdout))
         nf_die(NF_EXIT_SYS, "standard output: cannot write");
-    nf_intake_clear(&r.intake);
+    nf_window_reader_clear(&r.intake);
 }
 
 int main(int argc, char **argv)
@@ -310,7 +310,7 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
     if (!o.dry_run)
         nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_subject_reader(o.model, o.revision, "tokens", &p.subject, &err);
+    in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
     read_model(&o, &p, &err);
@@ -323,6 +323,6 @@ int main(int argc, char **argv)
     nf_reader_close(in);
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
-    nf_subject_close(&p.subject);
+    nf_loaded_model_close(&p.subject);
     return NF_EXIT_OK;
 }

@@ -20,11 +20,11 @@
 #include "model/compare.h"
 #include "model/lesion.h"
 #include "model/streams.h"
-#include "record/chosen.h"
+#include "run/neuron_set.h"
 #include "record/effects.h"
-#include "record/intake.h"
-#include "record/subject.h"
-#include "stat/tallies.h"
+#include "run/window_reader.h"
+#include "run/loaded_model.h"
+#include "run/grouped_means.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -41,10 +41,10 @@ struct options {
 };
 
 struct plan {
-    struct nf_subject subject;
+    struct nf_loaded_model subject;
     struct nf_lesion *lesion; /* [n]; the first is the model itself */
     size_t n, cap;
-    struct nf_chosen *chosen; /* those named, if any; those of each class */
+    struct nf_neuron_set *chosen; /* those named, if any; those of each class */
     char neurons_digest[NF_DIGEST_HEX], stats_digest[NF_DIGEST_HEX]; /* "": not read */
     size_t group, parallel; /* lesions that run together at most; those of any group with parallel steps */
     size_t tokens; /* of a batch */
@@ -54,8 +54,8 @@ struct plan {
 struct run {
     struct plan *plan;
     const struct options *o;
-    struct nf_intake intake;
-    struct nf_tallies tallies;
+    struct nf_window_reader intake;
+    struct nf_grouped_means tallies;
     struct nf_writer *out;
     float **h, **x, *work; /* [L+1], [group] streams; of parallel steps */
     struct nf_divergence *row; /* [group + 1, tokens] */
@@ -175,10 +175,10 @@ static void name_neurons(const struct options *o, struct plan *p, struct nf_err 
     for (size_t i = 0; i < o->neuron.n; i++) {
         if (!read_pair(o->neuron.item[i], '.', &layer, &neuron))
             nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is wanted", o->neuron.item[i]);
-        if (nf_chosen_add(p->chosen, layer, neuron, &p->subject.cfg, err) < 0)
+        if (nf_neuron_set_add(p->chosen, layer, neuron, &p->subject.cfg, err) < 0)
             nf_die_err(err);
     }
-    if (nf_chosen_sort(p->chosen, err) < 0)
+    if (nf_neuron_set_sort(p->chosen, err) < 0)
         nf_die_err(err);
 }
 
@@ -189,12 +189,12 @@ static void add_neurons(const struct options *o, struct plan *p, struct nf_err *
     const char *at = at_mean(o) ? " at mean" : "";
     char name[64];
 
-    if (o->classes.n && nf_chosen_classes(p->chosen + 1, o->neurons, &o->classes, cfg, p->neurons_digest, err) < 0)
+    if (o->classes.n && nf_neuron_set_classes(p->chosen + 1, o->neurons, &o->classes, cfg, p->neurons_digest, err) < 0)
         nf_die_err(err);
-    if (at_mean(o) && nf_chosen_means(p->chosen, 1 + o->classes.n, o->stats, cfg, p->stats_digest, err) < 0)
+    if (at_mean(o) && nf_neuron_set_means(p->chosen, 1 + o->classes.n, o->stats, cfg, p->stats_digest, err) < 0)
         nf_die_err(err);
     for (size_t i = 0; i <= o->classes.n; i++) {
-        struct nf_chosen *c = &p->chosen[i];
+        struct nf_neuron_set *c = &p->chosen[i];
 
         if (i == 0)
             snprintf(name, sizeof name, "neurons (%zu)%s", c->n, at);
@@ -202,7 +202,7 @@ static void add_neurons(const struct options *o, struct plan *p, struct nf_err *
             snprintf(name, sizeof name, "neurons %s%s", o->classes.item[i - 1], at);
         if (c->n && nf_lesion_neurons(name, c->layer, c->neuron, c->value, c->n, cfg, next_lesion(p, err), err) < 0)
             nf_die_err(err);
-        nf_chosen_clear(c);
+        nf_neuron_set_clear(c);
     }
     free(p->chosen);
 }
@@ -300,7 +300,7 @@ static int take_rows(struct run *r, size_t i, size_t k, size_t T)
             if (pos == 0 && b->bos[w] && !r->o->include_bos)
                 continue;
             nf_effects_of(base, own, x);
-            rc = nf_tallies_add(&r->tallies, i, b->doc[w], r->intake.domain[w], pos, x, r->err);
+            rc = nf_grouped_means_add(&r->tallies, i, b->doc[w], r->intake.domain[w], pos, x, r->err);
             if (r->o->per_token)
                 nf_effect_token_write(r->out, i, &r->plan->lesion[i],
                                       &(struct nf_effect_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
@@ -351,7 +351,7 @@ static void write_effects(struct run *r)
         nf_die_err(r->err);
     for (size_t i = 0; i < r->plan->n; i++)
         name[i] = r->plan->lesion[i].name;
-    nf_tallies_write(&r->tallies, r->out, "effect", "intervention", name, r->intake.domains, nf_effect_names);
+    nf_grouped_means_write(&r->tallies, r->out, "effect", "intervention", name, r->intake.domains, nf_effect_names);
     free(name);
 }
 
@@ -371,8 +371,8 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     json_t *header = nf_header_new("effects", nf_reader_header(in), cmd, err);
     struct nf_writer *out = NULL;
 
-    if (header &&
-        (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
+    if (header && (json_object_set_new(header, "model",
+                                       nf_loaded_model_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
          json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
          json_object_set_new(header, "interventions", json_integer((json_int_t)p->n)) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
@@ -397,17 +397,17 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     r.x = nf_streams_open(p->group, p->tokens * D, err);
     r.work = nf_alloc(3 * nf_min(p->group, p->parallel) * p->tokens * D, sizeof *r.work, err);
     r.row = nf_alloc((p->group + 1) * p->tokens, sizeof *r.row, err);
-    if (!r.h || !r.x || !r.work || !r.row || nf_tallies_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
+    if (!r.h || !r.x || !r.work || !r.row || nf_grouped_means_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
         nf_die_err(err);
     r.out = open_output(o, p, in, cmd, err);
-    r.intake = (struct nf_intake){
+    r.intake = (struct nf_window_reader){
         .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens, .out = o->per_token ? r.out : NULL
     };
-    rc = nf_intake_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
+    rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     for (size_t i = 0; i < p->n; i++)
         nf_intervention_write(r.out, i, &p->lesion[i]);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
-        rc = nf_intake_next(&r.intake, err);
+        rc = nf_window_reader_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
@@ -421,8 +421,8 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     nf_streams_close(r.x);
     free(r.work);
     free(r.row);
-    nf_tallies_clear(&r.tallies);
-    nf_intake_clear(&r.intake);
+    nf_grouped_means_clear(&r.tallies);
+    nf_window_reader_clear(&r.intake);
     nf_forward_close(p->forward);
 }
 
@@ -476,13 +476,13 @@ int main(int argc, char **argv)
         nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
     check_options(&o);
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_subject_reader(o.model, o.revision, "tokens", &p.subject, &err);
+    in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
     make_lesions(&o, &p, &err);
     if (p.subject.unchecked && !nf_common.quiet)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
-    if (nf_subject_weights(&p.subject, &err) < 0)
+    if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
     add_neurons(&o, &p, &err);
     lesion(&o, &p, in, &cmd, &err);
@@ -491,6 +491,6 @@ int main(int argc, char **argv)
         nf_lesion_clear(&p.lesion[i]);
     free(p.lesion);
     nf_reader_close(in);
-    nf_subject_close(&p.subject);
+    nf_loaded_model_close(&p.subject);
     return NF_EXIT_OK;
 }

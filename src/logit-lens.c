@@ -20,11 +20,11 @@
 #include "model/compare.h"
 #include "model/streams.h"
 #include "model/tuned.h"
-#include "record/intake.h"
-#include "record/kept.h"
+#include "run/window_reader.h"
+#include "run/activation_cache.h"
 #include "record/lens.h"
-#include "record/subject.h"
-#include "stat/tallies.h"
+#include "run/loaded_model.h"
+#include "run/grouped_means.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -36,7 +36,7 @@ struct options {
 };
 
 struct plan {
-    struct nf_subject subject;
+    struct nf_loaded_model subject;
     struct nf_tuned *tuned; /* NULL: none */
     struct nf_lens lens;
     struct nf_point *point; /* [n] */
@@ -50,9 +50,9 @@ struct plan {
 struct run {
     struct plan *plan;
     const struct options *o;
-    struct nf_intake intake;
-    struct nf_kept kept; /* captured */
-    struct nf_tallies tallies, parts; /* of points, of parts */
+    struct nf_window_reader intake;
+    struct nf_activation_cache kept; /* captured */
+    struct nf_grouped_means tallies, parts; /* of points, of parts */
     struct nf_attribute *attribute; /* NULL: not wanted */
     float *part; /* [parts] of one row */
     struct nf_writer *out;
@@ -220,7 +220,7 @@ static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
             if (!counts(r, w, pos))
                 continue;
             nf_lens_of(base, own, x);
-            rc = nf_tallies_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
+            rc = nf_grouped_means_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
             if (r->o->per_token)
                 nf_lens_token_write(r->out, point,
                                     &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own, k, r->top + top,
@@ -247,7 +247,7 @@ static int take_parts(struct run *r)
             for (size_t i = 0; i < n && rc == NF_OK; i++) {
                 double x = (double)(r->part[i] = nf_attribute_of(r->attribute, i)[row + pos]);
 
-                rc = nf_tallies_add(&r->parts, i, b->doc[w], r->intake.domain[w], pos, &x, r->err);
+                rc = nf_grouped_means_add(&r->parts, i, b->doc[w], r->intake.domain[w], pos, &x, r->err);
             }
             if (r->o->per_token)
                 nf_parts_write(r->out, &t, r->part, n);
@@ -266,7 +266,7 @@ static int run_blocks(struct run *r, const struct nf_windows *win)
         r->kept.h = r->h;
         r->kept.mid = r->mid;
         r->kept.attribute = r->attribute;
-        rc = nf_kept_read(&r->kept, &r->intake, r->err);
+        rc = nf_activation_cache_read(&r->kept, &r->intake, r->err);
     } else {
         rc = nf_streams_run(r->plan->forward, win, r->h, r->err);
     }
@@ -348,8 +348,8 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
                              !o->no_bias, "tuned", o->tuned != NULL);
     struct nf_writer *out = NULL;
 
-    if (header &&
-        (json_object_set_new(header, "model", nf_subject_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
+    if (header && (json_object_set_new(header, "model",
+                                       nf_loaded_model_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
          json_object_set_new(header, "excluded", excluded(o)) < 0 || json_object_set_new(header, "lens", lens) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && err->code == NF_OK)
@@ -366,9 +366,10 @@ static void open_run(struct run *r, const struct nf_reader *in)
     const struct nf_config *c = &p->subject.cfg;
 
     r->part = nf_alloc(nf_attribute_parts(c), sizeof *r->part, r->err);
-    if (open_streams(r, nf_max(p->tokens, 1)) < 0 || !r->part || nf_tallies_init(&r->tallies, p->n, NF_LENS_COUNT, r->err) < 0 ||
-        (r->o->attribute && nf_tallies_init(&r->parts, nf_attribute_parts(c), 1, r->err) < 0) ||
-        (p->captured && nf_kept_open(&r->kept, in, c, r->o->mid, r->o->attribute, r->err) < 0))
+    if (open_streams(r, nf_max(p->tokens, 1)) < 0 || !r->part ||
+        nf_grouped_means_init(&r->tallies, p->n, NF_LENS_COUNT, r->err) < 0 ||
+        (r->o->attribute && nf_grouped_means_init(&r->parts, nf_attribute_parts(c), 1, r->err) < 0) ||
+        (p->captured && nf_activation_cache_open(&r->kept, in, c, r->o->mid, r->o->attribute, r->err) < 0))
         nf_die_err(r->err);
     r->kept.allow_nonfinite = r->o->allow_nonfinite;
 }
@@ -391,19 +392,19 @@ static void write_means(const struct run *r)
 {
     static const char *const logit[] = { "logit" };
 
-    nf_tallies_write(&r->tallies, r->out, "lens", "point", NULL, r->intake.domains, nf_lens_names);
+    nf_grouped_means_write(&r->tallies, r->out, "lens", "point", NULL, r->intake.domains, nf_lens_names);
     if (r->attribute)
-        nf_tallies_write(&r->parts, r->out, "attribution", "part", NULL, r->intake.domains, logit);
+        nf_grouped_means_write(&r->parts, r->out, "attribution", "part", NULL, r->intake.domains, logit);
 }
 
 static void close_run(struct run *r)
 {
     close_streams(r);
     free(r->part);
-    nf_kept_close(&r->kept);
-    nf_tallies_clear(&r->tallies);
-    nf_tallies_clear(&r->parts);
-    nf_intake_clear(&r->intake);
+    nf_activation_cache_close(&r->kept);
+    nf_grouped_means_clear(&r->tallies);
+    nf_grouped_means_clear(&r->parts);
+    nf_window_reader_clear(&r->intake);
 }
 
 static void look(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
@@ -417,16 +418,16 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     open_forward(o, p, err);
     open_run(&r, in);
     r.out = open_output(o, p, in, cmd, err);
-    r.intake = (struct nf_intake){ .in = in,
+    r.intake = (struct nf_window_reader){ .in = in,
                                    .V = p->subject.V,
                                    .context = p->subject.context,
                                    .captured = p->captured,
                                    .most = p->tokens,
                                    .out = o->per_token ? r.out : NULL };
-    rc = nf_intake_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
+    rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     write_things(&r);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
-        rc = nf_intake_next(&r.intake, err);
+        rc = nf_window_reader_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
         nf_die_err(err);
@@ -497,7 +498,7 @@ int main(int argc, char **argv)
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
     nf_prog_no_terminal(STDOUT_FILENO);
-    in = nf_subject_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
+    in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
     p.captured = strcmp(nf_reader_kind(in), "activations") == 0;
@@ -508,12 +509,12 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     if (o.tuned && *nf_tuned_made_for(p.tuned) && strcasecmp(nf_tuned_made_for(p.tuned), p.subject.cfg.name) && !nf_common.quiet)
         nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
-    if (nf_subject_weights(&p.subject, &err) < 0)
+    if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
     look(&o, &p, in, &cmd, &err);
 
     nf_tuned_close(p.tuned);
     nf_reader_close(in);
-    nf_subject_close(&p.subject);
+    nf_loaded_model_close(&p.subject);
     return NF_EXIT_OK;
 }

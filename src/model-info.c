@@ -18,11 +18,11 @@
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/prog.h"
-#include "model/config.h"
+#include "checkpoint/config.h"
 #include "model/forward.h"
 #include "model/sites.h"
-#include "model/weights.h"
-#include "record/parity.h"
+#include "checkpoint/weights.h"
+#include "run/verify.h"
 #include "stream/reader.h"
 #include "token/tokenizer.h"
 
@@ -379,21 +379,21 @@ static double tolerance(const struct options *o, const json_t *reference, enum n
 }
 
 /* Bits may differ where the pre-activation is as near to zero as ffn.pre may be off. */
-static bool within(const struct nf_parity_site *s, enum nf_site site, double allowed)
+static bool within(const struct nf_verify_site *s, enum nf_site site, double allowed)
 {
     return site == NF_SITE_FFN_ACTIVE ? s->bit_pre <= allowed : s->off <= allowed;
 }
 
-static double allowed_of(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+static double allowed_of(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     enum nf_site by = site == NF_SITE_FFN_ACTIVE ? NF_SITE_FFN_PRE : site;
 
     return tolerance(o, reference, by, p->site[by].largest);
 }
 
-static void print_site(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+static void print_site(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
-    const struct nf_parity_site *s = &p->site[site];
+    const struct nf_verify_site *s = &p->site[site];
     const json_t *noise = json_object_get(json_object_get(reference, "noise"), nf_site_name(site));
     double allowed = allowed_of(o, reference, p, site);
     char own[24] = "-", where[96], off[24];
@@ -409,9 +409,9 @@ static void print_site(const struct options *o, const json_t *reference, const s
            s->largest, own, allowed, within(s, site, allowed) ? "ok" : "OFF", site == NF_SITE_FFN_ACTIVE && !s->bits ? "" : where);
 }
 
-static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_parity *p, enum nf_site site)
+static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
-    const struct nf_parity_site *s = &p->site[site];
+    const struct nf_verify_site *s = &p->site[site];
     double allowed = allowed_of(o, reference, p, site);
 
     return json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:b, s:I, s:I, s:I, s:I, s:I}", "site", nf_site_name(site), "layers",
@@ -421,7 +421,7 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_parity *p)
+static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
 {
     bool json = strcmp(o->format, "json") == 0;
     json_t *sites = json_array();
@@ -464,7 +464,7 @@ static void check_tokenizer(const struct facts *f, const struct nf_reader *in)
                nf_reader_what(in), digest, f->cfg.name, f->tokenizer->digest);
 }
 
-static const struct nf_parity_site *worst(const struct options *o, const json_t *reference, const struct nf_parity *p,
+static const struct nf_verify_site *worst(const struct options *o, const json_t *reference, const struct nf_verify *p,
                                           enum nf_site *site)
 {
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
@@ -480,9 +480,9 @@ static void verify(const struct options *o, struct facts *f, struct nf_err *err)
     const struct nf_forward_opts forward = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32, .memory = o->memory };
     bool dash = strcmp(o->verify, "-") == 0;
     int fd = dash ? STDIN_FILENO : open(o->verify, O_RDONLY | O_CLOEXEC);
-    const struct nf_parity_site *bad;
+    const struct nf_verify_site *bad;
     struct nf_reader *in;
-    struct nf_parity p;
+    struct nf_verify p;
     const json_t *reference;
     enum nf_site site = 0;
 
@@ -493,7 +493,7 @@ static void verify(const struct options *o, struct facts *f, struct nf_err *err)
         nf_die_err(err);
     reference = json_object_get(nf_reader_header(in), "reference");
     check_tokenizer(f, in);
-    if (nf_parity_run(&f->cfg, &f->weights, &forward, in, &p, err) < 0)
+    if (nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) < 0)
         nf_die_err(err);
     print_parity(o, &f->cfg, reference, &p);
     if (fflush(stdout) != 0)

@@ -13,8 +13,8 @@
 
 #include "base/opt.h"
 #include "base/prog.h"
-#include "stat/cka.h"
-#include "stat/reduce.h"
+#include "numeric/cka.h"
+#include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 

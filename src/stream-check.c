@@ -14,7 +14,7 @@
 
 #include "base/opt.h"
 #include "base/prog.h"
-#include "report/check.h"
+#include "inspect/check.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 

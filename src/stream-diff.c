@@ -15,7 +15,7 @@
 
 #include "base/opt.h"
 #include "base/prog.h"
-#include "report/compare.h"
+#include "inspect/compare.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 

@@ -14,10 +14,10 @@
 #include "base/opt.h"
 #include "base/prog.h"
 #include "record/context.h"
-#include "report/arrays.h"
-#include "report/json_text.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "inspect/arrays.h"
+#include "inspect/json_text.h"
+#include "inspect/table.h"
+#include "inspect/text.h"
 #include "stream/reader.h"
 
 enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */

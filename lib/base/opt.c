@@ -5,11 +5,11 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/par.h"
 #include "base/prog.h"
 #include "base/utf8.h"
 #include "version.h"
@@ -17,7 +17,8 @@
 struct nf_common nf_common;
 
 static const struct nf_opt common_opts[] = {
-    { 'j', "threads", NF_OPT_UINT, &nf_common.threads, 0, 4096, "N", "number of threads; 0: as many as the process may use", true },
+    { 'j', "threads", NF_OPT_UINT, &nf_common.threads, 0, NF_THREADS_MAX, "N",
+      "number of threads; 0: as many as the process may use", true },
     { 'u', "uncompressed", NF_OPT_FLAG, &nf_common.raw, 0, 0, NULL, "write msgpack without zstd compression", true },
     { 'q', "quiet", NF_OPT_FLAG, &nf_common.quiet, 0, 0, NULL, "print no progress", true },
     { 'v', "verbose", NF_OPT_FLAG, &nf_common.verbose, 0, 0, NULL, "print on stderr what was done", true },
@@ -313,7 +314,6 @@ int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv)
                 hit = (int)i;
         set(row[hit], optarg);
     }
-    if (nf_common.threads)
-        omp_set_num_threads((int)nf_common.threads);
+    nf_threads_start(nf_common.threads);
     return optind;
 }

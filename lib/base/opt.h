@@ -72,7 +72,7 @@ struct nf_cmd {
  * nf_opt_parse - parse argv against cmd->opts and the common options.
  *
  * Prints -h / --version to stdout and exits 0; a bad command line is a message naming the option, the value and its range, and
- * exit 2.  Applies -j (omp_set_num_threads).  Operands may stand between options; `--` ends the options.
+ * exit 2.  Applies -j (nf_threads_start).  Operands may stand between options; `--` ends the options.
  *
  * Returns the index in argv of the first operand; argv is permuted so that operands stand at the end.
  */

@@ -25,7 +25,18 @@ static inline size_t nf_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* nf_threads - how many threads a parallel loop will use now. */
+enum { NF_THREADS_MAX = 4096 };
+
+/*
+ * nf_threads_start - ask for n threads (0: as many as OpenMP offers), and settle for the team that really comes.
+ *
+ * OMP_THREAD_LIMIT, OMP_DYNAMIC and OMP_MAX_ACTIVE_LEVELS may make a team smaller than the number of threads that OpenMP reports.  A library that
+ * deals work to that number (oneDNN does) would leave the share of the missing threads undone.  So dynamic teams are switched off, one
+ * level of parallelism is switched on, and the number is lowered to the size of a team that was opened.  To be called before any loop.
+ */
+void nf_threads_start(size_t n);
+
+/* nf_threads - how many threads a parallel loop will use now: the size of the team, not a wish. */
 size_t nf_threads(void);
 
 #endif

@@ -20,9 +20,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/config.h"
+#include "checkpoint/config.h"
 #include "model/forward.h"
-#include "model/weights.h"
+#include "checkpoint/weights.h"
 
 enum nf_part_kind { NF_PART_EMBED, NF_PART_ATTN, NF_PART_FFN, NF_PART_BIAS, NF_PART_TOTAL };
 struct nf_part {

@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/config.h"
-#include "model/weights.h"
+#include "checkpoint/config.h"
+#include "checkpoint/weights.h"
 #include "tensor/tensor.h"
 
 /* Where the model can be tapped; layer 0 .. L-1, except PRED and LOGITS: layer L.  Rows are float unless said otherwise. */

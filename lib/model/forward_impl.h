@@ -5,7 +5,7 @@
 #define NF_MODEL_FORWARD_IMPL_H
 
 #include "model/forward.h"
-#include "model/linear.h"
+#include "checkpoint/linear.h"
 #include "model/ops.h"
 #include "model/rope.h"
 #include "tensor/gemm.h"

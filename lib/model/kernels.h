@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_COUNT };   /* formulas: nf_activate() in ops.h */
+#include "checkpoint/config.h"
 
 /* Queries that share one attention block, at most: the room that `work` must have (NF_ATTEND_WORK floats for head width K). */
 enum { NF_QUERY_BLOCK = 64, NF_KEY_BLOCK = 64 };

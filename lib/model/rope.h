@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/config.h"
+#include "checkpoint/config.h"
 
 struct nf_rope {
     size_t half, positions;

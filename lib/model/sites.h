@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "base/opt.h"
-#include "model/config.h"
+#include "checkpoint/config.h"
 #include "model/forward.h"
 
 const char *nf_site_name(enum nf_site site);

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/par.h"
 #include "model/ops.h"
-#include "model/torchfile.h"
+#include "checkpoint/torchfile.h"
 #include "tensor/gemm.h"
 
 struct nf_tuned {

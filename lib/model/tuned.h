@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/config.h"
+#include "checkpoint/config.h"
 
 struct nf_tuned;
 

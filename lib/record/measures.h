@@ -9,7 +9,7 @@
 
 #include "stream/writer.h"
 
-/* One mean, as stat/tally.h has it. */
+/* One mean, as numeric/cluster_mean.h has it. */
 struct nf_measure {
     uint64_t n;
     double mean, sd, se, doc_mean, doc_sd;   /* NaN: written as nil */

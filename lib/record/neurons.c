@@ -178,7 +178,7 @@ static void put_fires(struct nf_enc *e, const struct nf_layer_summary *s)
     nf_put_uint(e, "near_zero", s->near_zero);
 }
 
-static void put_effect_summary(struct nf_enc *e, const struct nf_effect_summary *s)
+static void put_effect_summary(struct nf_enc *e, const struct nf_logit_effect_summary *s)
 {
     if (!s) {
         nf_put_nil(e, "vocab");
@@ -370,7 +370,7 @@ static void put_cover_numbers(struct nf_enc *e, const struct nf_neuron *n)
     }
 }
 
-static void put_effect(struct nf_enc *e, const struct nf_effect *x)
+static void put_effect(struct nf_enc *e, const struct nf_logit_effect *x)
 {
     const struct {
         const char *key;

@@ -106,7 +106,7 @@ struct nf_positional {
 };
 
 /* What a neuron's weights say.  Every real is NaN where it was not computed or is not defined. */
-struct nf_effect {
+struct nf_logit_effect {
     double in_norm, gate_norm, out_norm;             /* lengths of the processed vectors */
     double cos_in_out, cos_gate_out, cos_gate_in;
     double mean, var, skew, kurt;                    /* over the vocabulary; var divides by its size, kurt of a Gaussian is 3 */
@@ -131,7 +131,7 @@ struct nf_neuron {
     const struct nf_evidence *evidence[NF_ORDERS];   /* NULL: none */
     const struct nf_suppressed *suppressed;          /* NULL: none */
     const struct nf_positional *position;            /* NULL: none */
-    const struct nf_effect *effect;                  /* NULL: none */
+    const struct nf_logit_effect *effect;                  /* NULL: none */
 };
 void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n);
 
@@ -148,7 +148,7 @@ struct nf_variant {
 enum { NF_VARIANTS = 3 };
 
 /* Neurons of a layer by the classes of their weights, and the limits that the layer set for entropy neurons. */
-struct nf_effect_summary {
+struct nf_logit_effect_summary {
     uint64_t count[NF_CLASSES];
     bool partition, entropy,
         frequency;                       /* rules that were applied: the model is wide enough, one of the last layers, tokens were counted */
@@ -173,7 +173,7 @@ struct nf_layer_summary {
     uint64_t positional[NF_POSITION_TYPES][2];   /* [type][strong] */
     uint64_t first_positions, open_position;
     uint64_t near_zero;
-    const struct nf_effect_summary *effect;      /* NULL: none */
+    const struct nf_logit_effect_summary *effect;      /* NULL: none */
 };
 void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s);
 

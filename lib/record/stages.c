@@ -14,7 +14,8 @@
 enum { MEANS_PAIRS = 7 };
 
 /* Rows of columns, or blocks of them (c not NULL): as in nf_get_array(). */
-static int get_means(const msgpack_object *rec, size_t *a, size_t *b, size_t *c, struct nf_docmeans_rec *m, struct nf_err *err)
+static int get_means(const msgpack_object *rec, size_t *a, size_t *b, size_t *c, struct nf_mergeable_means_rec *m,
+                     struct nf_err *err)
 {
     size_t sums = NF_DOC_SUMS, limbs = NF_SUM_LIMBS;
 
@@ -37,7 +38,7 @@ static void put_shaped(struct nf_enc *e, const char *key, enum nf_dtype type, co
         nf_put_2d(e, key, type, data, a, b);
 }
 
-static void put_means(struct nf_enc *e, const struct nf_docmeans_rec *m, size_t a, size_t b, size_t c)
+static void put_means(struct nf_enc *e, const struct nf_mergeable_means_rec *m, size_t a, size_t b, size_t c)
 {
     put_shaped(e, "n", NF_U64, m->n, a, b, c);
     put_shaped(e, "docs", NF_U64, m->docs, a, b, c);

@@ -18,9 +18,9 @@
 enum {
     NF_POINTS_MAX = 144,         /* so that records of all pairs, and of all heads, stay under NF_MP_BYTES */
     NF_HEADS_MAX = 512,
-    NF_DOC_SUMS = 7,             /* lib/stat/docmeans.h */
+    NF_DOC_SUMS = 7,             /* lib/numeric/mergeable_means.h */
     NF_DOC_CROSS = 4,
-    NF_CKA_BLOCKS = 32,          /* lib/stat/cka.h */
+    NF_CKA_BLOCKS = 32,          /* lib/numeric/cka.h */
     NF_RATIOS = 11,
     NF_LOCAL_WINDOWS = 6,        /* 1, 2, 4, 5, 8, 16 positions */
     NF_LOCAL_COLUMNS = 13,       /* of each head: sums over the windows, share on position 0, means per offset over the windows */
@@ -28,7 +28,7 @@ enum {
 };
 
 /* Columns of means: U of them; n and docs u8[U], the four f8[U], sums u8[U, NF_DOC_SUMS, 5].  NaN where undefined. */
-struct nf_docmeans_rec {
+struct nf_mergeable_means_rec {
     size_t U;
     const void *n, *docs, *mean, *se, *doc_mean, *doc_se, *sums;
 };
@@ -80,7 +80,7 @@ void nf_ratio_rec_write(struct nf_writer *w, const struct nf_ratio_rec *r);
 struct nf_locality_rec {
     size_t layer, H;
     uint64_t sinks;              /* heads whose mean share on position 0 reaches the threshold */
-    struct nf_docmeans_rec m;    /* shapes [H + 2, NF_LOCAL_COLUMNS] */
+    struct nf_mergeable_means_rec m;    /* shapes [H + 2, NF_LOCAL_COLUMNS] */
 };
 int nf_locality_rec_read(const msgpack_object *rec, struct nf_locality_rec *l, struct nf_err *err);
 void nf_locality_rec_write(struct nf_writer *w, const struct nf_locality_rec *l);
@@ -89,7 +89,7 @@ void nf_locality_rec_write(struct nf_writer *w, const struct nf_locality_rec *l)
 struct nf_merging_rec {
     size_t layer, H;
     uint64_t either;             /* documents with positions of any class */
-    struct nf_docmeans_rec m;    /* shapes [2, H, NF_BACK_OFFSETS] */
+    struct nf_mergeable_means_rec m;    /* shapes [2, H, NF_BACK_OFFSETS] */
     const void *difference, *difference_se;   /* f8[H, NF_BACK_OFFSETS] */
     const void *cross;           /* u8[H NF_BACK_OFFSETS, NF_DOC_CROSS, 5] */
 };

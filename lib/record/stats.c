@@ -178,7 +178,7 @@ int nf_ngrams_read(const msgpack_object *rec, struct nf_ngrams *g, struct nf_err
     uint32_t n;
 
     if (nf_get_type(rec, "ngrams", err) < 0 || read_order(rec, &g->order, err) < 0 ||
-        nf_get_size(rec, "planes", 1, NF_PLANES_MAX, &g->planes, err) < 0 ||
+        nf_get_size(rec, "planes", 1, NF_BIT_COUNTERS_MAX, &g->planes, err) < 0 ||
         nf_get_size(rec, "first", 0, UINT32_MAX, &g->first, err) < 0)
         return NF_EFORMAT;
     g->k = SIZE_MAX;
@@ -216,7 +216,7 @@ int nf_counts_read(const msgpack_object *rec, size_t F, struct nf_counts *c, str
     c->row_bytes = (F + 7) / 8;
     c->k = SIZE_MAX;
     if (nf_get_type(rec, "counts", err) < 0 || nf_get_layer(rec, &c->layer, err) < 0 || read_order(rec, &c->order, err) < 0 ||
-        nf_get_size(rec, "planes", 1, NF_PLANES_MAX, &c->planes, err) < 0 ||
+        nf_get_size(rec, "planes", 1, NF_BIT_COUNTERS_MAX, &c->planes, err) < 0 ||
         nf_get_size(rec, "first", 0, UINT32_MAX, &c->first, err) < 0 ||
         nf_get_array(rec, "bits", NF_U8, &c->k, &c->planes, &c->row_bytes, &bits, err) < 0)
         return NF_EFORMAT;

@@ -26,7 +26,7 @@ enum {
     NF_ORDERS = 3,
     NF_DOMAINS_MAX = 256,
     NF_STATS_LAYERS_MAX = 4096,
-    NF_PLANES_MAX = 32,        /* a count of occurrences fits in 32 bits */
+    NF_BIT_COUNTERS_MAX = 32,        /* a count of occurrences fits in 32 bits */
 };
 
 /* "totals": what was counted over.  Owned by the struct (nf_totals_clear()). */
@@ -76,7 +76,7 @@ int nf_counts_read(const msgpack_object *rec, size_t F, struct nf_counts *c, str
 void nf_counts_write(struct nf_writer *w, const struct nf_counts *c);
 
 /*
- * "lost_ngrams", "lost": present for an order when memory ran out for it (lib/stat/ngrams.h has the proof).
+ * "lost_ngrams", "lost": present for an order when memory ran out for it (lib/count/ngrams.h has the proof).
  *
  * For an n-gram g in the stream and a neuron f: true N(g) is in [n, n + dropped(g)], and
  * true c(f, g) in [c, c + min(dropped(g), lost fires of f)].  For one that is not in the stream: n = c = 0 and dropped = delta.
@@ -127,7 +127,7 @@ struct nf_moments_rec {
     const void *min, *max, *mean, *var, *skew, *kurt;   /* f8[W]; NaN where undefined; var divides by n, kurt of a Gaussian is 3 */
     const void *quantiles;                        /* f8[q]: the levels */
     const void *values;                           /* f8[q, W] */
-    const void *sums;                             /* u8[W, 4, 5]: exact sums of x .. x^4 in units of 2^-160 (lib/stat/exact.h) */
+    const void *sums;                             /* u8[W, 4, 5]: exact sums of x .. x^4 in units of 2^-160 (lib/numeric/exact.h) */
 };
 int nf_moments_rec_read(const msgpack_object *rec, struct nf_moments_rec *m, struct nf_err *err);
 void nf_moments_rec_write(struct nf_writer *w, const struct nf_moments_rec *m);
@@ -137,7 +137,7 @@ struct nf_histogram_rec {
     char site[16];
     size_t layer, domain, first, w, b;
     const void *used;      /* u4[w]: bins of each unit; their sum is b */
-    const void *bins;      /* i4[b]: ascending within a unit (lib/stat/histogram.h) */
+    const void *bins;      /* i4[b]: ascending within a unit (lib/numeric/histogram.h) */
     const void *counts;    /* u8[b] */
 };
 int nf_histogram_rec_read(const msgpack_object *rec, struct nf_histogram_rec *h, struct nf_err *err);

@@ -42,7 +42,7 @@ static const json_t *half_way(const struct nf_stage_input *run)
     return from;
 }
 
-static void say_lens(struct nf_sheet *d, const struct nf_report *r, const struct nf_stage_input *run)
+static void say_lens(struct nf_doc_writer *d, const struct nf_report *r, const struct nf_stage_input *run)
 {
     const json_t *half = half_way(run), *low, *high, *first = NULL;
     size_t i;
@@ -52,22 +52,22 @@ static void say_lens(struct nf_sheet *d, const struct nf_report *r, const struct
         first = !first && shown(point) ? point : first;
     if (!first)
         return;
-    nf_sheet_say(d, "%sAt point %s the lens is %s nats from the model's output (%s).", nf_stage_prefix(r, run).s,
+    nf_doc_say(d, "%sAt point %s the lens is %s nats from the model's output (%s).", nf_stage_prefix(r, run).s,
                  nf_str_at(first, "name"), nf_show_three(nf_mean_of(first, "kl").mean, false).s,
                  nf_show_evidence(nf_mean_of(first, "kl")).s);
     if (half)
-        nf_sheet_say(d, "%sFrom point %s on (%s nats; %s) it is at most half of that.", nf_stage_prefix(r, run).s,
+        nf_doc_say(d, "%sFrom point %s on (%s nats; %s) it is at most half of that.", nf_stage_prefix(r, run).s,
                      nf_str_at(half, "name"), nf_show_three(nf_mean_of(half, "kl").mean, false).s,
                      nf_show_evidence(nf_mean_of(half, "kl")).s);
     nf_mean_extremes(run, "", "entropy", &low, &high);
     if (high)
-        nf_sheet_say(d, "%sIts entropy is highest at point %s (%s bits; %s) and lowest at point %s (%s bits; %s).",
+        nf_doc_say(d, "%sIts entropy is highest at point %s (%s bits; %s) and lowest at point %s (%s bits; %s).",
                      nf_stage_prefix(r, run).s, nf_str_at(high, "name"), nf_show_three(nf_mean_of(high, "entropy").mean, false).s,
                      nf_show_evidence(nf_mean_of(high, "entropy")).s, nf_str_at(low, "name"),
                      nf_show_three(nf_mean_of(low, "entropy").mean, false).s, nf_show_evidence(nf_mean_of(low, "entropy")).s);
 }
 
-static void lens_rows(struct nf_sheet *d, const struct nf_stage_input *run)
+static void lens_rows(struct nf_doc_writer *d, const struct nf_stage_input *run)
 {
     size_t i;
     json_t *point;
@@ -75,32 +75,32 @@ static void lens_rows(struct nf_sheet *d, const struct nf_stage_input *run)
     json_array_foreach (run->things, i, point) {
         if (!shown(point))
             continue;
-        nf_sheet_cell(d, "%s", run->name);
-        nf_sheet_cell(d, "%s", nf_str_at(point, "name"));
-        nf_sheet_cell(d, "%s", nf_show_real(nf_real_at(point, "depth"), 2).s);
-        nf_sheet_cell(d, "%s", nf_show_count(nf_mean_of(point, "kl").n).s);
+        nf_doc_cell(d, "%s", run->name);
+        nf_doc_cell(d, "%s", nf_str_at(point, "name"));
+        nf_doc_cell(d, "%s", nf_show_real(nf_real_at(point, "depth"), 2).s);
+        nf_doc_cell(d, "%s", nf_show_count(nf_mean_of(point, "kl").n).s);
         nf_mean_cells(d, nf_mean_of(point, "entropy"), false);
         nf_mean_cells(d, nf_mean_of(point, "kl"), false);
         nf_mean_cells(d, nf_mean_of(point, "agree"), false);
     }
 }
 
-void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r)
+void nf_fig_lens(struct nf_doc_writer *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->stages_n; i++)
         if (r->stages[i].kind == NF_STAGE_LENS)
             say_lens(d, r, &r->stages[i]);
-    nf_sheet_chart(d, "S5a", SIZE_MAX, "Entropy of the lens over depth");
-    nf_sheet_chart(d, "S5b", SIZE_MAX, "KL from the model's output to the lens over depth");
-    nf_sheet_read(d, "The stream that enters block l (L: that leaves the last), through the final norm and the unembedding. "
+    nf_doc_chart(d, "S5a", SIZE_MAX, "Entropy of the lens over depth");
+    nf_doc_chart(d, "S5b", SIZE_MAX, "KL from the model's output to the lens over depth");
+    nf_doc_guide(d, "The stream that enters block l (L: that leaves the last), through the final norm and the unembedding. "
                      "KL(output || lens). Means over tokens; bars: 1.96 standard errors.");
-    nf_sheet_table(
-        d, "Lens by point",
-        "Model|Point|Depth>|n>|Entropy, bits>|standard error>|KL, nats>|standard error>|Same top-1 token>|standard error>", true);
+    nf_doc_table(d, "Lens by point",
+                 "Model|Point|Depth>|n>|Entropy, bits>|standard error>|KL, nats>|standard error>|Same top-1 token>|standard error>",
+                 true);
     for (size_t i = 0; i < r->stages_n; i++)
         if (r->stages[i].kind == NF_STAGE_LENS)
             lens_rows(d, &r->stages[i]);
-    nf_sheet_table_end(d, true);
+    nf_doc_table_end(d, true);
 }
 
 /* ---- S6: prediction and suppression neurons ---- */
@@ -122,7 +122,7 @@ bool nf_has_vocabulary(const struct nf_report *r)
     return false;
 }
 
-static void say_class(struct nf_sheet *d, struct nf_shown name, const struct nf_stage_input *run, const char *class)
+static void say_class(struct nf_doc_writer *d, struct nf_shown name, const struct nf_stage_input *run, const char *class)
 {
     struct nf_share s, most = { 0 };
     uint64_t all = 0;
@@ -138,13 +138,13 @@ static void say_class(struct nf_sheet *d, struct nf_shown name, const struct nf_
             }
         }
     if (all)
-        nf_sheet_say(d, "%sNeurons of class %s: %s in all, most in block %zu, %s.", name.s, class, nf_show_count(all).s, at,
+        nf_doc_say(d, "%sNeurons of class %s: %s in all, most in block %zu, %s.", name.s, class, nf_show_count(all).s, at,
                      nf_show_share(most).s);
     else if (most.n)
-        nf_sheet_say(d, "%sNeurons of class %s: none.", name.s, class);
+        nf_doc_say(d, "%sNeurons of class %s: none.", name.s, class);
 }
 
-static void vocabulary_rows(struct nf_sheet *d, const struct nf_stage_input *run)
+static void vocabulary_rows(struct nf_doc_writer *d, const struct nf_stage_input *run)
 {
     static const char *const classes[] = { "prediction", "suppression", "partition", "entropy", "token-frequency" };
     struct nf_share s;
@@ -152,20 +152,20 @@ static void vocabulary_rows(struct nf_sheet *d, const struct nf_stage_input *run
     json_t *layer;
 
     json_array_foreach (run->things, i, layer) {
-        nf_sheet_cell(d, "%s", run->name);
+        nf_doc_cell(d, "%s", run->name);
         nf_depth_cells(d, run, layer);
-        nf_sheet_cell(d, "%s", nf_show_count(nf_whole_at(layer, "neurons")).s);
+        nf_doc_cell(d, "%s", nf_show_count(nf_whole_at(layer, "neurons")).s);
         for (size_t c = 0; c < sizeof classes / sizeof *classes; c++) {
             bool known = class_share(layer, classes[c], &s);
 
-            nf_sheet_cell(d, "%s", known ? nf_show_count(s.k).s : "-");
+            nf_doc_cell(d, "%s", known ? nf_show_count(s.k).s : "-");
             if (c < 2)
-                nf_sheet_cell(d, "%s", known ? nf_show_percent(s.p).s : "-");
+                nf_doc_cell(d, "%s", known ? nf_show_percent(s.p).s : "-");
         }
     }
 }
 
-void nf_fig_vocabulary(struct nf_sheet *d, const struct nf_report *r)
+void nf_fig_vocabulary(struct nf_doc_writer *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->stages_n; i++)
         if (r->stages[i].kind == NF_STAGE_NEURONS) {
@@ -174,16 +174,14 @@ void nf_fig_vocabulary(struct nf_sheet *d, const struct nf_report *r)
         }
     for (size_t i = 0; i < r->models_n; i++)
         if (r->models[i].of[NF_STAGE_NEURONS])
-            nf_sheet_chart(d, "S6", i,
-                           "Share of prediction and suppression neurons, and KL from the output to the lens, over depth");
-    nf_sheet_read(d, "By the cosines of a neuron's output row with all columns of the unembedding: prediction neurons have a "
+            nf_doc_chart(d, "S6", i, "Share of prediction and suppression neurons, and KL from the output to the lens, over depth");
+    nf_doc_guide(d, "By the cosines of a neuron's output row with all columns of the unembedding: prediction neurons have a "
                      "kurtosis above 10 and a positive skew, suppression neurons a negative one (the limits of this run are at "
                      "the end of the page). The text plays no part. Dashed, right axis: KL(output || lens).");
-    nf_sheet_table(d, "Neurons by their effect on the vocabulary",
-                   "Model|Block>|Depth>|Neurons>|Prediction>|share>|Suppression>|share>|Partition>|Entropy>|Token-frequency>",
-                   true);
+    nf_doc_table(d, "Neurons by their effect on the vocabulary",
+                 "Model|Block>|Depth>|Neurons>|Prediction>|share>|Suppression>|share>|Partition>|Entropy>|Token-frequency>", true);
     for (size_t i = 0; i < r->stages_n; i++)
         if (r->stages[i].kind == NF_STAGE_NEURONS)
             vocabulary_rows(d, &r->stages[i]);
-    nf_sheet_table_end(d, true);
+    nf_doc_table_end(d, true);
 }

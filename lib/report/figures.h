@@ -7,7 +7,7 @@
 #ifndef NF_REPORT_FIGURES_H
 #define NF_REPORT_FIGURES_H
 
-#include "report/sheet.h"
+#include "report/doc_writer.h"
 #include "report/input.h"
 #include "report/models.h"
 #include "report/stage_input.h"
@@ -24,7 +24,7 @@ struct nf_report {
 struct nf_figure {
     const char *id;         /* "1a": number in Voita et al. 2023, "S1": of the stages; and key of its chart, or the beginning of it */
     const char *title;
-    void (*write)(struct nf_sheet *d, const struct nf_report *r);
+    void (*write)(struct nf_doc_writer *d, const struct nf_report *r);
     bool (*has)(const struct nf_report *r);   /* whether there is anything to show; NULL: always */
 };
 
@@ -43,59 +43,59 @@ extern const struct nf_section nf_sections[];
 extern const size_t nf_sections_n;
 
 /* fig_dead.c */
-void nf_fig_dead_share(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_frequency(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_dead_share(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_frequency(struct nf_doc_writer *d, const struct nf_report *r);
 /* fig_ngram.c */
-void nf_fig_cover_tokens(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_cover_bigrams(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_cover_trigrams(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_token_detectors(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_tokens_covered(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_tokens_new(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_trigram_detectors(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_trigrams_covered(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_trigrams_new(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_cover_tokens(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_cover_bigrams(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_cover_trigrams(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_token_detectors(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_tokens_covered(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_tokens_new(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_trigram_detectors(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_trigrams_covered(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_trigrams_new(struct nf_doc_writer *d, const struct nf_report *r);
 /* fig_suppress.c */
-void nf_fig_examples(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_suppression(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_examples(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_suppression(struct nf_doc_writer *d, const struct nf_report *r);
 /* fig_position.c */
-void nf_fig_gallery(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_circles(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_teams(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_positions(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_checkpoints(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_post_norm(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_gallery(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_circles(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_teams(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_positions(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_checkpoints(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_post_norm(struct nf_doc_writer *d, const struct nf_report *r);
 /* fig_stages.c */
-void nf_fig_stages(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_stages(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_stages(const struct nf_report *r);    /* the rule of some boundary could be applied */
 /* fig_lesions.c */
-void nf_fig_divergence(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_accuracy(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_repeat(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_divergence(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_accuracy(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_repeat(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_layers(const struct nf_report *r);    /* some block was left out or exchanged */
 bool nf_has_repeat(const struct nf_report *r);
 /* fig_lens.c */
-void nf_fig_lens(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_vocabulary(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_lens(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_vocabulary(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_lens(const struct nf_report *r);
 bool nf_has_vocabulary(const struct nf_report *r);
 /* fig_attention.c */
-void nf_fig_locality(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_merging(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_locality(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_merging(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_locality(const struct nf_report *r);
 bool nf_has_merging(const struct nf_report *r);
 /* fig_stream.c */
-void nf_fig_norms(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_similarity(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_norms(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_similarity(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_norms(const struct nf_report *r);
 bool nf_has_similarity(const struct nf_report *r);
 /* fig_domains.c */
-void nf_fig_domains(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_domains(struct nf_doc_writer *d, const struct nf_report *r);
 bool nf_has_domains(const struct nf_report *r);    /* some stream has means of several */
 
 /* summary.c: the key numbers at the top; where the numbers come from at the end. */
-void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r);
-void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r);
+void nf_fig_summary(struct nf_doc_writer *d, const struct nf_report *r);
+void nf_fig_provenance(struct nf_doc_writer *d, const struct nf_report *r);
 
 /* nf_prefix - "" for a report on one input, else "NAME: ", for sentences. */
 struct nf_shown nf_prefix(const struct nf_report *r, const struct nf_input *run);

@@ -19,7 +19,7 @@ struct nf_mean nf_mean_of(const json_t *thing, const char *measure)
     return nf_mean_in(nf_at(thing, "all"), measure);
 }
 
-bool nf_thing_is(const json_t *thing, const char *kind)
+bool nf_item_is(const json_t *thing, const char *kind)
 {
     return !strcmp(nf_str_at(thing, "kind"), kind);
 }
@@ -35,7 +35,7 @@ void nf_mean_extremes(const struct nf_stage_input *run, const char *kind, const 
     json_array_foreach (run->things, i, thing) {
         double v = nf_mean_of(thing, measure).mean;
 
-        if (!nf_thing_is(thing, kind) || isnan(v))
+        if (!nf_item_is(thing, kind) || isnan(v))
             continue;
         *low = !*low || v < nf_mean_of(*low, measure).mean ? thing : *low;
         *high = !*high || v > nf_mean_of(*high, measure).mean ? thing : *high;
@@ -79,16 +79,16 @@ struct nf_shown nf_show_evidence(struct nf_mean m)
     return out;
 }
 
-void nf_depth_cells(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing)
+void nf_depth_cells(struct nf_doc_writer *d, const struct nf_stage_input *run, const json_t *thing)
 {
     uint64_t layer = nf_whole_at(thing, "layer");
 
-    nf_sheet_cell(d, "%llu", (unsigned long long)layer);
-    nf_sheet_cell(d, "%s", nf_show_real(run->L > 1 ? (double)layer / (double)(run->L - 1) : 0, 2).s);
+    nf_doc_cell(d, "%llu", (unsigned long long)layer);
+    nf_doc_cell(d, "%s", nf_show_real(run->L > 1 ? (double)layer / (double)(run->L - 1) : 0, 2).s);
 }
 
-void nf_mean_cells(struct nf_sheet *d, struct nf_mean m, bool sign)
+void nf_mean_cells(struct nf_doc_writer *d, struct nf_mean m, bool sign)
 {
-    nf_sheet_cell(d, "%s", nf_show_three(m.mean, sign).s);
-    nf_sheet_cell(d, "%s", nf_show_three(m.se, false).s);
+    nf_doc_cell(d, "%s", nf_show_three(m.mean, sign).s);
+    nf_doc_cell(d, "%s", nf_show_three(m.se, false).s);
 }

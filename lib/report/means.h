@@ -18,8 +18,8 @@ struct nf_mean {
 struct nf_mean nf_mean_in(const json_t *means, const char *measure);
 struct nf_mean nf_mean_of(const json_t *thing, const char *measure);
 
-/* nf_thing_is - whether the thing is an intervention of that kind; "": it is none. */
-bool nf_thing_is(const json_t *thing, const char *kind);
+/* nf_item_is - whether the thing is an intervention of that kind; "": it is none. */
+bool nf_item_is(const json_t *thing, const char *kind);
 
 /*
  * nf_mean_extremes - the things of a kind where a measure is lowest and highest, the first of equals; NULL where there is none.
@@ -41,7 +41,7 @@ struct nf_shown nf_show_evidence(struct nf_mean m);
 /* ---- cells ---- */
 
 /* nf_depth_cells - layer and relative depth l / (L - 1);  nf_mean_cells - mean and standard error. */
-void nf_depth_cells(struct nf_sheet *d, const struct nf_stage_input *run, const json_t *thing);
-void nf_mean_cells(struct nf_sheet *d, struct nf_mean m, bool sign);
+void nf_depth_cells(struct nf_doc_writer *d, const struct nf_stage_input *run, const json_t *thing);
+void nf_mean_cells(struct nf_doc_writer *d, struct nf_mean m, bool sign);
 
 #endif

@@ -45,7 +45,7 @@ void nf_layer_reals(const struct nf_stage_input *run, const char *kind, const ch
     json_array_foreach (run->things, i, thing) {
         uint64_t layer = nf_whole_at(thing, "layer");
 
-        if (nf_thing_is(thing, kind) && layer < n && isnan(x[layer]))
+        if (nf_item_is(thing, kind) && layer < n && isnan(x[layer]))
             x[layer] = nf_mean_of(thing, measure).mean;
     }
 }

@@ -4,7 +4,7 @@
 #ifndef NF_REPORT_MODELS_H
 #define NF_REPORT_MODELS_H
 
-#include "report/boundaries.h"
+#include "stages/boundaries.h"
 #include "report/stage_input.h"
 
 /* One model of the stages of inference. */

@@ -46,24 +46,24 @@ static void title(struct nf_text *t, const struct nf_report *r)
 
 /* ---- what both renderings hold ---- */
 
-static void summary(struct nf_sheet *d, const struct nf_report *r)
+static void summary(struct nf_doc_writer *d, const struct nf_report *r)
 {
-    nf_sheet_section(
+    nf_doc_section(
         d, "summary", "Summary",
         "Every neuron of the feed-forward layers, by what makes it fire. Definitions: Voita, Ferrando and Nalmpantis 2023, "
         "arXiv:2309.04827. Layers and neurons count from 0.");
     nf_fig_summary(d, r);
-    nf_sheet_section_end(d);
+    nf_doc_section_end(d);
 }
 
-static void body(struct nf_sheet *d, const struct nf_report *r)
+static void body(struct nf_doc_writer *d, const struct nf_report *r)
 {
     if (r->n)
         summary(d, r);
     for (size_t s = 0; s < nf_sections_n; s++) {
         if (!nf_section_shown(&nf_sections[s], r))
             continue;
-        nf_sheet_section(d, nf_sections[s].id, nf_sections[s].title, nf_sections[s].intro);
+        nf_doc_section(d, nf_sections[s].id, nf_sections[s].title, nf_sections[s].intro);
         for (size_t f = 0; f < nf_sections[s].n; f++) {
             const struct nf_figure *fig = &nf_sections[s].figures[f];
             char id[32] = "figure-";
@@ -71,25 +71,25 @@ static void body(struct nf_sheet *d, const struct nf_report *r)
             if (!nf_figure_shown(fig, r))
                 continue;
             strncat(id, fig->id, sizeof id - sizeof "figure-");
-            nf_sheet_figure(d, id, fig->id, fig->title);
+            nf_doc_figure(d, id, fig->id, fig->title);
             fig->write(d, r);
-            nf_sheet_figure_end(d);
+            nf_doc_figure_end(d);
         }
-        nf_sheet_section_end(d);
+        nf_doc_section_end(d);
     }
 }
 
-static void provenance(struct nf_sheet *d, const struct nf_report *r)
+static void provenance(struct nf_doc_writer *d, const struct nf_report *r)
 {
-    nf_sheet_section(d, "provenance", "Where the numbers come from",
+    nf_doc_section(d, "provenance", "Where the numbers come from",
                      "Enough to repeat the run: models, tokenizers, corpus, thresholds, and the commands with all their options.");
     nf_fig_provenance(d, r);
-    nf_sheet_section_end(d);
+    nf_doc_section_end(d);
 }
 
 void nf_page_markdown(struct nf_text *out, const struct nf_report *r)
 {
-    struct nf_sheet d = { .format = NF_SHEET_MARKDOWN, .out = *out };
+    struct nf_doc_writer d = { .format = NF_DOC_MARKDOWN, .out = *out };
     struct nf_text t = { 0 };
 
     title(&t, r);
@@ -217,7 +217,7 @@ static void head(struct nf_text *out, const char *name)
 
 void nf_page_html(struct nf_text *out, const struct nf_report *r)
 {
-    struct nf_sheet d = { .format = NF_SHEET_HTML };
+    struct nf_doc_writer d = { .format = NF_DOC_HTML };
     struct nf_text t = { 0 };
 
     title(&t, r);

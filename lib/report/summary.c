@@ -21,13 +21,13 @@ static uint64_t positional(const struct nf_input *run)
     return n;
 }
 
-static void tile_share(struct nf_sheet *d, const char *label, struct nf_share s, const char *of)
+static void tile_share(struct nf_doc_writer *d, const char *label, struct nf_share s, const char *of)
 {
-    nf_sheet_tile(d, label, nf_show_percent(s.p).s, "%s of %s %s; 95 %% interval %s", nf_show_count(s.k).s, nf_show_count(s.n).s,
-                  of, nf_show_interval(s).s);
+    nf_doc_tile(d, label, nf_show_percent(s.p).s, "%s of %s %s; 95 %% interval %s", nf_show_count(s.k).s, nf_show_count(s.n).s, of,
+                nf_show_interval(s).s);
 }
 
-static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
+static void tile_suppression(struct nf_doc_writer *d, const struct nf_input *run)
 {
     size_t i;
     json_t *s;
@@ -37,12 +37,12 @@ static void tile_suppression(struct nf_sheet *d, const struct nf_input *run)
             nf_share_at(s, "suppressing").n) {
             struct nf_share of = nf_share_at(s, "suppressing"), null = nf_share_at(s, "null");
 
-            nf_sheet_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s",
+            nf_doc_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s",
                           nf_show_count(of.k).s, nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
         }
 }
 
-static void tiles(struct nf_sheet *d, const struct nf_input *run)
+static void tiles(struct nf_doc_writer *d, const struct nf_input *run)
 {
     uint64_t neurons = nf_layer_sum(run, "neurons"), detectors = nf_layer_sum(run, "detectors.token"), covered = 0, scope = 0;
     size_t i;
@@ -54,25 +54,25 @@ static void tiles(struct nf_sheet *d, const struct nf_input *run)
         covered = c > covered ? c : covered;
         scope += json_is_object(nf_at(layer, "covered")) ? nf_whole_at(layer, "neurons") : 0;
     }
-    nf_sheet_tiles(d, true);
-    nf_sheet_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text",
+    nf_doc_tiles(d, true);
+    nf_doc_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text",
                   nf_show_several(json_array_size(run->layers), "layer", "layers").s,
                   nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
     tile_share(d, "Dead", nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
     tile_share(d, "Token detectors", nf_wilson(detectors, scope), "neurons in scope");
-    nf_sheet_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s",
+    nf_doc_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s",
                   nf_show_count(nf_whole_at(run->header, "model.V")).s);
     tile_suppression(d, run);
     tile_share(d, "Positional", nf_wilson(positional(run), neurons), "neurons");
-    nf_sheet_tiles(d, false);
+    nf_doc_tiles(d, false);
 }
 
-static void say_classes(struct nf_sheet *d, const struct nf_report *r, const struct nf_input *run)
+static void say_classes(struct nf_doc_writer *d, const struct nf_report *r, const struct nf_input *run)
 {
     uint64_t dead = nf_layer_sum(run, "dead.k"), token = nf_layer_sum(run, "detectors.token"),
              tri = nf_layer_sum(run, "detectors.trigram"), bi = nf_layer_sum(run, "detectors.bigram");
 
-    nf_sheet_say(d,
+    nf_doc_say(d,
                  "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s "
                  "respond%s to the position in the window.",
                  nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s, nf_show_count(token).s,
@@ -80,31 +80,31 @@ static void say_classes(struct nf_sheet *d, const struct nf_report *r, const str
                  positional(run) == 1 ? "s" : "");
 }
 
-void nf_fig_summary(struct nf_sheet *d, const struct nf_report *r)
+void nf_fig_summary(struct nf_doc_writer *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
 
         say_classes(d, r, run);
         tiles(d, run);
-        nf_sheet_chart(d, "classes", i, "Neurons of each layer by class");
+        nf_doc_chart(d, "classes", i, "Neurons of each layer by class");
         if (json_array_size(run->layers) == 0)
-            nf_sheet_note(d, "%sThe stream holds no layer.", nf_prefix(r, run).s);
+            nf_doc_note(d, "%sThe stream holds no layer.", nf_prefix(r, run).s);
         if (json_is_false(nf_at(run->run, "exact")))
-            nf_sheet_note(
-                d, "%sN-gram counts were dropped for lack of memory: what they leave open is marked undecided, never guessed.",
+            nf_doc_note(d,
+                        "%sN-gram counts were dropped for lack of memory: what they leave open is marked undecided, never guessed.",
                 nf_prefix(r, run).s);
     }
-    nf_sheet_note(d, "All of this depends on the corpus: a neuron that is silent here may have a trigger that was not sampled.");
+    nf_doc_note(d, "All of this depends on the corpus: a neuron that is silent here may have a trigger that was not sampled.");
 }
 
 /* ---- provenance ---- */
 
-static void row(struct nf_sheet *d, const char *name, const char *value)
+static void row(struct nf_doc_writer *d, const char *name, const char *value)
 {
     if (*value) {
-        nf_sheet_cell(d, "%s", name);
-        nf_sheet_cell(d, "%s", value);
+        nf_doc_cell(d, "%s", name);
+        nf_doc_cell(d, "%s", value);
     }
 }
 
@@ -137,7 +137,7 @@ static void plain(struct nf_text *t, const json_t *j)
     }
 }
 
-static void row_json(struct nf_sheet *d, const char *name, const json_t *j)
+static void row_json(struct nf_doc_writer *d, const char *name, const json_t *j)
 {
     struct nf_text t = { 0 };
 
@@ -149,7 +149,7 @@ static void row_json(struct nf_sheet *d, const char *name, const json_t *j)
     nf_text_clear(&t);
 }
 
-static void row_command(struct nf_sheet *d, const json_t *h)
+static void row_command(struct nf_doc_writer *d, const json_t *h)
 {
     struct nf_text t = { 0 };
     const char *key;
@@ -173,7 +173,7 @@ static void row_command(struct nf_sheet *d, const json_t *h)
         row_json(d, "  its inputs", nf_at(h, "inputs"));
 }
 
-static void rows_model(struct nf_sheet *d, const json_t *h)
+static void rows_model(struct nf_doc_writer *d, const json_t *h)
 {
     static const char *const model[] = { "name",           "architecture", "config_sha256",
                                          "weights_sha256", "dtype",        "activation",
@@ -207,14 +207,15 @@ static bool is_new(const struct nf_report *r, const json_t *h)
 }
 
 /* counts: record "run" of a neurons stream, NULL of others. */
-static void provenance_of(struct nf_sheet *d, const struct nf_report *r, const char *caption, const json_t *h, const json_t *counts)
+static void provenance_of(struct nf_doc_writer *d, const struct nf_report *r, const char *caption, const json_t *h,
+                          const json_t *counts)
 {
     static const char *const counted[] = { "tokens", "bos", "windows", "full", "context", "docs", NULL };
     const json_t *names = nf_at(counts, "domains");
     size_t i;
     json_t *v;
 
-    nf_sheet_table(d, caption, "What|Value", false);
+    nf_doc_table(d, caption, "What|Value", false);
     if (is_new(r, h))
         rows_model(d, h);
     else
@@ -229,8 +230,8 @@ static void provenance_of(struct nf_sheet *d, const struct nf_report *r, const c
                     nf_show_several((uint64_t)json_integer_value(json_array_get(nf_at(counts, "domain_full"), i)), "full window",
                                     "full windows")
                         .s);
-        nf_sheet_cell(d, "domain %s", json_string_value(v) ? json_string_value(v) : "?");
-        nf_sheet_cell(d, "%s", t.p ? t.p : "");
+        nf_doc_cell(d, "domain %s", json_string_value(v) ? json_string_value(v) : "?");
+        nf_doc_cell(d, "%s", t.p ? t.p : "");
         d->out.failed |= t.failed;
         nf_text_clear(&t);
     }
@@ -241,7 +242,7 @@ static void provenance_of(struct nf_sheet *d, const struct nf_report *r, const c
     row_json(d, "pre-activations near zero", nf_at(counts, "near_zero"));
     json_array_foreach (nf_at(h, "history"), i, v)
         row_command(d, v);
-    nf_sheet_table_end(d, false);
+    nf_doc_table_end(d, false);
 }
 
 /* Whether the weights are of a stream that is also among the runs. */
@@ -253,21 +254,20 @@ static bool is_counted(const struct nf_report *r, const struct nf_stage_input *w
     return false;
 }
 
-void nf_fig_provenance(struct nf_sheet *d, const struct nf_report *r)
+void nf_fig_provenance(struct nf_doc_writer *d, const struct nf_report *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct nf_input *run = &r->runs[i];
 
         provenance_of(d, r, run->name, run->header, run->run);
         if (!run->all)
-            nf_sheet_note(d,
+            nf_doc_note(d,
                           "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
                           "the counts only.",
-                          nf_prefix(r, run).s,
-                          nf_show_several(json_array_size(nf_at(run->neurons, "layer")), "neuron", "neurons").s,
+                        nf_prefix(r, run).s, nf_show_several(json_array_size(nf_at(run->neurons, "layer")), "neuron", "neurons").s,
                           nf_show_count(run->seen).s);
         if (run->cut)
-            nf_sheet_note(d, "%sThe evidence of %s did not fit the page; it is in the stream (stream-dump).", nf_prefix(r, run).s,
+            nf_doc_note(d, "%sThe evidence of %s did not fit the page; it is in the stream (stream-dump).", nf_prefix(r, run).s,
                           nf_show_several(run->cut, "further neuron", "further neurons").s);
     }
     for (size_t i = 0; i < r->stages_n; i++) {

@@ -11,7 +11,9 @@
 enum { NF_TOKEN_ID_MAX = (1 << 24) - 1 };
 
 struct nf_load {
-    const char *dir;
+    const char *dir;         /* the directory, or the name that stands for it in messages */
+    bool memory;             /* no files: the JSON was handed over */
+    json_t *own_config;      /* then what stands for tokenizer_config.json; NULL: none; borrowed */
     struct nf_tokenizer *t;
     json_t *vocab;           /* token as written (byte-level alphabet; U+2581 for blanks) to id */
     const char *pattern;     /* of the pre-tokenizer; borrowed from the JSON, or a constant; NULL: a BPE of characters */

@@ -459,7 +459,14 @@ static int finish(struct nf_load *l)
     return t->pretok ? make_digest(l, l->pattern, l->err) : (int)l->err->code;
 }
 
-static int load(struct nf_load *l)
+static int load_parts(struct nf_load *l, json_t *root)
+{
+    int rc = root ? nf_load_tokenizer_json(l, root) : nf_load_vocab_merges(l);
+
+    return rc == NF_OK ? finish(l) : rc;
+}
+
+static int load_directory(struct nf_load *l)
 {
     json_t *root = nf_load_json(l, "tokenizer.json");
     int rc;
@@ -469,29 +476,42 @@ static int load(struct nf_load *l)
     if (!root && l->err->code != NF_OK)
         return l->err->code;
     l->files = !root;
-    rc = root ? nf_load_tokenizer_json(l, root) : nf_load_vocab_merges(l);
-    if (rc == NF_OK)
-        rc = finish(l);
+    rc = load_parts(l, root);
     json_decref(root);
     return rc;
 }
 
-struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err)
+/* json NULL: what lies in the directory. */
+static struct nf_tokenizer *build_tokenizer(struct nf_load *l, json_t *json, struct nf_err *err)
 {
     struct nf_err own = NF_ERR_INIT;   /* the readers look at the slot; the caller's may be NULL or hold a failure already */
-    struct nf_load l = { .dir = dir, .err = &own };
 
-    l.t = nf_alloc(1, sizeof *l.t, err);
-    if (!l.t)
+    l->err = &own;
+    l->t = nf_alloc(1, sizeof *l->t, err);
+    if (!l->t)
         return NULL;
-    l.t->bos_id = -1;
-    if (load(&l) < 0) {
+    l->t->bos_id = -1;
+    if ((json ? load_parts(l, json) : load_directory(l)) < 0) {
         nf_fail(err, own.code, "%s", own.text);
-        nf_tokenizer_close(l.t);
-        l.t = NULL;
+        nf_tokenizer_close(l->t);
+        l->t = NULL;
     }
-    json_decref(l.vocab);
-    return l.t;
+    json_decref(l->vocab);
+    return l->t;
+}
+
+struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err)
+{
+    struct nf_load l = { .dir = dir };
+
+    return build_tokenizer(&l, NULL, err);
+}
+
+struct nf_tokenizer *nf_tokenizer_from_json(const char *name, json_t *json, json_t *config, struct nf_err *err)
+{
+    struct nf_load l = { .dir = name, .memory = true, .own_config = config };
+
+    return build_tokenizer(&l, json, err);
 }
 
 void nf_tokenizer_close(struct nf_tokenizer *t)

@@ -29,6 +29,7 @@
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "token/added.h"
 #include "token/bpe.h"
 #include "token/chars.h"
@@ -68,6 +69,19 @@ struct nf_tokenizer {
  * same digest whichever files it was read from.  The BOS policy is not part of it.
  */
 struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err);
+
+/*
+ * nf_tokenizer_from_json - the same from memory, for a model whose tokenizer is not in files of its own (GGUF).
+ *
+ *   name    stands in messages where the directory would
+ *   json    an object as in tokenizer.json: model, added_tokens, normalizer, pre_tokenizer, post_processor.  It decides how text is cut;
+ *           a BPE by SentencePiece's scores takes its merges from nf_merges_from_scores()
+ *   config  an object as in tokenizer_config.json, NULL: none.  bos_token names BOS; add_bos_token, where present, goes before the
+ *           template in json.post_processor
+ *
+ * Both stay the caller's and are not changed.  context is 0: no config.json is read.  Failures as above.
+ */
+struct nf_tokenizer *nf_tokenizer_from_json(const char *name, json_t *json, json_t *config, struct nf_err *err);
 void nf_tokenizer_close(struct nf_tokenizer *t);   /* accepts NULL */
 
 const char *nf_tokenizer_type(const struct nf_tokenizer *t);   /* the name of its kind */

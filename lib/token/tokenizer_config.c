@@ -317,10 +317,14 @@ int nf_load_config(struct nf_load *l)
     struct beside b = { 0 };
     int rc;
 
-    b.config = nf_load_json(l, "tokenizer_config.json");
-    b.special = nf_load_json(l, "special_tokens_map.json");
-    b.added = nf_load_json(l, "added_tokens.json");
-    b.model = nf_load_json(l, "config.json");
+    if (l->memory) {
+        b.config = json_incref(l->own_config);
+    } else {
+        b.config = nf_load_json(l, "tokenizer_config.json");
+        b.special = nf_load_json(l, "special_tokens_map.json");
+        b.added = nf_load_json(l, "added_tokens.json");
+        b.model = nf_load_json(l, "config.json");
+    }
     rc = (int)l->err->code;
     if (rc == NF_OK)
         rc = check_files(l, &b);

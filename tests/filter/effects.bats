@@ -79,7 +79,7 @@ END
     [ "$(of "$BATS_TEST_TMPDIR/wide.nf" 'select(.r == "layer") | .vocab.partition > 0' | sort -u)" = true ]
 }
 
-# That its rows then count for nothing is tests/unit/test_effect.c's to see.
+# That its rows then count for nothing is tests/unit/test_logit_effect.c's to see.
 @test "padding rows of the unembedding are counted, or with --vocabulary tokenizer not" {
     mkdir "$BATS_TEST_TMPDIR/m"
     "$NF_TESTS/bench/make_checkpoint" opt "$BATS_TEST_TMPDIR/m" 1 32 48 1 8300 16 >/dev/null

@@ -70,7 +70,7 @@ texts() {
                 | length > 5 and all(.kl.mean == 0 and .kl.sd == 0 and .agree.mean == 1 and .entropy_change.mean == 0 and .loss_change.mean == 0)' >/dev/null
 }
 
-# Means, spreads and standard errors worked out from the rows: lib/stat/tally.h.  Sums in double in another order: 1e-9 of values of order 10.
+# Means, spreads and standard errors worked out from the rows: lib/numeric/cluster_mean.h.  Sums in double in another order: 1e-9 of values of order 10.
 @test "means, spreads and errors are those of the rows, over all, by domain and by position" {
     texts tokens
     lesions -m "$MODEL" --per-token --drop 1 --swap 3 --drop-head 2.1 <"$BATS_TEST_TMPDIR/tokens" | records >"$BATS_TEST_TMPDIR/effects"

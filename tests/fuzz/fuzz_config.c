@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/config.h"
+#include "checkpoint/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

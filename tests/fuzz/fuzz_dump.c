@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "report/arrays.h"
-#include "report/check.h"
-#include "report/compare.h"
-#include "report/json_text.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "inspect/arrays.h"
+#include "inspect/check.h"
+#include "inspect/compare.h"
+#include "inspect/json_text.h"
+#include "inspect/table.h"
+#include "inspect/text.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "stat/reduce.h"
+#include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 

@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/safetensors.h"
-#include "model/tensorfile.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/tensorfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/torchfile.h"
+#include "checkpoint/torchfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

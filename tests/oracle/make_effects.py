@@ -3,7 +3,7 @@
 
     HF_HUB_OFFLINE=1 python3 tests/oracle/make_effects.py       needs torch, transformers (to read checkpoints), numpy
 
-Written from lib/stat/effect.h and the papers named there: whole matrices, two passes, numpy.linalg.svd; no code or intermediate result is shared with lib/.
+Written from lib/vocab/logit_effect.h and the papers named there: whole matrices, two passes, numpy.linalg.svd; no code or intermediate result is shared with lib/.
 The weights come through transformers' modules, so how a family stores them is not ours to get wrong here.  Rows:
 
   MODEL LAYER NEURON in_norm gate_norm out_norm cos_in_out cos_gate_out cos_gate_in mean var skew kurt logit_var null_share raw_var raw_skew raw_kurt

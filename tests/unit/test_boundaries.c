@@ -1,6 +1,6 @@
 /* test_boundaries.c - ends of stages: the rules at their limits. */
 #include "check.h"
-#include "report/boundaries.h"
+#include "stages/boundaries.h"
 
 #include <math.h>
 

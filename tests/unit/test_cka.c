@@ -9,7 +9,7 @@
 
 #include "base/par.h"
 #include "base/rng.h"
-#include "stat/cka.h"
+#include "numeric/cka.h"
 
 enum { P = 4, D = 19, B = 37, GROUPS = 23 };
 

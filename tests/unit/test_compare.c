@@ -1,9 +1,9 @@
-/* test_compare.c - lib/report/compare: what differs, and which difference is the worst. */
+/* test_compare.c - lib/inspect/compare: what differs, and which difference is the worst. */
 #include "check.h"
 
 #include <math.h>
 
-#include "report/compare.h"
+#include "inspect/compare.h"
 #include "stream/mp.h"
 
 enum { N = 4 };

@@ -1,9 +1,9 @@
-/* test_config.c - lib/model/config: what config.json of the OPT family says, what is refused and how it is named. */
+/* test_config.c - lib/checkpoint/config: what config.json of the OPT family says, what is refused and how it is named. */
 #include "check.h"
 
 #include <stdlib.h>
 
-#include "model/config.h"
+#include "checkpoint/config.h"
 
 static struct nf_err err;
 static struct nf_config cfg;

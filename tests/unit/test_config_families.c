@@ -1,7 +1,7 @@
-/* test_config_families.c - lib/model/config: the families beside OPT, from configurations as they are published. */
+/* test_config_families.c - lib/checkpoint/config: the families beside OPT, from configurations as they are published. */
 #include "check.h"
 
-#include "model/config.h"
+#include "checkpoint/config.h"
 
 static struct nf_err err;
 static struct nf_config cfg;

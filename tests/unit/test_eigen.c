@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/eigen.h"
+#include "numeric/eigen.h"
 
 enum { N = 97, K = 23 };
 

@@ -1,4 +1,4 @@
-/* test_html.c - lib/report/html, lib/report/sheet: nothing that came from input can become markup. */
+/* test_html.c - lib/report/html, lib/report/doc_writer: nothing that came from input can become markup. */
 #include "check.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 #include "report/html.h"
-#include "report/sheet.h"
+#include "report/doc_writer.h"
 
 static bool html_is(const char *s, const char *want)
 {
@@ -90,11 +90,11 @@ static void markdown_stays_text(void)
 
 static void tokens_are_marked(void)
 {
-    struct nf_sheet h = { .format = NF_SHEET_HTML }, m = { .format = NF_SHEET_MARKDOWN };
+    struct nf_doc_writer h = { .format = NF_DOC_HTML }, m = { .format = NF_DOC_MARKDOWN };
 
-    nf_sheet_say(&h, "on %s.", NF_TOKEN_BEGIN "<i>" NF_TOKEN_END);
+    nf_doc_say(&h, "on %s.", NF_TOKEN_BEGIN "<i>" NF_TOKEN_END);
     CHECK(!strcmp(h.out.p, "<p class=\"say\">on <code class=\"token\">&#60;i&#62;</code>.</p>\n"));
-    nf_sheet_say(&m, "on %s.", NF_TOKEN_BEGIN "<i>" NF_TOKEN_END);
+    nf_doc_say(&m, "on %s.", NF_TOKEN_BEGIN "<i>" NF_TOKEN_END);
     CHECK(!strcmp(m.out.p, "\non \u201c\\<i\\>\u201d.\n"));
     nf_text_clear(&h.out);
     nf_text_clear(&m.out);
@@ -102,13 +102,13 @@ static void tokens_are_marked(void)
 
 static void a_table_closes_its_rows(void)
 {
-    struct nf_sheet h = { .format = NF_SHEET_HTML }, m = { .format = NF_SHEET_MARKDOWN };
+    struct nf_doc_writer h = { .format = NF_DOC_HTML }, m = { .format = NF_DOC_MARKDOWN };
 
-    for (struct nf_sheet *s = &h;; s = &m) {
-        nf_sheet_table(s, "c", "A|B>", false);
+    for (struct nf_doc_writer *s = &h;; s = &m) {
+        nf_doc_table(s, "c", "A|B>", false);
         for (int i = 0; i < 4; i++)
-            nf_sheet_cell(s, "%d", i);
-        nf_sheet_table_end(s, false);
+            nf_doc_cell(s, "%d", i);
+        nf_doc_table_end(s, false);
         if (s == &m)
             break;
     }

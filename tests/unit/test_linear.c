@@ -1,7 +1,7 @@
 /* test_linear.c - rows, columns and biases of linear maps in every layout that a checkpoint has. */
 #include "../ref/ref_ops.h"
 #include "check.h"
-#include "model/linear.h"
+#include "checkpoint/linear.h"
 
 enum { OUT = 12, IN = 7, ROWS = 3 * OUT };
 

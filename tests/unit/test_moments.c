@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 #include "base/rng.h"
-#include "stat/exact.h"
-#include "stat/histogram.h"
-#include "stat/moments.h"
-#include "stat/topk.h"
+#include "numeric/exact.h"
+#include "numeric/histogram.h"
+#include "numeric/moments.h"
+#include "numeric/topk.h"
 
 static double value(const struct nf_exact *s)
 {

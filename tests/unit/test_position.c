@@ -4,8 +4,8 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/position.h"
-#include "stat/team.h"
+#include "classify/position.h"
+#include "classify/position_cover.h"
 
 enum { T = 512, N = 1000 };
 
@@ -85,7 +85,7 @@ static void the_bias_is_removed(void)
     CHECK_NEAR(corrected, 0, 0.006);
 }
 
-static struct nf_positional type_of(const struct nf_classify *cfg, size_t t, uint64_t n)
+static struct nf_positional type_of(const struct nf_position_rules *cfg, size_t t, uint64_t n)
 {
     struct nf_positional p = { 0 };
 
@@ -105,7 +105,7 @@ static void wave(size_t t, double cycles, double lo, double hi, bool square, uin
 
 static void curves_have_their_types(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_position_rules cfg = nf_classify_defaults().position;
     struct nf_positional p;
     struct nf_rng r = { 3 };
 
@@ -153,13 +153,13 @@ static void curves_have_their_types(void)
 
 static void thresholds_of_types_count(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_position_rules cfg = nf_classify_defaults().position;
 
     wave(256, 4, 0, 1, true, N);
     CHECK(type_of(&cfg, 256, N).type == NF_OSCILLATORY);
     cfg.cycles = 4;   /* seven passages are three cycles */
     CHECK(type_of(&cfg, 256, N).type != NF_OSCILLATORY);
-    cfg = nf_classify_defaults();
+    cfg = nf_classify_defaults().position;
     wave(256, 3, 0.4, 0.75, true, N);
     CHECK(type_of(&cfg, 256, N).type == NF_OTHER_TYPE);
     cfg.swing = 0.3;
@@ -168,7 +168,7 @@ static void thresholds_of_types_count(void)
 
 static void first_positions_only(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_position_rules cfg = nf_classify_defaults().position;
 
     memset(curve, 0, sizeof curve);
     curve[0] = 95;
@@ -189,7 +189,7 @@ static void first_positions_only(void)
 
 static void stability_over_domains(void)
 {
-    struct nf_classify cfg = nf_classify_defaults();
+    struct nf_position_rules cfg = nf_classify_defaults().position;
     enum { BIN = 16, B = T / BIN, F = 3 };
     static uint32_t bins[3][B * F];
     const uint32_t *domain[3] = { bins[0] + 1, bins[1] + 1, bins[2] + 1 };   /* neuron 1 of 3 */
@@ -218,7 +218,7 @@ static void a_team_is_scored(void)
     size_t loss[3], greedy[3], gain[3];
     struct nf_team_rec rec = { 0 };
 
-    CHECK(nf_team_score(member, 3, 20, loss, greedy, gain, &rec, NULL) == NF_OK);
+    CHECK(nf_position_cover_score(member, 3, 20, loss, greedy, gain, &rec, NULL) == NF_OK);
     CHECK(rec.covered == 12 && rec.context == 20);
     CHECK_NEAR(rec.multiplicity, 18.0 / 12, 1e-15);   /* 6 + 7 + 5 positions */
     CHECK(loss[0] == 5 && loss[1] == 1 && loss[2] == 0);

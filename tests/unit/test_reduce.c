@@ -16,9 +16,9 @@
 #include "record/activations.h"
 #include "record/context.h"
 #include "record/stats.h"
-#include "stat/histogram.h"
-#include "stat/planes.h"
-#include "stat/reduce.h"
+#include "numeric/histogram.h"
+#include "count/bit_counters.h"
+#include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -541,7 +541,7 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
                   k.order == to->order);
             for (size_t i = 0; i < k.k; i++) {
                 brute_ngram(to->keys[i], k.order, layer_index(k.layer), 0, T, want, &n);
-                CHECK(nf_planes_bits(to->n[i]) == k.planes);
+                CHECK(nf_bit_counters_bits(to->n[i]) == k.planes);
                 CHECK(to->n[i] <= n && n <= to->n[i] + to->dropped[i]);
                 for (size_t f = 0; f < F; f++) {
                     got = 0;

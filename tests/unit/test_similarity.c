@@ -10,7 +10,7 @@
 
 #include "base/par.h"
 #include "base/rng.h"
-#include "stat/similarity.h"
+#include "stages/similarity.h"
 
 enum { P = 3, D = 11, W = 30, T = 9, B = 4, PAIRS = P * (P - 1) / 2 };
 
@@ -135,7 +135,8 @@ static void check_means(const struct nf_similarity *s, size_t from, size_t to, b
             for (size_t j = i + 1; j < P; j++, pair++) {
                 uint64_t n;
                 double sum = brute(which & 2, which & 1, i, j, from, to, bos, &n);
-                struct nf_docmean m = nf_docmeans_get(which & 2 ? &s->lasts : &s->positions, (which & 1 ? PAIRS : 0) + pair);
+                struct nf_mergeable_mean m =
+                    nf_mergeable_means_get(which & 2 ? &s->lasts : &s->positions, (which & 1 ? PAIRS : 0) + pair);
 
                 CHECK(m.n == n && n > 0);
                 CHECK_NEAR(m.mean, sum / (double)n, 1e-14);   /* a few hundred doubles of size 1 */
@@ -240,23 +241,23 @@ static void a_zero_vector_has_no_cosine(void)
     CHECK(c.length[2] == T);
     memset(c.h[2][T - 1][1], 0, sizeof c.h[2][T - 1][1]);
     s = whole(true, 7, 100);
-    CHECK(s.zero == 1 && s.zero_last == 1 && nf_docmeans_get(&s.positions, 0).n == n - 1);
+    CHECK(s.zero == 1 && s.zero_last == 1 && nf_mergeable_means_get(&s.positions, 0).n == n - 1);
     nf_similarity_close(&s);
 }
 
 static void a_point_with_itself(void)
 {
     struct nf_similarity s;
-    struct nf_docmean m;
+    struct nf_mergeable_mean m;
 
     make(5);
     for (size_t w = 0; w < W; w++)
         for (size_t t = 0; t < T; t++)
             memcpy(c.h[w][t][1], c.h[w][t][0], sizeof c.h[w][t][0]);
     s = whole(true, 7, 100);
-    m = nf_docmeans_get(&s.positions, 0);
+    m = nf_mergeable_means_get(&s.positions, 0);
     CHECK(m.mean == 1 && m.se == 0);
-    m = nf_docmeans_get(&s.positions, PAIRS);
+    m = nf_mergeable_means_get(&s.positions, PAIRS);
     CHECK(m.mean == 0 && m.se == 0 && m.doc_mean == 0);
     nf_similarity_close(&s);
 }

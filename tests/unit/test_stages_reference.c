@@ -13,7 +13,7 @@
 
 #include "base/at.h"
 #include "record/stages.h"
-#include "stat/reduce.h"
+#include "reduce/reduce.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
@@ -29,7 +29,7 @@ static struct run {
     size_t batch;
     uint64_t groups, left_out;
     double cka[P][P], cka_se[P][P];
-    struct nf_docmean_view {
+    struct nf_mergeable_mean_view {
         double n, docs, mean, se, doc_mean, doc_se;
     } similarity[2][2][P][P], ratio[L][NF_RATIOS], locality[L][H + 2][NF_LOCAL_COLUMNS], merging[L][2][H][NF_BACK_OFFSETS];
     uint64_t sinks[L];
@@ -41,19 +41,19 @@ static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[
 
 /* ---- from records ---- */
 
-static void take_columns(const struct nf_docmeans_rec *m, struct nf_docmean_view *to)
+static void take_columns(const struct nf_mergeable_means_rec *m, struct nf_mergeable_mean_view *to)
 {
     for (size_t u = 0; u < m->U; u++)
-        to[u] = (struct nf_docmean_view){ (double)nf_u8_at(m->n, u), (double)nf_u8_at(m->docs, u), nf_f8_at(m->mean, u),
+        to[u] = (struct nf_mergeable_mean_view){ (double)nf_u8_at(m->n, u), (double)nf_u8_at(m->docs, u), nf_f8_at(m->mean, u),
                                           nf_f8_at(m->se, u),        nf_f8_at(m->doc_mean, u),     nf_f8_at(m->doc_se, u) };
 }
 
 static void take_similarity(struct run *run, const struct nf_similarity_rec *s)
 {
-    struct nf_docmean_view(*to)[P] = run->similarity[strcmp(s->measure, "angle") == 0][strcmp(s->rows, "last") == 0];
+    struct nf_mergeable_mean_view(*to)[P] = run->similarity[strcmp(s->measure, "angle") == 0][strcmp(s->rows, "last") == 0];
 
     for (size_t i = 0; i < P * P; i++)
-        to[i / P][i % P] = (struct nf_docmean_view){ (double)s->n,         (double)s->docs,         nf_f8_at(s->mean, i),
+        to[i / P][i % P] = (struct nf_mergeable_mean_view){ (double)s->n,         (double)s->docs,         nf_f8_at(s->mean, i),
                                                      nf_f8_at(s->se, i), nf_f8_at(s->doc_mean, i), nf_f8_at(s->doc_se, i) };
 }
 
@@ -74,7 +74,8 @@ static void take(struct run *run, const msgpack_object *rec, struct nf_err *err)
     } else if (nf_mp_is(rec, "similarity") && nf_similarity_rec_read(rec, &s, err) == NF_OK && s.P == P) {
         take_similarity(run, &s);
     } else if (nf_mp_is(rec, "ratio") && nf_ratio_rec_read(rec, &r, err) == NF_OK && r.layer < L) {
-        run->ratio[r.layer][r.of] = (struct nf_docmean_view){ (double)r.n, (double)r.docs, r.mean, r.se, r.doc_mean, r.doc_se };
+        run->ratio[r.layer][r.of] =
+            (struct nf_mergeable_mean_view){ (double)r.n, (double)r.docs, r.mean, r.se, r.doc_mean, r.doc_se };
     } else if (nf_mp_is(rec, "locality") && nf_locality_rec_read(rec, &l, err) == NF_OK && l.layer < L && l.H == H) {
         run->sinks[l.layer] = l.sinks;
         take_columns(&l.m, run->locality[l.layer][0]);
@@ -147,7 +148,7 @@ static void near(double got, const char *want)
         CHECK_NEAR(got, w, 1e-9 * fmax(1, fabs(w)));
 }
 
-static void check_six(const struct nf_docmean_view *got, char *const *want)
+static void check_six(const struct nf_mergeable_mean_view *got, char *const *want)
 {
     CHECK(got->n == strtod(want[0], NULL) && got->docs == strtod(want[1], NULL));
     near(got->mean, want[2]);

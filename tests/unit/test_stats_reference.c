@@ -13,7 +13,7 @@
 
 #include "base/at.h"
 #include "record/stats.h"
-#include "stat/reduce.h"
+#include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 

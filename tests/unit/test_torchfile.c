@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "model/torchfile.h"
+#include "checkpoint/torchfile.h"
 
 #define DATA "tests/data/torchfile/"
 

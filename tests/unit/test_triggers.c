@@ -3,11 +3,11 @@
 
 #include "base/rng.h"
 #include "check.h"
-#include "stat/cover.h"
-#include "stat/detect.h"
-#include "stat/ensemble.h"
+#include "classify/coverage.h"
+#include "classify/detect.h"
+#include "classify/ngram_coverage.h"
 #include "record/share.h"
-#include "stat/triggers.h"
+#include "classify/triggers.h"
 
 enum { KEYS = 1000, F = 333, PLANES = 12 };
 
@@ -171,11 +171,11 @@ static bool slow_detector(size_t f, uint64_t most, uint64_t min)
 
 static struct nf_detect detect_of(struct nf_triggers *tr, size_t f, size_t v)
 {
-    struct nf_tally tally = nf_triggers_tally(tr, f, t.lost[f]);
+    struct nf_count_histogram tally = nf_triggers_histogram(tr, f, t.lost[f]);
     struct nf_detect d = { tr->total[f] + t.lost[f],          0,        0, tr->sure[f * NF_VARIANTS + v],
                            tr->possible[f * NF_VARIANTS + v], t.lost[f] };
 
-    nf_cover(&tally, nf_ratio(0.95), &d.cover_lo, &d.cover_hi);
+    nf_coverage(&tally, nf_ratio(0.95), &d.cover_lo, &d.cover_hi);
     return d;
 }
 
@@ -199,7 +199,7 @@ static void exact_counts_give_exact_answers(void)
             make_table(seed, 0);
             make_keys(&keys);
             all_fires(fires);
-            cfg.min_count = min;
+            cfg.ngram.min_count = min;
             CHECK(nf_triggers_init(&tr, F, 1, &cfg, NULL) == NF_OK);
             CHECK(feed(&tr, &keys, fires, NULL) == NF_OK);
             for (size_t f = 0; f < F; f++) {
@@ -279,12 +279,12 @@ static void the_most_frequent_triggers_are_kept(void)
 
         memcpy(s, t.c[f], sizeof s);
         qsort(s, KEYS, sizeof *s, descending);
-        CHECK(tr.n_top[f] == (tr.distinct[f] < cfg.top ? tr.distinct[f] : cfg.top));
+        CHECK(tr.n_top[f] == (tr.distinct[f] < cfg.ngram.top ? tr.distinct[f] : cfg.ngram.top));
         for (size_t i = 0; i < tr.n_top[f]; i++) {
-            struct nf_hit h = tr.top[f * cfg.top + i];
+            struct nf_hit h = tr.top[f * cfg.ngram.top + i];
 
             CHECK(h.c == s[i] && h.c == t.c[f][keys.id[h.key]]);
-            CHECK(i == 0 || tr.top[f * cfg.top + i - 1].c > h.c || tr.top[f * cfg.top + i - 1].key < h.key);
+            CHECK(i == 0 || tr.top[f * cfg.ngram.top + i - 1].c > h.c || tr.top[f * cfg.ngram.top + i - 1].key < h.key);
         }
     }
     nf_triggers_clear(&tr);
@@ -320,25 +320,25 @@ static void covering_numbers_by_hand(void)
 {
     static uint32_t few[NF_FEW];
     uint32_t many[] = { 900, 300 };
-    struct nf_tally y = { few, many, 2, 1200, 2, 0, 0 };
+    struct nf_count_histogram y = { few, many, 2, 1200, 2, 0, 0 };
     uint64_t lo, hi;
 
-    nf_cover(&y, nf_ratio(0.95), &lo, &hi);
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);
     CHECK(lo == 2 && hi == 2);
-    nf_cover(&y, nf_ratio(0.75), &lo, &hi);   /* 900 of 1200 is 0.75: equality is enough */
+    nf_coverage(&y, nf_ratio(0.75), &lo, &hi);   /* 900 of 1200 is 0.75: equality is enough */
     CHECK(lo == 1 && hi == 1);
     few[1] = 100;
     y.total = 1300;
     y.distinct = 102;
-    nf_cover(&y, nf_ratio(0.95), &lo, &hi);   /* 1235 wanted: 1200 and 35 singles */
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);   /* 1235 wanted: 1200 and 35 singles */
     CHECK(lo == 37 && hi == 37);
     y.lost = 50;
     y.delta = 10;
-    nf_cover(&y, nf_ratio(0.95), &lo, &hi);   /* 1283 of 1350 wanted; best: the 50 lie on five n-grams, 1250 and 33 singles */
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);   /* 1283 of 1350 wanted; best: the 50 lie on five n-grams, 1250 and 33 singles */
     CHECK(lo == 35 && hi == 85);
-    y = (struct nf_tally){ few, NULL, 0, 0, 0, 0, 0 };
+    y = (struct nf_count_histogram){ few, NULL, 0, 0, 0, 0, 0 };
     few[1] = 0;
-    nf_cover(&y, nf_ratio(0.95), &lo, &hi);
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);
     CHECK(lo == 0 && hi == 0);
 }
 
@@ -346,26 +346,26 @@ static void new_and_overlapping_sets(void)
 {
     struct nf_hit a[] = { { 1, 1 }, { 2, 1 }, { 70, 1 } }, b[] = { { 2, 1 }, { 5, 1 } }, c[] = { { 1, 1 }, { 5, 1 }, { 6, 1 } };
     uint32_t n[100];
-    struct nf_ensemble e;
+    struct nf_ngram_coverage e;
     struct nf_covered s;
 
     for (size_t i = 0; i < 100; i++)
         n[i] = 1;
     n[6] = 20;
-    CHECK(nf_ensemble_init(&e, 100, NULL) == NF_OK);
-    nf_ensemble_add(&e, &(struct nf_hits){ a, 3, 3 }, n, 0);
-    s = nf_ensemble_layer(&e);
+    CHECK(nf_ngram_coverage_init(&e, 100, NULL) == NF_OK);
+    nf_ngram_coverage_add(&e, &(struct nf_hits){ a, 3, 3 }, n, 0);
+    s = nf_ngram_coverage_layer(&e);
     CHECK(s.total == 3 && s.new_overall == 3 && s.new_previous == 3 && s.in_lower == 0 && s.cumulative == 3);
-    nf_ensemble_add(&e, &(struct nf_hits){ b, 2, 2 }, n, 0);
-    nf_ensemble_add(&e, &(struct nf_hits){ b, 1, 1 }, n, 0);
-    s = nf_ensemble_layer(&e);
+    nf_ngram_coverage_add(&e, &(struct nf_hits){ b, 2, 2 }, n, 0);
+    nf_ngram_coverage_add(&e, &(struct nf_hits){ b, 1, 1 }, n, 0);
+    s = nf_ngram_coverage_layer(&e);
     CHECK(s.total == 2 && s.new_overall == 1 && s.in_previous == 1 && s.in_lower == 1 && s.cumulative == 4);
-    nf_ensemble_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 0);
-    s = nf_ensemble_layer(&e);   /* 1 is of the first layer, 5 of the second, 6 of none */
+    nf_ngram_coverage_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 0);
+    s = nf_ngram_coverage_layer(&e);   /* 1 is of the first layer, 5 of the second, 6 of none */
     CHECK(s.total == 3 && s.new_overall == 1 && s.new_previous == 2 && s.in_previous == 1 && s.in_lower == 2 && s.cumulative == 5);
-    nf_ensemble_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 10);
-    CHECK(nf_ensemble_layer(&e).total == 1);
-    nf_ensemble_clear(&e);
+    nf_ngram_coverage_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 10);
+    CHECK(nf_ngram_coverage_layer(&e).total == 1);
+    nf_ngram_coverage_clear(&e);
 }
 
 /* SciPy: binomtest(k, n).proportion_ci(0.95, "wilson") */

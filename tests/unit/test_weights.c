@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "model/safetensors.h"
-#include "model/weights.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/weights.h"
 
 /* ---- a checkpoint of one layer, made here: L 1, D 4, H 2, F 6, V 5, 3 positions ---- */
 

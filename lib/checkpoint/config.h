@@ -1,0 +1,99 @@
+/*
+ * config.h - what a checkpoint is: the sizes and switches that drive the one forward pass.
+ *
+ * A family is a table from config.json keys to these fields and from tensor names to weights; there is no second forward pass.
+ */
+#ifndef NF_CHECKPOINT_CONFIG_H
+#define NF_CHECKPOINT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_COUNT };   /* formulas: nf_activate() in ops.h */
+enum nf_family {
+    NF_FAMILY_OPT,
+    NF_FAMILY_GPT2,
+    NF_FAMILY_GPT_NEO,
+    NF_FAMILY_GPT_NEOX,   /* Pythia */
+    NF_FAMILY_PHI,        /* 1, 1.5, 2 */
+    NF_FAMILY_LLAMA,
+    NF_FAMILY_MISTRAL,
+    NF_FAMILY_QWEN2,      /* and 2.5 */
+    NF_FAMILY_QWEN3,
+    NF_FAMILY_COUNT,
+};
+enum nf_positions { NF_POS_NONE, NF_POS_LEARNED, NF_POS_ROTARY };
+enum nf_norm_kind { NF_NORM_NONE, NF_NORM_LAYER, NF_NORM_RMS };
+enum nf_rope_kind { NF_ROPE_DEFAULT, NF_ROPE_LINEAR, NF_ROPE_LLAMA3 };
+
+/* Rotary positions: how far a pair of coordinates turns with each position; rope.h. */
+struct nf_rope_config {
+    enum nf_rope_kind kind;
+    size_t R;           /* first coordinates of a head that turn, even; the others stay */
+    double theta;       /* base of the frequencies */
+    double factor;      /* LINEAR, LLAMA3: positions are stretched by it */
+    double low, high;   /* LLAMA3: turns within `original` positions below and above which all and nothing is stretched */
+    size_t original;    /* LLAMA3: positions of the pretraining */
+};
+
+enum { NF_LAYERS_MAX = 1 << 12 };
+
+struct nf_config {
+    enum nf_family family;
+    char architecture[64];     /* "OPTForCausalLM" */
+    char name[128];            /* last part of the path, or of the model's name on the Hub, for people */
+    char revision[65];         /* commit of a snapshot in the Hub cache; "" */
+    size_t L, D, F, V;
+    size_t H, G, K;            /* query heads; key and value heads, H / G query heads share one; width of a head.  H * K may differ from D */
+    size_t E;                  /* embedding width; != D: project_in and project_out (OPT-350m) */
+    size_t max_positions;      /* windows longer than this are refused; SIZE_MAX without positions */
+    enum nf_positions positions;
+    size_t position_offset;    /* learned: position p reads row p + offset (OPT: 2) */
+    struct nf_rope_config rope;
+    enum nf_act act;
+    bool gated;                /* FFN is out(act(gate(x)) * up(x)); false: out(act(in(x))) */
+    bool parallel;             /* attention and FFN both read the stream that enters the block */
+    bool one_norm;             /* parallel: and both through the same norm (Phi) */
+    bool pre_norm;             /* norm before attention and FFN; false: after the residual sum (OPT-350m) */
+    bool final_norm;           /* norm after the last block */
+    bool norm_affine;          /* gain, and for LayerNorm bias, present */
+    enum nf_norm_kind norm;    /* LAYER or RMS */
+    enum nf_norm_kind qk_norm;   /* of each head's query and key, before they turn */
+    double norm_eps;
+    bool bias_qkv, bias_o, bias_ffn, bias_head;   /* linear maps that have biases */
+    bool scale_scores;         /* scores are divided by sqrt K (GPT-Neo: not) */
+    bool scale_by_layer;       /* and by layer + 1 (GPT-2's scale_attn_by_inverse_layer_idx) */
+    size_t window;             /* positions that a windowed layer attends to, its own included; 0: no layer is windowed */
+    unsigned char windowed[NF_LAYERS_MAX];   /* [L] 1: this layer is */
+    bool tied;                 /* unembedding is the embedding; checked by nf_weights_open() */
+    int64_t bos_id;            /* -1: none */
+    char config_sha256[65], weights_sha256[65];
+};
+
+const char *nf_family_name(enum nf_family family);   /* model_type of config.json: "opt", "gpt2", .. */
+const char *nf_act_name(enum nf_act act);            /* "relu", "gelu", "gelu_tanh", "silu" */
+
+/* nf_config_window - how many positions back layer l attends, its own included; SIZE_MAX: to the start of the text. */
+size_t nf_config_window(const struct nf_config *cfg, size_t layer);
+
+/*
+ * nf_config_read - read dir/config.json.
+ *
+ * NF_EFORMAT  no JSON, a key twice, an impossible size, an architecture or a value that is not implemented (named).  Nothing is guessed: a
+ *             key that is neither used nor known not to matter is refused by name; null counts as missing.
+ * NF_ESYS     the file cannot be read
+ *
+ * A missing key has the value that transformers gives it; config.json may be of transformers 4 (rope_theta, rope_scaling) or 5
+ * (rope_parameters, layer_types).  One key is ours: "position_embedding_type": "none" stands for an OPT model
+ * without position embeddings, which transformers cannot express; its checkpoint must hold no embed_positions.
+ * weights_sha256 is left empty: nf_weights_open() fills it.
+ */
+int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err);
+
+/* nf_config_parse - the same from memory; `path` is for messages, `name` is left as it is. */
+int nf_config_parse(const char *text, size_t size, const char *path, struct nf_config *cfg, struct nf_err *err);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * table.h - the records of one type as a table: CSV (RFC 4180 quoting, lines end with LF) or TSV (tab, LF, CR and backslash inside a value as
+ * \t \n \r \\).
+ *
+ * A column is a path into the record: `layer`, `dead.p`, `cover.0.1`; or `name=path`. A cell is empty where the record has nothing there or
+ * nil; arrays and one-dimensional tensors are their values joined by ';', what is nested deeper is JSON. Not-a-number is NaN.
+ */
+#ifndef NF_INSPECT_TABLE_H
+#define NF_INSPECT_TABLE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include <msgpack.h>
+
+#include "base/err.h"
+
+struct nf_table;
+
+/*
+ * nf_table_open
+ *
+ *   separator  ',' or '\t': CSV or TSV
+ *   type       the record type, for its usual columns; a type without usual columns has the plain fields of its first record
+ *   columns    n of them; n = 0: the usual ones.  Borrowed for the life of the table
+ */
+struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const char *const *columns, size_t n, struct nf_err *err);
+
+/* nf_table_row - one line; the line of names before the first.  NF_ESYS: memory. */
+int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *err);
+
+/* nf_table_close - the line of names if there was no row; frees.  Accepts NULL. */
+void nf_table_close(struct nf_table *t);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * loaded_model.h - the model that a stream of tokens is for: opened, and checked against the stream.
+ */
+#ifndef NF_RUN_LOADED_MODEL_H
+#define NF_RUN_LOADED_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "checkpoint/config.h"
+#include "checkpoint/weights.h"
+#include "stream/reader.h"
+
+struct nf_loaded_model {
+    const char *dir;             /* borrowed, or `found` */
+    char *found;                 /* by nf_loaded_model_reader(); NULL: the caller's */
+    struct nf_config cfg;
+    struct nf_weights weights;   /* after nf_loaded_model_weights() */
+    size_t context;              /* most tokens of a window, of the stream's header */
+    size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
+    bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
+};
+
+/*
+ * nf_loaded_model_open - the configuration of the model in `dir`, for the stream `in`.
+ *
+ * NF_EFORMAT: nf_config_read(); a header without context, vocabulary or tokenizer digest; windows longer than the model's positions; a
+ * tokenizer that is not the one that made the tokens.  The message names the values.
+ */
+int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_loaded_model *s, struct nf_err *err);
+
+/*
+ * nf_loaded_model_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
+ * (nf_reader_open(), of these kinds), nf_loaded_model_open().  NULL: whichever failed first; the model is looked for before anything is read.
+ */
+struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
+                                    struct nf_err *err);
+
+int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);   /* nf_weights_open() */
+
+/* nf_loaded_model_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
+json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype);
+
+void nf_loaded_model_close(struct nf_loaded_model *s);   /* accepts a zeroed struct */
+
+#endif

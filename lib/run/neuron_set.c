@@ -1,0 +1,243 @@
+/* neuron_set.c - neurons by name or class, and their mean activations. */
+#include "run/neuron_set.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "stream/mp.h"
+#include "stream/reader.h"
+
+/* `code`: of a neuron that the model has not. */
+static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
+               struct nf_err *err)
+{
+    size_t cap = c->cap, cap2 = c->cap, cap3 = c->cap;
+
+    if (layer >= cfg->L || neuron >= cfg->F)
+        return nf_fail(err, code, "neuron %zu.%zu: the model has layers 0 to %zu and neurons 0 to %zu", layer, neuron, cfg->L - 1,
+                       cfg->F - 1);
+    if (nf_grow(&c->layer, &cap, c->n + 1, sizeof *c->layer, err) < 0 ||
+        nf_grow(&c->neuron, &cap2, c->n + 1, sizeof *c->neuron, err) < 0 ||
+        nf_grow(&c->value, &cap3, c->n + 1, sizeof *c->value, err) < 0)
+        return NF_ESYS;
+    c->cap = cap;
+    c->layer[c->n] = (uint32_t)layer;
+    c->neuron[c->n] = (uint32_t)neuron;
+    c->value[c->n++] = 0;
+    return NF_OK;
+}
+
+int nf_neuron_set_add(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
+{
+    return put(c, layer, neuron, cfg, NF_EUSAGE, err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Layer and neuron as one number, sorted; values are all 0 so far. */
+int nf_neuron_set_sort(struct nf_neuron_set *c, struct nf_err *err)
+{
+    uint64_t *both = nf_alloc(c->n, sizeof *both, err);
+
+    if (!both)
+        return NF_ESYS;
+    for (size_t i = 0; i < c->n; i++)
+        both[i] = (uint64_t)c->layer[i] << 32 | c->neuron[i];
+    qsort(both, c->n, sizeof *both, by_number);
+    for (size_t i = 0; i < c->n; i++) {
+        c->layer[i] = (uint32_t)(both[i] >> 32);
+        c->neuron[i] = (uint32_t)both[i];
+    }
+    free(both);
+    return NF_OK;
+}
+
+/* ---- a stream in a file, of the same model ---- */
+
+struct file {
+    int fd;
+    const char *path;
+    struct nf_reader *in;
+};
+
+static int open_file(struct file *f, const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
+{
+    const json_t *model;
+    const char *config, *weights;
+
+    *f = (struct file){ .fd = open(path, O_RDONLY | O_CLOEXEC), .path = path };
+    if (f->fd < 0)
+        return nf_fail_errno(err, "%s", path);
+    f->in = nf_reader_open(f->fd, path, kind, err);
+    if (!f->in || nf_reader_hash(f->in) < 0)
+        return (int)err->code;
+    model = json_object_get(nf_reader_header(f->in), "model");
+    config = json_string_value(json_object_get(model, "config_sha256"));
+    weights = json_string_value(json_object_get(model, "weights_sha256"));
+    if (!config || strcmp(config, cfg->config_sha256) != 0)
+        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: config.json %.12s.., not %.12s..", path, cfg->name,
+                       config ? config : "unknown", cfg->config_sha256);
+    if (!weights || strcmp(weights, cfg->weights_sha256) != 0)
+        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: weights %.12s.., not %.12s..", path, cfg->name,
+                       weights ? weights : "unknown", cfg->weights_sha256);
+    return NF_OK;
+}
+
+/* A failure of its contents does not know the file; those of the reader name it.  What is left: NF_OK at the stream's end. */
+static int close_file(struct file *f, int rc, char digest[NF_DIGEST_HEX], struct nf_err *err)
+{
+    struct nf_err named = NF_ERR_INIT;
+
+    if (rc == NF_EFORMAT && strncmp(err->text, f->path, strlen(f->path)) != 0) {
+        nf_fail(&named, NF_EFORMAT, "%s: %.400s", f->path, err->text);
+        *err = named;
+    }
+    if (rc == NF_EOF)
+        memcpy(digest, nf_reader_digest(f->in), NF_DIGEST_HEX);
+    nf_reader_close(f->in);
+    if (f->fd >= 0)
+        close(f->fd);
+    return rc == NF_EOF ? NF_OK : rc;
+}
+
+/* ---- classes ---- */
+
+static bool has_class(const msgpack_object *classes, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (classes[i].type == MSGPACK_OBJECT_STR && classes[i].via.str.size == strlen(name) &&
+            memcmp(classes[i].via.str.ptr, name, strlen(name)) == 0)
+            return true;
+    return false;
+}
+
+/* last: of the neurons so far, one more than their number; 0: none yet. */
+static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
+                       const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
+{
+    const msgpack_object *have;
+    uint64_t layer, neuron, number;
+    size_t n;
+
+    if (nf_mp_uint(rec, "layer", UINT32_MAX - 1, &layer, err) < 0 || nf_mp_uint(rec, "neuron", UINT32_MAX - 1, &neuron, err) < 0 ||
+        nf_mp_array(rec, "classes", &have, &n, err) < 0)
+        return NF_EFORMAT;
+    number = layer << 32 | neuron;
+    if (number < *last)
+        return nf_fail(err, NF_EFORMAT, "neuron %llu.%llu: twice, or out of order", (unsigned long long)layer,
+                       (unsigned long long)neuron);
+    *last = number + 1;
+    for (size_t k = 0; k < classes->n; k++)
+        if (has_class(have, n, classes->item[k]) && put(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
+            return (int)err->code;
+    return NF_OK;
+}
+
+int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
+                      char digest[NF_DIGEST_HEX], struct nf_err *err)
+{
+    const msgpack_object *rec;
+    struct file f;
+    uint64_t last = 0;
+    int rc = open_file(&f, path, "neurons", cfg, err);
+
+    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
+        if (nf_mp_is(rec, "neuron"))
+            rc = take_neuron(of, rec, classes, cfg, &last, err);
+    for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
+        if (of[k].n == 0)
+            rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
+    return close_file(&f, rc, digest, err);
+}
+
+/* ---- means ---- */
+
+/* Is it the moments of ffn.act over all domains? */
+static bool is_activation(const msgpack_object *rec)
+{
+    const char *site;
+    size_t n;
+
+    return nf_mp_is(rec, "moments") && nf_mp_str(rec, "site", &site, &n, NULL) == NF_OK && n == 7 &&
+           memcmp(site, "ffn.act", 7) == 0 && !nf_mp_find(rec, "domain");
+}
+
+static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_tensor *mean, struct nf_err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        double v = c->layer[i] == layer ? nf_tensor_real(mean, c->neuron[i]) : 0;
+
+        if (!isfinite(v))
+            return nf_fail(err, NF_EFORMAT, "neuron %u.%u has no mean activation", c->layer[i], c->neuron[i]);
+        if (c->layer[i] == layer)
+            c->value[i] = (float)v;
+    }
+    return NF_OK;
+}
+
+static int take_moments(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
+                        struct nf_err *err)
+{
+    struct nf_tensor mean;
+    uint64_t layer;
+    int rc = NF_OK;
+
+    if (nf_mp_uint(rec, "layer", UINT32_MAX, &layer, err) < 0 || nf_mp_tensor(rec, "mean", NF_F64, 1, &mean, err) < 0)
+        return NF_EFORMAT;
+    if (layer >= cfg->L || mean.shape[0] != cfg->F)
+        return nf_fail(err, NF_EFORMAT,
+                       "moments of ffn.act of layer %llu, %zu of them: the model has layers 0 to %zu, %zu neurons each",
+                       (unsigned long long)layer, mean.shape[0], cfg->L - 1, cfg->F);
+    have[layer] = true;
+    for (size_t k = 0; rc == NF_OK && k < sets; k++)
+        rc = take_means(&of[k], layer, &mean, err);
+    return rc;
+}
+
+/* Every layer that has a neuron in the set is there. */
+static int check_layers(const struct nf_neuron_set *c, const bool *have, struct nf_err *err)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!have[c->layer[i]])
+            return nf_fail(err, NF_EFORMAT,
+                           "no moments of ffn.act of layer %u: forward-capture --sites ffn.act | reduce-stats makes them",
+                           c->layer[i]);
+    return NF_OK;
+}
+
+int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path, const struct nf_config *cfg,
+                        char digest[NF_DIGEST_HEX], struct nf_err *err)
+{
+    bool *have = nf_alloc(cfg->L, sizeof *have, err);
+    const msgpack_object *rec;
+    struct file f;
+    int rc = open_file(&f, path, "stats", cfg, err);
+
+    if (!have)
+        rc = NF_ESYS;
+    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
+        if (is_activation(rec))
+            rc = take_moments(of, sets, rec, cfg, have, err);
+    for (size_t k = 0; rc == NF_EOF && k < sets; k++)
+        if (check_layers(&of[k], have, err) < 0)
+            rc = NF_EFORMAT;
+    free(have);
+    return close_file(&f, rc, digest, err);
+}
+
+void nf_neuron_set_clear(struct nf_neuron_set *c)
+{
+    free(c->layer);
+    free(c->neuron);
+    free(c->value);
+    *c = (struct nf_neuron_set){ 0 };
+}
