@@ -161,6 +161,17 @@ static int check_fixed_key(const struct nf_reading *r, const struct nf_key *k, c
     return nf_config_refuse(r, k->name, v, expected);
 }
 
+static int refuse_number(const struct nf_reading *r, const struct nf_key *k, const json_t *v)
+{
+    char expected[80];
+
+    if (k->type == NF_KEY_SIZE)
+        snprintf(expected, sizeof expected, "a whole number from 1 to %.0f is wanted", k->max);
+    else
+        snprintf(expected, sizeof expected, "a number above 0 and up to %g is wanted", k->max);
+    return nf_config_refuse(r, k->name, v, expected);
+}
+
 /* The value of a key into `at`; v NULL: it is missing or null. */
 static int read_value(const struct nf_reading *r, const struct nf_key *k, const json_t *v, void *at)
 {
@@ -171,7 +182,7 @@ static int read_value(const struct nf_reading *r, const struct nf_key *k, const 
     switch (k->type) {
     case NF_KEY_SIZE:
         if (v && (!json_is_integer(v) || i < 1 || (double)i > k->max))
-            return nf_fail(r->err, NF_EFORMAT, "%s: %s: a whole number from 1 to %.0f is wanted", r->path, k->name, k->max);
+            return refuse_number(r, k, v);
         *(size_t *)at = (size_t)i;
         return NF_OK;
     case NF_KEY_BOOL:
@@ -181,7 +192,7 @@ static int read_value(const struct nf_reading *r, const struct nf_key *k, const 
         return NF_OK;
     case NF_KEY_REAL:
         if (v && !(json_is_number(v) && x > 0 && x <= k->max))
-            return nf_fail(r->err, NF_EFORMAT, "%s: %s: a number above 0 and up to %g is wanted", r->path, k->name, k->max);
+            return refuse_number(r, k, v);
         *(double *)at = x;
         return NF_OK;
     case NF_KEY_ID:

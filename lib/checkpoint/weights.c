@@ -270,7 +270,7 @@ static void lay_out(const struct nf_config *cfg, const struct nf_slot *slots, vo
         }
         m->out = m->run = m->jump = p[i].out;
         m->in = p[i].in;
-        m->transposed = s && s->shape[*s->shape == 'N'] == p[i].letter;
+        m->transposed = s && s->shape[strlen(s->shape) - 2] == p[i].letter;
         m->first = fused ? from : 0;
         if (fused && first->layout != NF_STACKED) {
             m->run = share * unit;

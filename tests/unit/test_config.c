@@ -73,7 +73,7 @@ static void what_changes_the_computation_is_refused_by_name(void)
     CHECK(refused(OPT("\"rope_scaling\": {\"type\": \"linear\"}"), "rope_scaling", "linear"));
     CHECK(refused(OPT("\"quantization_config\": {\"bits\": 4}"), "quantization_config", "4"));
     CHECK(refused(OPT("\"some_new_key\": 1"), "some_new_key", "1"));
-    CHECK(refused(OPT("\"activation_function\": \"gelu\""), "activation_function", "gelu"));
+    CHECK(refused(OPT("\"activation_function\": \"tanh\""), "activation_function", "tanh"));
     CHECK(refused(OPT("\"activation_function\": \"rel\""), "activation_function", "rel"));
     CHECK(refused(OPT("\"activation_function\": 3"), "activation_function", "no string"));
     CHECK(refused(OPT("\"position_embedding_type\": \"rotary\""), "position_embedding_type", "rotary"));

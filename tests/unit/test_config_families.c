@@ -175,7 +175,7 @@ static void rotary_scaling_that_is_not_there_is_refused(void)
     CHECK(refused("{\"model_type\": \"llama\", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1}}}", "full_attention",
                   "rope_theta"));
     CHECK(refused("{\"model_type\": \"llama\", \"rope_scaling\": 3}", "rope_scaling", "object"));
-    CHECK(refused("{\"model_type\": \"llama\", \"hidden_act\": \"gelu\"}", "hidden_act", "gelu"));
+    CHECK(refused("{\"model_type\": \"llama\", \"hidden_act\": \"tanh\"}", "hidden_act", "tanh"));
 }
 
 static void mistral(void)
