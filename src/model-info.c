@@ -212,7 +212,7 @@ static void print_positions(const struct nf_config *c)
             printf(" (from %zu positions, factors %g to %g)", c->rope.original, c->rope.low, c->rope.high);
     }
     for (size_t l = 0; l < c->L; l++)
-        windowed += c->windowed[l];
+        windowed += (c->layer[l] & NF_LAYER_WINDOW) != 0;
     if (windowed)
         printf("; %zu of %zu layers see %zu positions", windowed, c->L, c->window);
     putchar('\n');
@@ -314,7 +314,7 @@ static json_t *positions_json(const struct nf_config *c)
                             json_pack("{s:s, s:I, s:f, s:f}", "kind", rope_name(c), "R", (json_int_t)c->rope.R, "theta",
                                       c->rope.theta, "factor", c->rope.factor));
     for (size_t l = 0; l < c->L; l++)
-        if (c->windowed[l])
+        if (c->layer[l] & NF_LAYER_WINDOW)
             json_array_append_new(windowed, json_integer((json_int_t)l));
     if (c->window)
         json_object_set_new(p, "window", json_integer((json_int_t)c->window));
