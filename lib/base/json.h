@@ -16,7 +16,8 @@
 #include "base/err.h"
 
 /*
- * nf_json_load - json_loadb() that stops where memory runs out.
+ * nf_json_load - json_loadb() that stops where memory runs out, and reads the numbers that Python's json module reads: a whole number
+ * beyond 64 bits becomes a real one; NaN, Infinity and what overflows a double become strings of that name, so that whoever needs a number refuses them.
  *
  *   why      out: the syntax error
  *   starved  out: NULL was returned for a lack of memory, `why` is not set; what was parsed so far is leaked
