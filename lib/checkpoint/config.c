@@ -130,7 +130,7 @@ static bool add_sentence(char *text, size_t size, const char *more)
 
 int nf_config_refuse_text(const struct nf_reading *r, const char *fmt, ...)
 {
-    char text[300];
+    char text[600];
     va_list ap;
 
     va_start(ap, fmt);
@@ -362,7 +362,6 @@ static void add_name(char *list, size_t size, const char *name)
 /* A key that no row reads is harmless, quantises, or plays no part; the last is not believed where the checkpoint has code of its own. */
 static void check_keys(const struct nf_reading *r)
 {
-    const json_t *own_code = nf_config_get(r, "auto_map");
     const char *name;
     json_t *v;
 
@@ -374,11 +373,11 @@ static void check_keys(const struct nf_reading *r)
         nf_utf8_show(name, strlen(name), shown, sizeof shown);
         if (is_quantised(name))
             refuse_quantised(r, name, v);
-        else if (own_code && json_object_size(own_code))
-            nf_config_refuse(r, shown, v, "not known, and code of the checkpoint's own (auto_map) may read it");
         else
             add_name(r->cfg->passed, sizeof r->cfg->passed, shown);
     }
+    if (*r->cfg->passed && json_object_size(nf_config_get(r, "auto_map")))
+        nf_config_refuse_text(r, "auto_map names code of the checkpoint's own, which may read %s", r->cfg->passed);
 }
 
 /* False: a size is not known, so that nothing can be built on the sizes. */
