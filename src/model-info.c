@@ -30,7 +30,7 @@
 struct options {
     const char *model, *revision, *verify;
     enum nf_dtype dtype;
-    bool json; /* --format */
+    bool json;   /* --format */
     double atol;
     uint64_t context, memory;
     bool no_weights;
@@ -39,15 +39,15 @@ struct options {
 
 /* Memory of a pass that ends in predictions. */
 struct need {
-    uint64_t resident, least; /* bytes: all weights packed; one layer at a time */
-    double flops; /* per token */
+    uint64_t resident, least;   /* bytes: all weights packed; one layer at a time */
+    double flops;   /* per token */
 };
 
 struct facts {
     struct nf_config cfg;
     struct nf_weights weights;
-    bool checked; /* the weights were read */
-    struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
+    bool checked;   /* the weights were read */
+    struct nf_tokenizer *tokenizer;   /* NULL: the directory has none */
     uint64_t parameters, embedding, unembedding;
     struct need f32, bf16;
     size_t context;
@@ -100,7 +100,7 @@ static struct need need_of(const struct nf_config *cfg, enum nf_dtype dtype, siz
         nf_die_err(err);
     n.resident = plan.weight_bytes + plan.work_bytes;
     n.flops = plan.flops_maps + plan.flops_attention + plan.flops_ffn + plan.flops_head;
-    opts.memory = 1; /* refused, and the plan says what the least would be */
+    opts.memory = 1;   /* refused, and the plan says what the least would be */
     nf_forward_plan(cfg, &opts, context, &plan, NULL);
     n.least = plan.weight_bytes + plan.work_bytes;
     return n;
@@ -119,7 +119,7 @@ static bool has_tokenizer(const struct options *o, struct nf_err *err)
     return there;
 }
 
-enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
+enum { CONTEXT = 2048 };   /* of the estimate, where nobody says */
 
 static void find_facts(const struct options *o, struct facts *f, struct nf_err *err)
 {
@@ -142,7 +142,7 @@ static void find_facts(const struct options *o, struct facts *f, struct nf_err *
 
 struct analysis {
     const char *name;
-    const char *applies; /* "yes", "by convention", "no" */
+    const char *applies;   /* "yes", "by convention", "no" */
     const char *why;
 };
 
@@ -364,9 +364,9 @@ static void print_json(json_t *j)
 
 /* ---- --verify ---- */
 
-#define LOGITS_F32 5e-5 /* what a float32 pass of a small model is off by: some hundred roundings of 2^-24 of values below 20 */
+#define LOGITS_F32 5e-5   /* what a float32 pass of a small model is off by: some hundred roundings of 2^-24 of values below 20 */
 #define SHARE_BF16                                                                                                                 \
-    0.04 /* bf16 keeps 8 bits of every input of a product; attn.local, a softmax, is the worst: 3.6 % on the demonstration's model */
+    0.04   /* bf16 keeps 8 bits of every input of a product; attn.local, a softmax, is the worst: 3.6 % on the demonstration's model */
 
 /*
  * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not

@@ -72,7 +72,7 @@ static const struct {
     { "gelu", NF_ACT_GELU },
     { "gelu_python", NF_ACT_GELU },
     { "gelu_new", NF_ACT_GELU_TANH },
-    { "gelu_fast", NF_ACT_GELU_TANH }, /* sqrt(2 / pi) to ten digits */
+    { "gelu_fast", NF_ACT_GELU_TANH },   /* sqrt(2 / pi) to ten digits */
     { "gelu_accurate", NF_ACT_GELU_TANH },
     { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
     { "gelu_python_tanh", NF_ACT_GELU_TANH },
@@ -562,6 +562,22 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     return rc < 0 ? rc : nf_digest_bytes(text, size, cfg->config_sha256, err);
 }
 
+/* transformers would run the adapter that stands in the folder, with or without the model beside it. */
+static int check_adapter(const char *dir, struct nf_err *err)
+{
+    char *path = nf_path_join(dir, "adapter_config.json", err);
+    bool there = path && nf_file_exists(path);
+
+    free(path);
+    if (!path)
+        return NF_ESYS;
+    return there ? nf_fail(err, NF_EFORMAT,
+                           "%s: adapter_config.json: an adapter (LoRA or the like): not implemented.  Merge it into its base model "
+                           "(peft: merge_and_unload) and save that",
+                           dir)
+                 : NF_OK;
+}
+
 int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "config.json", err);
@@ -571,6 +587,11 @@ int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
     memset(cfg, 0, sizeof *cfg);
     if (!path)
         return NF_ESYS;
+    rc = check_adapter(dir, err);
+    if (rc < 0) {
+        free(path);
+        return rc;
+    }
     rc = nf_map_open(path, &map, err);
     if (rc == NF_OK) {
         name_of(dir, cfg);
