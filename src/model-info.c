@@ -47,7 +47,8 @@ struct facts {
     struct nf_config cfg;
     struct nf_weights weights;
     bool checked;   /* the weights were read */
-    struct nf_tokenizer *tokenizer;   /* NULL: the directory has none */
+    struct nf_tokenizer *tokenizer;   /* NULL: the directory has none, or it is refused */
+    struct nf_err refused;   /* why the tokenizer is */
     uint64_t parameters, embedding, unembedding;
     struct need f32, bf16;
     size_t context;
@@ -78,6 +79,8 @@ static void count_parameters(struct facts *f)
     if (c->positions == NF_POS_LEARNED)
         f->embedding += (uint64_t)(c->max_positions + c->position_offset) * c->D;
     f->unembedding = (c->tied ? 0 : (uint64_t)c->V * c->E) + (c->bias_head ? c->V : 0);
+    if (f->checked && !f->weights.unembed.data)
+        f->unembedding = 0;
     f->parameters = f->embedding + f->unembedding + c->L * layer_parameters(c) + (c->E != c->D ? 2 * (uint64_t)c->D * c->E : 0) +
                     (c->final_norm ? norm_parameters(c->norm_affine ? c->norm : NF_NORM_NONE, c->D) : 0);
 }
@@ -130,8 +133,8 @@ static void find_facts(const struct options *o, struct facts *f, struct nf_err *
             nf_die_err(err);
         f->checked = true;
     }
-    if (has_tokenizer(o, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
-        nf_die_err(err);
+    if (has_tokenizer(o, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, &f->refused)) && f->refused.code != NF_EFORMAT)
+        nf_die_err(&f->refused);
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
     count_parameters(f);
     f->f32 = need_of(&f->cfg, NF_F32, f->context, err);
@@ -180,6 +183,12 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
     };
 
     memcpy(a, all, sizeof all);
+    for (size_t i = 0; f->checked && !f->weights.unembed.data && i < ANALYSES; i++)
+        if (strcmp(a[i].name, "vocabulary effects") == 0 || strcmp(a[i].name, "logit lens") == 0 ||
+            strcmp(a[i].name, "layer lesions") == 0) {
+            a[i].applies = "no";
+            a[i].why = "the checkpoint has no unembedding";
+        }
     return sizeof all / sizeof *all;
 }
 
@@ -251,7 +260,7 @@ static void print_tokenizer(const struct facts *f)
     char name[64];
 
     if (!t) {
-        printf("tokenizer    none in this directory\n");
+        printf("tokenizer    %s%s\n", *f->refused.text ? "refused: " : "none in this directory", f->refused.text);
         return;
     }
     printf("tokenizer    %s, %zu tokens", nf_tokenizer_type(t), t->vocab.V);
@@ -265,11 +274,25 @@ static void print_tokenizer(const struct facts *f)
                t->bos_auto ? "put in front by the model's own tokenizer" : "not put in front by the model's own tokenizer");
 }
 
+/* Number i of what is done differently from what the files say; tokens without rows come first. */
+static bool difference(const struct facts *f, size_t i, char *buf, size_t size)
+{
+    size_t rows = f->cfg.V;
+
+    if (f->tokenizer && f->tokenizer->vocab.V > rows && i-- == 0) {
+        snprintf(buf, size, "%zu tokens have no row in the embedding: a text with one of them is refused",
+                 f->tokenizer->vocab.V - rows);
+        return true;
+    }
+    return nf_difference(&f->cfg, f->checked ? &f->weights : NULL, i, buf, size);
+}
+
 static void print_text(const struct facts *f)
 {
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
+    char line[600];
 
     printf("model        %s%s%s\n", c->name, *c->revision ? ", revision " : "", c->revision);
     printf("family       %s: %s\n", nf_family_name(c->family), c->architecture);
@@ -291,6 +314,8 @@ static void print_text(const struct facts *f)
     print_need("bf16", &f->bf16);
     printf("work         %.1f MFLOP a token, in windows of %zu\n", f->f32.flops / 1e6, f->context);
     print_tokenizer(f);
+    for (size_t i = 0; difference(f, i, line, sizeof line); i++)
+        printf("%-12s %s\n", i ? "" : "differs", line);
     printf("digests      config %.12s.., weights %.12s%s\n", c->config_sha256, f->checked ? c->weights_sha256 : "not read",
            f->checked ? ".." : "");
     for (size_t i = 0; i < n; i++)
@@ -324,8 +349,12 @@ static json_t *positions_json(const struct nf_config *c)
     return p;
 }
 
-static json_t *tokenizer_json(const struct nf_tokenizer *t)
+static json_t *tokenizer_json(const struct facts *f)
 {
+    const struct nf_tokenizer *t = f->tokenizer;
+
+    if (!t && *f->refused.text)
+        return json_pack("{s:s}", "refused", f->refused.text);
     return t ? json_pack("{s:s, s:I, s:s, s:o, s:b}", "type", nf_tokenizer_type(t), "vocab", (json_int_t)t->vocab.V, "digest",
                          t->digest, "bos_id", t->bos_id < 0 ? json_null() : json_integer(t->bos_id), "bos_auto", t->bos_auto)
              : json_null();
@@ -336,21 +365,25 @@ static json_t *facts_json(const struct facts *f)
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
-    json_t *analyses = json_array(), *j;
+    json_t *analyses = json_array(), *differs = json_array(), *j;
+    char line[600];
 
     for (size_t i = 0; i < n; i++)
         json_array_append_new(analyses, json_pack("{s:s, s:s, s:s}", "name", a[i].name, "applies", a[i].applies, "why", a[i].why));
+    for (size_t i = 0; difference(f, i, line, sizeof line); i++)
+        json_array_append_new(differs, json_string(line));
     j = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:s, s:b, s:f, s:s, s:b, s:b, s:b}",
                   "name", c->name, "revision", c->revision, "family", nf_family_name(c->family), "architecture", c->architecture,
                   "sizes", "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G", (json_int_t)c->G, "K",
                   (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "E", (json_int_t)c->E, "positions",
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
-    json_object_update_new(j, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
-                                        (json_int_t)f->parameters, "embedding", (json_int_t)f->embedding, "unembedding",
-                                        (json_int_t)f->unembedding, "context", (json_int_t)f->context, "f32", need_json(&f->f32),
-                                        "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer), "config_sha256",
-                                        c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
+    json_object_update_new(j,
+                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
+                                     (json_int_t)f->parameters, "embedding", (json_int_t)f->embedding, "unembedding",
+                                     (json_int_t)f->unembedding, "context", (json_int_t)f->context, "f32", need_json(&f->f32),
+                                     "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f), "config_sha256", c->config_sha256,
+                                     "weights_sha256", c->weights_sha256, "differs", differs, "analyses", analyses));
     return j;
 }
 

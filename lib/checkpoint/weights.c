@@ -715,6 +715,40 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     return rc;
 }
 
+/* ---- what is done differently ---- */
+
+bool nf_difference(const struct nf_config *cfg, const struct nf_weights *w, size_t i, char *buf, size_t size)
+{
+    if (*cfg->passed && i-- == 0) {
+        snprintf(buf, size, "keys of config.json passed over: %s", cfg->passed);
+        return true;
+    }
+    if (*cfg->taken && i-- == 0) {
+        snprintf(buf, size, "%s", cfg->taken);
+        return true;
+    }
+    if (w && w->n_passed && i-- == 0) {
+        snprintf(buf, size, "tensors passed over: %zu: %s%s", w->n_passed, w->passed, w->n_passed > PASSED_SHOWN ? ", .." : "");
+        return true;
+    }
+    if (w && !w->unembed.data && i == 0) {
+        snprintf(buf, size, "no unembedding: no predictions, no lens, no effects on the vocabulary");
+        return true;
+    }
+    return false;
+}
+
+const char *nf_differences(const struct nf_config *cfg, const struct nf_weights *w, char *buf, size_t size)
+{
+    char one[600];
+    size_t n = 0;
+
+    *buf = '\0';
+    for (size_t i = 0; nf_difference(cfg, w, i, one, sizeof one) && n < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? "; " : "", one);
+    return buf;
+}
+
 /* Only pages of a mapped file: those of ordinary memory would come back as zeros. */
 void nf_weights_drop(const struct nf_weights *w, const struct nf_tensor *t)
 {

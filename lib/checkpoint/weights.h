@@ -7,6 +7,7 @@
 #ifndef NF_CHECKPOINT_WEIGHTS_H
 #define NF_CHECKPOINT_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -78,6 +79,15 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
 
 /* nf_weights_need_unembed - NF_EFORMAT where there is no unembedding: what the checkpoint is, and what makes one that has it. */
 int nf_weights_need_unembed(const struct nf_config *cfg, const struct nf_weights *w, struct nf_err *err);
+
+/*
+ * nf_difference - number i = 0, 1, .. of what is done differently from what the files say: keys and tensors that are passed over, what counts where a
+ * thing is said twice, no unembedding.  One sentence into buf; false: there is no number i.  w NULL: the weights were not opened.
+ */
+bool nf_difference(const struct nf_config *cfg, const struct nf_weights *w, size_t i, char *buf, size_t size);
+
+/* nf_differences - all of them in one line, "a; b"; returns buf, "" where there is none. */
+const char *nf_differences(const struct nf_config *cfg, const struct nf_weights *w, char *buf, size_t size);
 
 /*
  * nf_weights_drop - the pages of `t`, a tensor or rows of one, are not needed soon (it has been packed): nf_map_drop() where it is mapped.
