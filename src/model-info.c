@@ -531,10 +531,10 @@ int main(int argc, char **argv)
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv);
     if (argc - first > 1 || (argc - first == 1 && o.model))
-        nf_die(NF_EXIT_USAGE, "one model is wanted, as operand or with -m");
+        nf_die(NF_EXIT_USAGE, "one model is required, as operand or with -m");
     o.model = argc - first == 1 ? argv[first] : o.model;
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "a model is wanted: a directory, or its name in the Hub cache");
+        nf_die(NF_EXIT_USAGE, "a model is required: a directory, or its name in the Hub cache");
     if (o.verify && o.no_weights)
         nf_die(NF_EXIT_USAGE, "--verify needs the weights");
     o.dir = nf_model_dir(o.model, o.revision, &err);

@@ -33,7 +33,7 @@ static void read_orders(const char *list, bool order[3])
     memset(order, 0, 3 * sizeof *order);
     for (const char *s = list;; s += 2) {
         if (*s < '0' || *s > '3' || (s[1] && s[1] != ','))
-            nf_die(NF_EXIT_USAGE, "--orders %s: some of 1, 2, 3 with commas between them, or 0, are wanted", list);
+            nf_die(NF_EXIT_USAGE, "--orders %s: some of 1, 2, 3 with commas between them, or 0, are expected", list);
         if (*s != '0')
             order[*s - '1'] = true;
         if (!s[1])
@@ -50,7 +50,7 @@ static void read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg)
         while (m < NF_MEASURES && strcmp(list->item[i], nf_stages_name(m)) != 0)
             m++;
         if (m == NF_MEASURES)
-            nf_die(NF_EXIT_USAGE, "--measure %s: one of similarity, ratios, locality, merging is wanted", list->item[i]);
+            nf_die(NF_EXIT_USAGE, "--measure %s: one of similarity, ratios, locality, merging is expected", list->item[i]);
         cfg->want[m] = true;
     }
 }
@@ -58,7 +58,7 @@ static void read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg)
 static void check_cka_batch(uint64_t batch)
 {
     if (batch && batch < NF_CKA_ROWS_MIN)
-        nf_die(NF_EXIT_USAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are wanted", batch, NF_CKA_ROWS_MIN);
+        nf_die(NF_EXIT_USAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are expected", batch, NF_CKA_ROWS_MIN);
 }
 
 static void progress(const struct nf_reduce *r)

@@ -67,13 +67,13 @@ static void parse_shard(struct options *o)
     o->shard_k = strtoull(o->shard, &end, 10);
     o->shard_n = *end == '/' ? strtoull(end + 1, &stop, 10) : 0;
     if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n || o->shard_n > 1000000)
-        nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is wanted", o->shard);
+        nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is expected", o->shard);
 }
 
 static void check_options(struct options *o)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model whose tokenizer to use");
     if (o->field && strcmp(o->split, "file") != 0)
         nf_die(NF_EXIT_USAGE, "--jsonl with --split %s: each JSON line is one document", o->split);
     if (!o->field && (o->domain_field || o->max_bad))
@@ -221,7 +221,7 @@ static void plan(struct run *r, struct nf_err *err)
     r->pack.full_only = o->full_only;
     r->pack.bos = strcmp(o->bos, "always") == 0 || (strcmp(o->bos, "auto") == 0 && r->t->bos_auto);
     if (!r->pack.context)
-        nf_die(NF_EXIT_USAGE, "--context N is wanted: no config.json in %s says how many positions the model has", o->model);
+        nf_die(NF_EXIT_USAGE, "--context N is required: no config.json in %s says how many positions the model has", o->model);
     if (r->pack.bos && r->t->bos_id < 0)
         nf_die(NF_EXIT_USAGE, "--bos always: no file in %s names a BOS token", o->model);
     if (r->pack.bos && (uint64_t)r->t->bos_id >= r->t->vocab.V)
