@@ -111,7 +111,7 @@ static void text_that_is_no_config(void)
     CHECK(refused("[1]", "config.json", "object"));
     CHECK(refused("{\"model_type\": \"opt\"", "config.json", "line 1"));
     CHECK(refused("{\"model_type\": \"opt\", \"ffn_dim\": 8, \"ffn_dim\": 9}", "config.json", "duplicate"));
-    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "config.json", "line 1"));
+    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "config.json", "vocab_size"));
 }
 
 static void from_a_directory(void)
