@@ -9,7 +9,7 @@ PATH=$root/bin:$PATH
 
 dtype=f32
 if [ "${1:-}" = -d ]; then
-    dtype=${2:?-d wants f32 or bf16}
+    dtype=${2:?-d expects f32 or bf16}
     shift 2
 fi
 if [ $# -eq 0 ]; then

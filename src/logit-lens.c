@@ -493,7 +493,7 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to look into");
     if (nf_output_open(true, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);

@@ -509,11 +509,11 @@ static int verify(const struct options *o, struct facts *f, struct nf_err *err)
 static int check_options(struct options *o, char **operand, int n, struct nf_err *err)
 {
     if (n > 1 || (n == 1 && o->model))
-        return nf_fail(err, NF_EUSAGE, "one model is expected, as operand or with -m");
+        return nf_fail(err, NF_EUSAGE, "one model is required, as operand or with -m");
     if (n == 1)
         o->model = operand[0];
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "a model is expected: a directory, or its name in the Hub cache");
+        return nf_fail(err, NF_EUSAGE, "a model is required: a directory, or its name in the Hub cache");
     if (o->verify && o->no_weights)
         return nf_fail(err, NF_EUSAGE, "--verify needs the weights");
     return NF_OK;

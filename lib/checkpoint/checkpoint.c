@@ -71,7 +71,7 @@ static int open_shards(struct load *l, const json_t *map)
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
-            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is wanted", l->layout->index, name);
+            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is expected", l->layout->index, name);
         if (rc < 0)
             break;
         file[m++] = s;
@@ -124,7 +124,7 @@ static int open_index(struct load *l)
     int rc = path ? nf_map_open(path, &map, l->err) : NF_ESYS;
 
     if (rc == NF_OK && map.size > INDEX_BYTES)
-        rc = nf_fail(l->err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, map.size, INDEX_BYTES);
+        rc = nf_fail(l->err, NF_EFORMAT, "%s: %zu bytes, at most %d are expected", path, map.size, INDEX_BYTES);
     if (rc == NF_OK && !(root = nf_json_parse(map.data, map.size, JSON_REJECT_DUPLICATES, path, l->err)))
         rc = l->err->code;
     if (rc == NF_OK) {

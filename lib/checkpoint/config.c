@@ -219,9 +219,9 @@ static int refuse_number(const struct nf_reading *r, const struct nf_key *k, con
     char expected[80];
 
     if (k->type == NF_KEY_SIZE)
-        snprintf(expected, sizeof expected, "a whole number from 1 to %.0f is wanted", k->max);
+        snprintf(expected, sizeof expected, "a whole number from 1 to %.0f is expected", k->max);
     else
-        snprintf(expected, sizeof expected, "a number above 0 and up to %g is wanted", k->max);
+        snprintf(expected, sizeof expected, "a number above 0 and up to %g is expected", k->max);
     return nf_config_refuse(r, k->name, v, expected);
 }
 
@@ -241,7 +241,7 @@ static int read_value(const struct nf_reading *r, const struct nf_key *k, const 
         return rc;
     case NF_KEY_BOOL:
         if (v && !json_is_boolean(v))
-            rc = nf_config_refuse(r, k->name, v, "true or false is wanted");
+            rc = nf_config_refuse(r, k->name, v, "true or false is expected");
         *(bool *)at = v && rc == NF_OK ? json_is_true(v) : k->absent != 0;
         return rc;
     case NF_KEY_REAL:
@@ -437,7 +437,7 @@ int nf_config_layer_types(const struct nf_reading *r, bool *found)
 
     *found = types;
     if (types && json_array_size(types) != cfg->L)
-        return nf_config_refuse(r, "layer_types", types, "a name for each layer is wanted");
+        return nf_config_refuse(r, "layer_types", types, "a name for each layer is expected");
     for (size_t i = 0; types && i < cfg->L; i++) {
         if (is_layer_type(types, i, "full_attention"))
             continue;
@@ -550,7 +550,7 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     int rc;
 
     if (size > CONFIG_BYTES)
-        return nf_fail(err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, size, CONFIG_BYTES);
+        return nf_fail(err, NF_EFORMAT, "%s: %zu bytes, at most %d are expected", path, size, CONFIG_BYTES);
     root = nf_json_parse(text, size, JSON_REJECT_DUPLICATES, path, err);
     if (!root)
         return err ? (int)err->code : NF_EFORMAT;

@@ -46,7 +46,7 @@ static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *
     const char *type = json_string_value(v);
 
     if (!type)
-        return bad(p, e->name, "dtype: a string is wanted");
+        return bad(p, e->name, "dtype: a string is expected");
     e->type = unknown_type;
     e->t.dtype = NF_U8;
     *bits = 0;
@@ -64,7 +64,7 @@ static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *
 static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bits)
 {
     if (!json_is_array(v))
-        return bad(p, e->name, "shape: an array is wanted");
+        return bad(p, e->name, "shape: an array is expected");
     e->t.ndim = json_array_size(v);
     if (e->t.ndim > NF_NDIM_MAX)
         e->weight = false;
@@ -72,7 +72,7 @@ static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry 
         const json_t *d = json_array_get(v, i);
 
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return bad(p, e->name, "shape: whole numbers are wanted");
+            return bad(p, e->name, "shape: whole numbers are expected");
         if (!nf_mul(*bits, (size_t)json_integer_value(d), bits))
             return bad(p, e->name, "shape: the product is too large");
         if (i < NF_NDIM_MAX)
@@ -96,7 +96,7 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
         return NF_EFORMAT;
     if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
-        return bad(p, name, "data_offsets: two whole numbers are wanted");
+        return bad(p, name, "data_offsets: two whole numbers are expected");
     if (begin < 0 || end < begin || (uint64_t)end > p->data_size)
         return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name,
                        (long long)begin, (long long)end, p->data_size);

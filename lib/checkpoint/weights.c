@@ -141,7 +141,7 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     for (size_t i = 0; i < n; i++)
         expected[i] = size_of_letter(l->cfg, letters[i]);
     if (!e->weight)
-        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
+        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16 is expected", e->name, e->type);
     if (e->t.ndim != n || memcmp(e->t.shape, expected, n * sizeof *expected) != 0)
         return refuse_weights(l, "tensor %s: shape %s, config.json asks for %s", e->name,
                               shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),

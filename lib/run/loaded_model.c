@@ -17,7 +17,7 @@ static int header_size(const struct nf_reader *in, const json_t *map, const char
     const json_t *v = json_object_get(map, key);
 
     if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > CONTEXT_MAX)
-        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is wanted", nf_reader_what(in), key,
+        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is expected", nf_reader_what(in), key,
                        CONTEXT_MAX);
     *size = (size_t)json_integer_value(v);
     return NF_OK;
