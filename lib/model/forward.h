@@ -5,8 +5,9 @@
  * positions start at 0 in each.  The numbers of a row depend only on the tokens of its window up to it: not on its neighbours, the
  * batch, the number of threads, the taps, or whether the weights are resident (bit for bit, on one machine).
  *
- * A tap says which sites of which layers it wants and is handed their rows; work that no wanted site needs is not done: no block above
- * the last wanted one, only the part of the last block that is needed, no unembedding.
+ * A tap tells which sites of which layers it needs, and gets their rows. Work that no needed site
+ * depends on is not done: no block above the last needed one, only the needed part of the last
+ * block, no unembedding.
  */
 #ifndef NF_MODEL_FORWARD_H
 #define NF_MODEL_FORWARD_H
@@ -76,7 +77,7 @@ struct nf_forward_opts {
     bool no_blocks;          /* none runs, nor is packed: for callers that bring streams to nf_forward_compare() */
 };
 
-/* What a run will take; made before anything is allocated. */
+/* What a run will need. It is computed before anything is allocated. */
 struct nf_forward_plan {
     size_t layers;           /* blocks 0 .. layers-1 will run */
     bool unembed;            /* PRED or LOGITS is wanted, or streams are compared */

@@ -1,5 +1,6 @@
 /*
- * activation_cache.h - residual streams out of a stream of activations: which of its sites are the points of a lens, and their rows of a batch.
+ * activation_cache.h - residual streams from a stream of activations: which of its sites are the
+ * points of a lens, and their rows of a batch.
  *
  * The stream that enters block l is resid.pre of layer l, or resid.post of the layer below; the last is resid.post of layer L-1.
  */
