@@ -509,6 +509,8 @@ int main(int argc, char **argv)
         nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     look(&o, &p, in, &cmd, &err);
 
     nf_tuned_close(p.tuned);

@@ -96,7 +96,11 @@ struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision
 
 int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err)
 {
-    return nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+    int rc = nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+
+    if (rc == NF_OK)
+        nf_differences(&s->cfg, &s->weights, s->differs, sizeof s->differs);
+    return rc;
 }
 
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype)
