@@ -27,7 +27,7 @@ size_t nf_attention_work(size_t K, size_t threads);
  *
  *   threads    at most so many; each has its own part of `work`
  *   y          [T,HK] out
- *   log_sum    [H,T] out   ln sum_s e^(score); NULL if not wanted
+ *   log_sum    [H,T] out   ln sum_s e^(score); NULL: not needed
  *   work       nf_attention_work() floats, aligned to 64 bytes
  *
  * Blocks that nobody sees are skipped.  Running maximum and sum: Milakov and Gimelshein 2018, arXiv:1805.02867; in blocks: Dao et al.

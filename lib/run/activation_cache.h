@@ -20,8 +20,8 @@
 struct nf_activation_cache {
     const struct nf_config *cfg;   /* borrowed */
     bool allow_nonfinite;
-    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_activation_cache_read(); mid NULL: not wanted */
-    struct nf_attribute *attribute;   /* NULL: not wanted; given the rows of attn.out and ffn.out, started by the caller */
+    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_activation_cache_read(); mid NULL: not needed */
+    struct nf_attribute *attribute;   /* NULL: not needed; given the rows of attn.out and ffn.out, started by the caller */
     /* private */
     bool *post;                    /* [L+1] this point comes from resid.post */
     size_t *rows;                  /* [4, L+1] rows that came: points, mid, attn.out, ffn.out */

@@ -30,7 +30,7 @@ struct nf_stages_cfg {
     double sink;             /* a head whose mean attention on position 0 reaches this is a sink */
     bool exclude_bos_key;    /* locality: BOS is no key */
 };
-struct nf_stages_cfg nf_stages_defaults(void);   /* nothing wanted; last, 0, 0.3 (Gu et al. 2024, arXiv:2410.10781), false */
+struct nf_stages_cfg nf_stages_defaults(void);   /* nothing selected; last, 0, 0.3 (Gu et al. 2024, arXiv:2410.10781), false */
 
 /* nf_stages_name - "similarity", ..; NULL beyond the last. */
 const char *nf_stages_name(enum nf_measure m);
@@ -59,7 +59,7 @@ int nf_stages_site(struct nf_stages *s, const char *site, size_t layer, size_t w
  *   memory   bytes at most
  *   bytes    out: what will be held, but for the residual streams of a batch, which get as much as `memory` again
  *
- * NF_EFORMAT  a site or layer that a wanted measure needs is not there (named), or has a size that makes no sense
+ * NF_EFORMAT  a site or layer that a selected measure needs is not there (named), or has a size that makes no sense
  * NF_EUSAGE   it takes more than `memory`
  */
 int nf_stages_ready(struct nf_stages *s, size_t L, size_t context, const struct nf_vocab *vocab, size_t memory, size_t *bytes,

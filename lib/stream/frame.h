@@ -14,7 +14,7 @@
 
 enum {
     NF_PIPE_BYTES = 1 << 20,     /* asked of the kernel for both ends of a pipe: what an ordinary user may have */
-    NF_ZSTD_WINDOW_LOG = 23,     /* 8 MiB, what RFC 8878 section 3.1.1.1.2 asks of every decoder; a frame that wants more is refused */
+    NF_ZSTD_WINDOW_LOG = 23,     /* 8 MiB, what RFC 8878 section 3.1.1.1.2 asks of every decoder; a frame that needs more is refused */
 };
 
 /* ---- reading ---- */
