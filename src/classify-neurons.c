@@ -30,7 +30,7 @@ static const char *text_of(const json_t *header, const char *map, const char *ke
     return s ? s : "";
 }
 
-static size_t size_of(const json_t *header, const char *map, const char *key)
+static size_t read_header_count(const json_t *header, const char *map, const char *key)
 {
     json_int_t v = json_integer_value(json_object_get(json_object_get(header, map), key));
 
@@ -39,14 +39,14 @@ static size_t size_of(const json_t *header, const char *map, const char *key)
 
 static int check_vocabulary(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
-    if (size_of(header, "tokenizer", "vocab") > cfg->V)
+    if (read_header_count(header, "tokenizer", "vocab") > cfg->V)
         return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
-                       size_of(header, "tokenizer", "vocab"), cfg->V);
+                       read_header_count(header, "tokenizer", "vocab"), cfg->V);
     return NF_OK;
 }
 
 /* The checkpoint must be the one that fired. */
-static int check_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
+static int check_fired_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
     const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
 
@@ -56,14 +56,14 @@ static int check_model(const json_t *header, const struct nf_config *cfg, const 
     if (strcmp(weights, cfg->weights_sha256) != 0)
         return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir,
                        cfg->weights_sha256, weights);
-    if (size_of(header, "model", "L") != cfg->L || size_of(header, "model", "F") != cfg->F)
+    if (read_header_count(header, "model", "L") != cfg->L || read_header_count(header, "model", "F") != cfg->F)
         return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
-                       size_of(header, "model", "L"), size_of(header, "model", "F"));
+                       read_header_count(header, "model", "L"), read_header_count(header, "model", "F"));
     return check_vocabulary(header, cfg, dir, err);
 }
 
 /* The configuration that fired, or for --weights that of the tokens' own model. */
-static int read_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
+static int read_model_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
 {
     if (!fired) {
         if (nf_loaded_model_open(dir, in, &m->subject, err) < 0)
@@ -81,7 +81,7 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
     const struct nf_config *cfg = &m->subject.cfg;
     const struct nf_weights *w = &m->subject.weights;
 
-    if (read_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0)
+    if (read_model_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0)
         return err->code;
     m->end = (struct nf_output_end){ .V = cfg->V,
                                      .D = cfg->D,
@@ -90,7 +90,7 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
                                      .final_norm = cfg->final_norm,
                                      .gain = w->final_norm.gain,
                                      .rms = cfg->norm == NF_NORM_RMS };
-    return (fired ? check_model : check_vocabulary)(nf_reader_header(in), cfg, dir, err);
+    return (fired ? check_fired_model : check_vocabulary)(nf_reader_header(in), cfg, dir, err);
 }
 
 static void ffn_rows(void *ctx, size_t layer, enum nf_ffn_map map, size_t first, size_t n, float *w)
@@ -118,8 +118,8 @@ static void ffn_gain(void *ctx, size_t layer, float *gain)
 }
 
 /* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */
-static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
-                                     struct nf_err *err)
+static struct nf_writer *open_neurons_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
+                                             struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
     struct nf_writer *out;
@@ -262,8 +262,8 @@ int main(int argc, char **argv)
     c.ngram.all_layers = strcmp(scope, "all") == 0;
     c.vocab.raw_product = strcmp(product, "raw") == 0;
     c.vocab.vocabulary = strcmp(vocabulary, "all") == 0         ? NF_VOCABULARY_ALL
-                   : strcmp(vocabulary, "tokenizer") == 0 ? NF_VOCABULARY_TOKENIZER
-                                                          : NF_VOCABULARY_NONE;
+                         : strcmp(vocabulary, "tokenizer") == 0 ? NF_VOCABULARY_TOKENIZER
+                                                                : NF_VOCABULARY_NONE;
     if (weights && c.vocab.vocabulary == NF_VOCABULARY_NONE)
         nf_die(NF_EXIT_USAGE, "--weights with --vocabulary none leaves nothing");
     if (nf_classify_check(&c, &err) < 0)
@@ -274,19 +274,19 @@ int main(int argc, char **argv)
 
     in = nf_reader_open(STDIN_FILENO, "standard input", weights ? "tokens" : "stats", &err);
     if (in && (!dir || open_model(&model, dir, !weights, in, &err) == NF_OK))
-        out = open_output(&cmd, nf_reader_header(in), weights ? &model.subject : NULL, &err);
+        out = open_neurons_output(&cmd, nf_reader_header(in), weights ? &model.subject : NULL, &err);
     rows.gated = model.subject.cfg.gated;
     if (out)
         study = nf_classifier_open(
             &(struct nf_classifier_setup){ .cfg = &c,
-                                                    .L = dir ? model.subject.cfg.L : size_of(nf_reader_header(in), "model", "L"),
-                                                    .F = dir ? model.subject.cfg.F : size_of(nf_reader_header(in), "model", "F"),
-                                                    .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
-                                                    .end = dir ? &model.end : NULL,
-                                                    .rows = &rows,
-                                                    .weights_only = weights,
-                                                    .out = out },
-                          &err);
+                                           .L = dir ? model.subject.cfg.L : read_header_count(nf_reader_header(in), "model", "L"),
+                                           .F = dir ? model.subject.cfg.F : read_header_count(nf_reader_header(in), "model", "F"),
+                                           .V = read_header_count(nf_reader_header(in), "tokenizer", "vocab"),
+                                           .end = dir ? &model.end : NULL,
+                                           .rows = &rows,
+                                           .weights_only = weights,
+                                           .out = out },
+            &err);
     if (study)
         rc = pass(in, out, weights, study, &err);
     if (rc == NF_EOF)

@@ -26,7 +26,7 @@
 #include "stream/reader.h"
 #include "token/tokenizer.h"
 
-struct options {
+struct info_options {
     const char *model, *revision, *verify, *dtype, *format;
     double atol;
     uint64_t context, memory;
@@ -103,7 +103,7 @@ static struct need need_of(const struct nf_config *cfg, enum nf_dtype dtype, siz
     return n;
 }
 
-static bool has_tokenizer(const struct options *o, struct nf_err *err)
+static bool has_tokenizer(const struct info_options *o, struct nf_err *err)
 {
     bool there = false;
 
@@ -118,7 +118,7 @@ static bool has_tokenizer(const struct options *o, struct nf_err *err)
 
 enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
 
-static void find_facts(const struct options *o, struct facts *f, struct nf_err *err)
+static void find_facts(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     if (nf_config_read(o->dir, &f->cfg, err) < 0)
         nf_die_err(err);
@@ -367,7 +367,7 @@ static void print_json(json_t *j)
  * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not
  * the same), at least LOGITS_F32; in bf16 a share of the largest value.
  */
-static double tolerance(const struct options *o, const json_t *reference, enum nf_site site, double largest)
+static double tolerance(const struct info_options *o, const json_t *reference, enum nf_site site, double largest)
 {
     double noise = json_number_value(json_object_get(json_object_get(reference, "noise"), nf_site_name(site)));
 
@@ -384,14 +384,14 @@ static bool within(const struct nf_verify_site *s, enum nf_site site, double all
     return site == NF_SITE_FFN_ACTIVE ? s->bit_pre <= allowed : s->off <= allowed;
 }
 
-static double allowed_of(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static double allowed_of(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     enum nf_site by = site == NF_SITE_FFN_ACTIVE ? NF_SITE_FFN_PRE : site;
 
     return tolerance(o, reference, by, p->site[by].largest);
 }
 
-static void print_site(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static void print_site(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     const json_t *noise = json_object_get(json_object_get(reference, "noise"), nf_site_name(site));
@@ -409,7 +409,7 @@ static void print_site(const struct options *o, const json_t *reference, const s
            s->largest, own, allowed, within(s, site, allowed) ? "ok" : "OFF", site == NF_SITE_FFN_ACTIVE && !s->bits ? "" : where);
 }
 
-static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static json_t *site_json(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     double allowed = allowed_of(o, reference, p, site);
@@ -421,7 +421,8 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static void print_parity(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
+                         const struct nf_verify *p)
 {
     bool json = strcmp(o->format, "json") == 0;
     json_t *sites = json_array();
@@ -455,7 +456,7 @@ static void print_parity(const struct options *o, const struct nf_config *cfg, c
 }
 
 /* The reference was made with the model's own tokenizer, where both are known. */
-static void check_tokenizer(const struct facts *f, const struct nf_reader *in)
+static void check_reference_tokenizer(const struct facts *f, const struct nf_reader *in)
 {
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
 
@@ -464,7 +465,7 @@ static void check_tokenizer(const struct facts *f, const struct nf_reader *in)
                nf_reader_what(in), digest, f->cfg.name, f->tokenizer->digest);
 }
 
-static const struct nf_verify_site *worst(const struct options *o, const json_t *reference, const struct nf_verify *p,
+static const struct nf_verify_site *worst(const struct info_options *o, const json_t *reference, const struct nf_verify *p,
                                           enum nf_site *site)
 {
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
@@ -475,7 +476,7 @@ static const struct nf_verify_site *worst(const struct options *o, const json_t 
     return NULL;
 }
 
-static void verify(const struct options *o, struct facts *f, struct nf_err *err)
+static void verify(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     const struct nf_forward_opts forward = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32, .memory = o->memory };
     bool dash = strcmp(o->verify, "-") == 0;
@@ -492,7 +493,7 @@ static void verify(const struct options *o, struct facts *f, struct nf_err *err)
     if (!in)
         nf_die_err(err);
     reference = json_object_get(nf_reader_header(in), "reference");
-    check_tokenizer(f, in);
+    check_reference_tokenizer(f, in);
     if (nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) < 0)
         nf_die_err(err);
     print_parity(o, &f->cfg, reference, &p);
@@ -508,7 +509,7 @@ static void verify(const struct options *o, struct facts *f, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options o = { .dtype = "f32", .format = "text" };
+    struct info_options o = { .dtype = "f32", .format = "text" };
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(o.model, o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
         { 0, "verify", NF_OPT_STR, &o.verify, 0, 0, "FILE", "compare with a stream of activations that pipelines/reference.py made",

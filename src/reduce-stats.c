@@ -19,7 +19,7 @@
 #include "stream/writer.h"
 
 /* One run: the reduction and the header of its output, both made from the first input. */
-struct run {
+struct reduce_run {
     struct nf_reduce_cfg cfg;
     const struct nf_cmd *cmd;
     bool many; /* more than one input: all of them stats */
@@ -28,7 +28,7 @@ struct run {
 };
 
 /* --orders 1,2,3 */
-static void read_orders(const char *list, bool order[3])
+static void parse_orders(const char *list, bool order[3])
 {
     memset(order, 0, 3 * sizeof *order);
     for (const char *s = list;; s += 2) {
@@ -68,7 +68,7 @@ static void progress(const struct nf_reduce *r)
     nf_progress(nf_common.quiet, "%" PRIu64 " positions, %zu n-grams, %zu MiB", p.positions, p.ngrams, p.bytes >> 20);
 }
 
-static int start(struct run *run, struct nf_reader *in, struct nf_err *err)
+static int start_reduction(struct reduce_run *run, struct nf_reader *in, struct nf_err *err)
 {
     bool merging = strcmp(nf_reader_kind(in), "stats") == 0;
 
@@ -95,11 +95,11 @@ static int name_input(int rc, const char *what, struct nf_err *err)
     return rc;
 }
 
-static int take(struct run *run, int fd, const char *what, struct nf_err *err)
+static int take_stream(struct reduce_run *run, int fd, const char *what, struct nf_err *err)
 {
     struct nf_reader *in = nf_reader_open(fd, what, run->many ? "stats" : "activations|stats", err);
     const msgpack_object *rec;
-    int rc = in ? start(run, in, err) : err->code;
+    int rc = in ? start_reduction(run, in, err) : err->code;
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_reduce_record(run->reduce, rec, err);
@@ -113,9 +113,9 @@ static int take(struct run *run, int fd, const char *what, struct nf_err *err)
     return name_input(rc, what, err);
 }
 
-static int take_all(struct run *run, int n, char **path, struct nf_err *err)
+static int take_streams(struct reduce_run *run, int n, char **path, struct nf_err *err)
 {
-    int rc = n ? NF_OK : take(run, STDIN_FILENO, "standard input", err);
+    int rc = n ? NF_OK : take_stream(run, STDIN_FILENO, "standard input", err);
 
     for (int i = 0; rc == NF_OK && i < n; i++) {
         bool standard = strcmp(path[i], "-") == 0;
@@ -123,14 +123,14 @@ static int take_all(struct run *run, int n, char **path, struct nf_err *err)
 
         if (fd < 0)
             return nf_fail_errno(err, "%s", path[i]);
-        rc = take(run, fd, standard ? "standard input" : path[i], err);
+        rc = take_stream(run, fd, standard ? "standard input" : path[i], err);
         if (!standard)
             close(fd);
     }
     return rc;
 }
 
-static int write_stats(struct run *run, struct nf_err *err)
+static int write_stats(struct reduce_run *run, struct nf_err *err)
 {
     struct nf_reduce_progress p = nf_reduce_progress(run->reduce);
     struct nf_writer *out = nf_writer_open(STDOUT_FILENO, run->header, nf_common.raw, err);
@@ -155,7 +155,7 @@ static int write_stats(struct run *run, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct run run = { .cfg = nf_reduce_defaults() };
+    struct reduce_run run = { .cfg = nf_reduce_defaults() };
     const char *orders = "1,2,3", *cka_rows = "last";
     struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
@@ -191,14 +191,14 @@ int main(int argc, char **argv)
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv);
-    read_orders(orders, run.cfg.order);
+    parse_orders(orders, run.cfg.order);
     read_measures(&measures, &run.cfg.stages);
     run.cfg.stages.cka_all = strcmp(cka_rows, "all") == 0;
     check_cka_batch(run.cfg.stages.cka_batch);
     nf_prog_no_terminal(STDOUT_FILENO);
     run.cmd = &cmd;
     run.many = argc - first > 1;
-    if (take_all(&run, argc - first, argv + first, &err) < 0 || write_stats(&run, &err) < 0)
+    if (take_streams(&run, argc - first, argv + first, &err) < 0 || write_stats(&run, &err) < 0)
         nf_die_err(&err);
     nf_progress_end();
     json_decref(run.header);

@@ -103,7 +103,7 @@ static int read_input(struct inputs *all, const char *path, const char *as, stru
     return rc;
 }
 
-static int group(struct inputs *all, struct nf_err *err)
+static int group_inputs(struct inputs *all, struct nf_err *err)
 {
     long n = nf_models_of(all->stages, all->report.stages_n, all->models);
 
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
     all.report.stages = all.stages;
     for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++)
         rc = read_input(&all, operands ? argv[first + (int)i] : NULL, i < names.n ? names.item[i] : NULL, &err);
-    rc = rc == NF_OK ? group(&all, &err) : rc;
+    rc = rc == NF_OK ? group_inputs(&all, &err) : rc;
     if (rc == NF_OK) {
         (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &all.report);
         rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);

@@ -18,14 +18,14 @@
 #include "stream/mp.h"
 #include "stream/reader.h"
 
-struct options {
+struct check_options {
     const char *kind;
     uint64_t max_faults;
 };
 
 /* One stream being checked. */
 struct check {
-    const struct options *opt;
+    const struct check_options *opt;
     struct nf_reader *in;
     const struct nf_check_kind *kind; /* NULL: nothing is known of this kind but that it is a stream */
     void *state;
@@ -89,7 +89,7 @@ static int check_stream(struct check *c, struct nf_err *err)
 }
 
 /* Checks one file and says what is wrong with it; the exit status that this file deserves. */
-static int check_file(const struct options *opt, const char *path)
+static int check_file(const struct check_options *opt, const char *path)
 {
     struct nf_err err = NF_ERR_INIT;
     struct check c = { .opt = opt };
@@ -118,7 +118,7 @@ static int check_file(const struct options *opt, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options opt = { .max_faults = 20 };
+    struct check_options opt = { .max_faults = 20 };
     const struct nf_opt opts[] = {
         { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "accept only this kind, or these: stats|neurons", true },
         { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print at most N faults of a stream; all are counted", true },

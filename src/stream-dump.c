@@ -22,7 +22,7 @@
 
 enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */
 
-struct options {
+struct dump_options {
     const char *format, *field;
     struct nf_list records, sites, columns;
     struct nf_range layers;
@@ -32,23 +32,23 @@ struct options {
 
 /* What a dump is made of; the members that the format does not need stay NULL. */
 struct dump {
-    const struct options *opt;
+    const struct dump_options *opt;
     struct nf_vocab vocab;
     struct nf_table *table;
     struct nf_arrays *arrays;
 };
 
-static bool is(const char *format, const char *name)
+static bool is_format(const char *format, const char *name)
 {
     return strcmp(format, name) == 0;
 }
 
-static bool tabular(const struct options *opt)
+static bool tabular(const struct dump_options *opt)
 {
-    return is(opt->format, "csv") || is(opt->format, "tsv");
+    return is_format(opt->format, "csv") || is_format(opt->format, "tsv");
 }
 
-static bool listed(const struct nf_list *list, const msgpack_object *o)
+static bool is_selected(const struct nf_list *list, const msgpack_object *o)
 {
     for (size_t i = 0; o && o->type == MSGPACK_OBJECT_STR && i < list->n; i++)
         if (strlen(list->item[i]) == o->via.str.size && memcmp(list->item[i], o->via.str.ptr, o->via.str.size) == 0)
@@ -56,16 +56,16 @@ static bool listed(const struct nf_list *list, const msgpack_object *o)
     return list->n == 0;
 }
 
-static bool all_layers(const struct options *opt)
+static bool all_layers(const struct dump_options *opt)
 {
     return opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
 }
 
-static bool chosen(const struct options *opt, const msgpack_object *rec)
+static bool chosen(const struct dump_options *opt, const msgpack_object *rec)
 {
     const msgpack_object *layer = nf_mp_find(rec, "layer");
 
-    return listed(&opt->records, nf_mp_find(rec, "r")) && listed(&opt->sites, nf_mp_find(rec, "site")) &&
+    return is_selected(&opt->records, nf_mp_find(rec, "r")) && is_selected(&opt->sites, nf_mp_find(rec, "site")) &&
            (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
                                 layer->via.u64 < opt->layers.to));
 }
@@ -84,24 +84,24 @@ static const char *usual_record(const char *kind)
     return NULL;
 }
 
-static void check_options(const struct options *opt)
+static void check_dump_options(const struct dump_options *opt)
 {
-    if (opt->field && !is(opt->format, "npy") && !is(opt->format, "safetensors"))
+    if (opt->field && !is_format(opt->format, "npy") && !is_format(opt->format, "safetensors"))
         nf_die(NF_EXIT_USAGE, "--field is for --format npy and safetensors, not %s", opt->format);
     if (opt->columns.n && !tabular(opt))
         nf_die(NF_EXIT_USAGE, "--columns is for --format csv and tsv, not %s", opt->format);
-    if (opt->header && !is(opt->format, "ndjson") && !is(opt->format, "text"))
+    if (opt->header && !is_format(opt->format, "ndjson") && !is_format(opt->format, "text"))
         nf_die(NF_EXIT_USAGE, "--header is for --format text and ndjson, not %s", opt->format);
     if (tabular(opt) && opt->records.n > 1)
         nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
 }
 
-static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
+static int header(const struct dump_options *opt, const struct nf_reader *in, struct nf_err *err)
 {
     json_t *h;
     bool whole;
 
-    if (is(opt->format, "text")) {
+    if (is_format(opt->format, "text")) {
         nf_text_header(stdout, nf_reader_header(in));
         return NF_OK;
     }
@@ -112,16 +112,16 @@ static int header(const struct options *opt, const struct nf_reader *in, struct 
     return whole || ferror(stdout) ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
-static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     d->opt = opt;
     if (tabular(opt)) {
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
             return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
-        d->table = nf_table_open(stdout, is(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item,
+        d->table = nf_table_open(stdout, is_format(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item,
                                  opt->columns.n, err);
-    } else if (is(opt->format, "npy") || is(opt->format, "safetensors")) {
+    } else if (is_format(opt->format, "npy") || is_format(opt->format, "safetensors")) {
         d->arrays = nf_arrays_open(err);
     } else if (opt->header) {
         header(opt, in, err);
@@ -135,7 +135,7 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
         return nf_table_row(d->table, rec, err);
     if (d->arrays)
         return nf_arrays_add(d->arrays, rec, d->opt->field, err);
-    if (is(d->opt->format, "text")) {
+    if (is_format(d->opt->format, "text")) {
         nf_text_record(stdout, rec, &d->vocab, d->opt->values);
     } else {
         nf_json_text(stdout, rec);
@@ -144,11 +144,11 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
     return NF_OK;
 }
 
-static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
+static int finish_dump(struct dump *d, struct nf_reader *in, struct nf_err *err)
 {
-    if (is(d->opt->format, "npy"))
+    if (is_format(d->opt->format, "npy"))
         nf_arrays_npy(d->arrays, stdout, err);
-    else if (is(d->opt->format, "safetensors"))
+    else if (is_format(d->opt->format, "safetensors"))
         nf_arrays_safetensors(d->arrays, stdout, err);
     else if (d->opt->header)
         record(d, nf_reader_end(in), err);
@@ -158,20 +158,20 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
     return err->code;
 }
 
-static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int dump(struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     struct dump d = { 0 };
     const msgpack_object *rec;
-    int rc = begin(&d, opt, in, err);
+    int rc = begin_dump(&d, opt, in, err);
 
     while (rc == NF_OK && !ferror(stdout) && (rc = nf_reader_next(in, &rec)) == NF_OK) {
-        if (is(opt->format, "text"))
+        if (is_format(opt->format, "text"))
             rc = nf_context_read(rec, &d.vocab, err);
         if (rc >= 0)
             rc = chosen(opt, rec) ? record(&d, rec, err) : NF_OK;
     }
     if (rc == NF_EOF)
-        rc = finish(&d, in, err);
+        rc = finish_dump(&d, in, err);
     if (fflush(stdout) != 0 || ferror(stdout))
         return nf_fail_errno(err, "standard output");
     return rc;
@@ -180,7 +180,7 @@ static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
+    struct dump_options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
     static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
         { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", true },
@@ -206,9 +206,9 @@ int main(int argc, char **argv)
     first = nf_opt_parse(&cmd, argc, argv);
     if (argc - first > 1)
         nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);
-    check_options(&opt);
-    opt.header |= is(opt.format, "text") && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
-    if (is(opt.format, "npy") || is(opt.format, "safetensors"))
+    check_dump_options(&opt);
+    opt.header |= is_format(opt.format, "text") && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
+    if (is_format(opt.format, "npy") || is_format(opt.format, "safetensors"))
         nf_prog_no_terminal(STDOUT_FILENO);
     if (first < argc && (fd = open(argv[first], O_RDONLY | O_CLOEXEC)) < 0)
         nf_die(NF_EXIT_SYS, "%s: %s", argv[first], strerror(errno));

@@ -31,7 +31,7 @@ enum { HOLD_BYTES = 256 << 10 };
 /* Longest window when nobody says: the memory of a forward pass grows with it, and models of 131,072 positions are run on texts of some thousand. */
 enum { CONTEXT = 2048 };
 
-struct options {
+struct tokenize_options {
     const char *model, *revision, *split, *field, *domain_field, *domain, *bos, *special, *shard;
     uint64_t max_bad, context, limit, seed;
     double sample;
@@ -43,8 +43,8 @@ struct totals {
     uint64_t tokens, bos, windows, full, docs, bytes;
 };
 
-struct run {
-    const struct options *o;
+struct tokenize_run {
+    const struct tokenize_options *o;
     struct nf_tokenizer *t;
     struct nf_encoder *encoder;
     struct nf_writer *out;
@@ -57,7 +57,7 @@ struct run {
     struct totals sum; /* of what was written */
 };
 
-static void parse_shard(struct options *o)
+static void parse_shard(struct tokenize_options *o)
 {
     char *end = NULL, *stop = NULL;
 
@@ -70,7 +70,7 @@ static void parse_shard(struct options *o)
         nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is wanted", o->shard);
 }
 
-static void check_options(struct options *o)
+static void check_tokenize_options(struct tokenize_options *o)
 {
     if (!o->model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
@@ -83,9 +83,9 @@ static void check_options(struct options *o)
     parse_shard(o);
 }
 
-static int begin(void *self, const char *name, const char *domain, struct nf_err *err)
+static int open_document(void *self, const char *name, const char *domain, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
 
     free(r->name);
     free(r->domain);
@@ -100,7 +100,7 @@ static int begin(void *self, const char *name, const char *domain, struct nf_err
     return NF_OK;
 }
 
-static void write_doc(struct run *r, bool whole)
+static void write_doc(struct tokenize_run *r, bool whole)
 {
     struct nf_doc d = {
         r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN
@@ -111,7 +111,7 @@ static void write_doc(struct run *r, bool whole)
     r->written = true;
 }
 
-static void write_window(struct run *r, size_t T, bool whole)
+static void write_window(struct tokenize_run *r, size_t T, bool whole)
 {
     struct nf_window w = { r->read - 1, r->pack.windows - 1, r->pack.start, r->pack.bos, T, r->pack.ids, NULL, 0 };
     size_t n;
@@ -130,7 +130,7 @@ static void write_window(struct run *r, size_t T, bool whole)
 }
 
 /* Is this window in the sample?  It depends on seed, document and window alone: not on what was drawn before, nor on the shard. */
-static bool sampled(const struct run *r)
+static bool sampled(const struct tokenize_run *r)
 {
     struct nf_rng key = { r->o->seed };
 
@@ -140,7 +140,7 @@ static bool sampled(const struct run *r)
 }
 
 /* Put out the windows that r->ids holds.  NF_EOF: the limit is reached. */
-static int write_windows(struct run *r, bool last, struct nf_err *err)
+static int write_windows(struct tokenize_run *r, bool last, struct nf_err *err)
 {
     const uint64_t limit = r->o->limit ? r->o->limit : UINT64_MAX;
     size_t from = 0, used, T;
@@ -173,20 +173,20 @@ static int write_windows(struct run *r, bool last, struct nf_err *err)
 }
 
 /* With a limit every shard looks at all documents, so that together they stop where one run would. */
-static bool skipped(const struct run *r)
+static bool skipped(const struct tokenize_run *r)
 {
     return !r->mine && !r->o->limit;
 }
 
 /* What goes wrong in a document is said with its name. */
-static int name_document(const struct run *r, int rc, const struct nf_err *own, struct nf_err *err)
+static int name_document(const struct tokenize_run *r, int rc, const struct nf_err *own, struct nf_err *err)
 {
     return rc < 0 ? nf_fail(err, own->code, "%s: %s", r->name, own->text) : rc;
 }
 
-static int text(void *self, const unsigned char *p, size_t n, struct nf_err *err)
+static int encode_text(void *self, const unsigned char *p, size_t n, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
     struct nf_err own = NF_ERR_INIT;
 
     r->bytes += n;
@@ -198,9 +198,9 @@ static int text(void *self, const unsigned char *p, size_t n, struct nf_err *err
     return r->bytes > HOLD_BYTES ? write_windows(r, false, err) : NF_OK;
 }
 
-static int end(void *self, struct nf_err *err)
+static int close_document(void *self, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
     struct nf_err own = NF_ERR_INIT;
     int rc;
 
@@ -213,9 +213,9 @@ static int end(void *self, struct nf_err *err)
     return rc;
 }
 
-static void plan(struct run *r, struct nf_err *err)
+static void plan(struct tokenize_run *r, struct nf_err *err)
 {
-    const struct options *o = r->o;
+    const struct tokenize_options *o = r->o;
 
     r->pack.context = o->context ? o->context : nf_min(r->t->context, CONTEXT);
     r->pack.full_only = o->full_only;
@@ -234,7 +234,7 @@ static void plan(struct run *r, struct nf_err *err)
         nf_die_err(err);
 }
 
-static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static json_t *make_header(const struct tokenize_run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
     json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", nf_tokenizer_type(r->t),
@@ -248,7 +248,7 @@ static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct
     return header;
 }
 
-static void open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static void open_tokens_output(struct tokenize_run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = make_header(r, cmd, err);
 
@@ -261,7 +261,7 @@ static void open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *
 }
 
 /* An empty corpus is refused; a shard of a corpus that has documents may be empty. */
-static void check_not_empty(const struct run *r)
+static void check_not_empty(const struct tokenize_run *r)
 {
     if (!r->read)
         nf_die(NF_EXIT_INPUT, "no documents: there is no text in the input");
@@ -271,7 +271,7 @@ static void check_not_empty(const struct run *r)
            r->o->sample < 1 ? " in the sample" : "");
 }
 
-static void close_output(struct run *r)
+static void close_output(struct tokenize_run *r)
 {
     const struct totals *s = &r->sum;
     json_t *totals =
@@ -286,7 +286,7 @@ static void close_output(struct run *r)
     (void)rc; /* the slot has it */
 }
 
-static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
+static void say_what_was_done(const struct tokenize_run *r, const struct nf_corpus *c)
 {
     uint64_t specials = nf_encoder_specials(r->encoder);
 
@@ -300,7 +300,7 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
-static enum nf_split split_of(const struct options *o)
+static enum nf_split split_of(const struct tokenize_options *o)
 {
     if (o->field)
         return NF_SPLIT_JSONL;
@@ -309,7 +309,7 @@ static enum nf_split split_of(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
+    struct tokenize_options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
     const struct nf_opt opts[] = {
         NF_OPT_MODEL(o.model, o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
         { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "one document is a file, a line, or a paragraph",
@@ -335,8 +335,8 @@ int main(int argc, char **argv)
     const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
     struct nf_err err = NF_ERR_INIT;
     struct nf_corpus corpus = { 0 };
-    struct run r = { .o = &o };
-    const struct nf_corpus_sink sink = { &r, begin, text, end };
+    struct tokenize_run r = { .o = &o };
+    const struct nf_corpus_sink sink = { &r, open_document, encode_text, close_document };
     char *standard[] = { (char *)"-" }, **paths = standard;
     size_t n_paths = 1;
     char *dir;
@@ -348,7 +348,7 @@ int main(int argc, char **argv)
         paths = argv + first;
         n_paths = (size_t)(argc - first);
     }
-    check_options(&o);
+    check_tokenize_options(&o);
     nf_prog_no_terminal(STDOUT_FILENO);
     corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
 
@@ -357,7 +357,7 @@ int main(int argc, char **argv)
     if (!r.t)
         nf_die_err(&err);
     plan(&r, &err);
-    open_output(&r, &cmd, &err);
+    open_tokens_output(&r, &cmd, &err);
     if (nf_corpus_read(&corpus, paths, n_paths, &sink, &err) == NF_OK) {
         check_not_empty(&r);
         close_output(&r);

@@ -27,7 +27,7 @@ static const struct nf_opt common_opts[] = {
 
 enum { MAX_OPTS = 96, HELP_COLUMN = 28 };
 
-static size_t count(const struct nf_opt *o)
+static size_t count_options(const struct nf_opt *o)
 {
     size_t n = 0;
 
@@ -277,7 +277,7 @@ int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv)
     const struct nf_opt *row[MAX_OPTS];
     struct option longs[MAX_OPTS + 3];
     char shorts[2 * MAX_OPTS + 4], *s = shorts;
-    size_t own = count(cmd->opts), n = own + count(common_opts);
+    size_t own = count_options(cmd->opts), n = own + count_options(common_opts);
     int c, hit;
 
     if (n > MAX_OPTS)

@@ -24,15 +24,15 @@ static const struct layout {
     { "pytorch_model.bin", "pytorch_model.bin.index.json", nf_torch_open },
 };
 
-struct load {
+struct checkpoint_load {
     const char *dir;
     const struct layout *layout;
     struct nf_checkpoint *c;
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(const struct load *l, const char *fmt, ...)
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...)
 {
     char text[320];
     va_list ap;
@@ -43,7 +43,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->dir, text);
 }
 
-static int open_file(struct load *l, const char *name)
+static int open_tensor_file(struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     int rc = path ? l->layout->open(path, &l->c->file[l->c->n], l->err) : NF_ESYS;
@@ -54,13 +54,13 @@ static int open_file(struct load *l, const char *name)
     return rc;
 }
 
-static int by_text(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* The shards that the index names, each once, in byte order. */
-static int open_shards(struct load *l, const json_t *map)
+static int open_shards(struct checkpoint_load *l, const json_t *map)
 {
     size_t n = json_object_size(map), m = 0;
     const char **file = nf_alloc(n, sizeof *file, l->err), *name;
@@ -71,42 +71,42 @@ static int open_shards(struct load *l, const json_t *map)
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
-            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is wanted", l->layout->index, name);
+            rc = refuse_checkpoint(l, "%s: tensor %s: the name of a file in this folder is wanted", l->layout->index, name);
         if (rc < 0)
             break;
         file[m++] = s;
     }
     if (rc == NF_OK && m)
-        qsort(file, m, sizeof *file, by_text);
+        qsort(file, m, sizeof *file, compare_texts);
     for (size_t i = 0; i < m && rc == NF_OK; i++)
         if (i == 0 || strcmp(file[i], file[i - 1]) != 0)
-            rc = l->c->n == SHARDS_MAX ? refuse(l, "more than %d shards", SHARDS_MAX) : open_file(l, file[i]);
+            rc = l->c->n == SHARDS_MAX ? refuse_checkpoint(l, "more than %d shards", SHARDS_MAX) : open_tensor_file(l, file[i]);
     free(file);
     return rc;
 }
 
 /* Every tensor of the index is in a shard, every tensor of a shard in the index, none in two shards. */
-static int check_index(const struct load *l, const json_t *map)
+static int check_index(const struct checkpoint_load *l, const json_t *map)
 {
     const char *name;
     json_t *v;
 
     json_object_foreach ((json_t *)map, name, v)
         if (!nf_checkpoint_find(l->c, name))
-            return refuse(l, "%s: tensor %s is not in %s", l->layout->index, name, json_string_value(v));
+            return refuse_checkpoint(l, "%s: tensor %s is not in %s", l->layout->index, name, json_string_value(v));
     for (size_t i = 0; i < l->c->n; i++)
         for (size_t k = 0; k < l->c->file[i].n; k++) {
             const struct nf_tf_entry *e = &l->c->file[i].entry[k];
 
             if (nf_checkpoint_find(l->c, e->name) != e)
-                return refuse(l, "tensor %s is in two shards", e->name);
+                return refuse_checkpoint(l, "tensor %s is in two shards", e->name);
             if (!json_object_get(map, e->name))
-                return refuse(l, "tensor %s is in a shard but not in %s", e->name, l->layout->index);
+                return refuse_checkpoint(l, "tensor %s is in a shard but not in %s", e->name, l->layout->index);
         }
     return NF_OK;
 }
 
-static int open_index(struct load *l)
+static int open_index(struct checkpoint_load *l)
 {
     char *path = nf_path_join(l->dir, l->layout->index, l->err);
     struct nf_map map = { NULL, 0 };
@@ -130,7 +130,7 @@ static int open_index(struct load *l)
     return rc;
 }
 
-static bool in_dir(const struct load *l, const char *name)
+static bool in_dir(const struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     bool there = path && nf_file_exists(path);
@@ -139,24 +139,24 @@ static bool in_dir(const struct load *l, const char *name)
     return there;
 }
 
-static int open_files(struct load *l)
+static int open_files(struct checkpoint_load *l)
 {
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         l->layout = &layouts[i];
         if (in_dir(l, l->layout->name))
-            return open_file(l, l->layout->name);
+            return open_tensor_file(l, l->layout->name);
         if (in_dir(l, l->layout->index))
             return open_index(l);
         if (l->err->code != NF_OK)
             return (int)l->err->code;
     }
-    return refuse(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
+    return refuse_checkpoint(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
 }
 
 struct nf_checkpoint *nf_checkpoint_open(const char *dir, struct nf_err *err)
 {
     struct nf_checkpoint *c = nf_alloc(1, sizeof *c, err);
-    struct load l = { .dir = dir, .c = c, .err = err };
+    struct checkpoint_load l = { .dir = dir, .c = c, .err = err };
 
     if (c)
         c->file = nf_alloc(SHARDS_MAX, sizeof *c->file, err);

@@ -41,24 +41,24 @@ struct fixed {
     const char *name, *value;
 };
 
-struct load;
+struct config_load;
 
-struct family {
+struct config_family {
     const char *model_type;
     const char *const *architectures;   /* the first is taken when config.json names none */
     const struct key *keys;
     const struct fixed *fixed;
     const char *const *other;           /* keys that finish() reads itself */
     const char *const *unused;          /* keys that do not touch a forward pass without dropout */
-    int (*finish)(const struct load *l, struct draft *d);
+    int (*finish)(const struct config_load *l, struct draft *d);
 };
 
 enum { MAX_WIDTH = 1 << 20, MAX_VOCAB = 1 << 24, MAX_POSITIONS = 1 << 24, CONFIG_BYTES = 16 << 20 };
 
-struct load {
+struct config_load {
     const char *path;
     const json_t *root;
-    const struct family *family;
+    const struct config_family *family;
     struct draft draft;
     struct nf_err *err;
 };
@@ -163,7 +163,7 @@ static const char *const opt_unused[] = {
 };
 
 /* A final LayerNorm exists where LayerNorm comes first, unless a checkpoint converted before transformers 4.20.1 asks for none. */
-static int opt_finish(const struct load *l, struct draft *d)
+static int opt_finish(const struct config_load *l, struct draft *d)
 {
     struct nf_config *cfg = &d->cfg;
 
@@ -223,7 +223,7 @@ static int gpt_finish(struct draft *d)
     return NF_OK;
 }
 
-static int gpt2_finish(const struct load *l, struct draft *d)
+static int gpt2_finish(const struct config_load *l, struct draft *d)
 {
     (void)l;
     return gpt_finish(d);
@@ -255,7 +255,7 @@ static const char *const gpt_neo_unused[] = {
     "summary_first_dropout", "summary_proj_to_labels", "summary_type",  "summary_use_proj", NULL,
 };
 
-static int gpt_neo_finish(const struct load *l, struct draft *d);
+static int gpt_neo_finish(const struct config_load *l, struct draft *d);
 
 /* ---- GPT-NeoX: Black et al. 2022, arXiv:2204.06745; Pythia: Biderman et al. 2023, arXiv:2304.01373 ---- */
 
@@ -285,7 +285,7 @@ static const char *const rope_other[] = { "rope_parameters", "rope_scaling", NUL
 
 static const char *const gpt_neox_unused[] = { "attention_dropout", "classifier_dropout", "hidden_dropout", NULL };
 
-static int gpt_neox_finish(const struct load *l, struct draft *d);
+static int gpt_neox_finish(const struct config_load *l, struct draft *d);
 
 /* ---- Phi-1, 1.5, 2: Gunasekar et al. 2023, arXiv:2306.11644 ---- */
 
@@ -311,7 +311,7 @@ static const struct key phi_keys[] = {
 
 static const char *const phi_unused[] = { "attention_dropout", "embd_pdrop", "resid_pdrop", NULL };
 
-static int phi_finish(const struct load *l, struct draft *d);
+static int phi_finish(const struct config_load *l, struct draft *d);
 
 /* ---- Llama 2, 3: Touvron et al. 2023, arXiv:2307.09288 ---- */
 
@@ -339,7 +339,7 @@ static const struct key llama_keys[] = {
 /* pretraining_tp: the products in slices, the same sums. */
 static const char *const llama_unused[] = { "attention_dropout", "max_sequence_length", "pretraining_tp", NULL };
 
-static int llama_finish(const struct load *l, struct draft *d);
+static int llama_finish(const struct config_load *l, struct draft *d);
 
 /* ---- Mistral 7B: Jiang et al. 2023, arXiv:2310.06825 ---- */
 
@@ -358,7 +358,7 @@ static const char *const mistral_other[] = { "rope_parameters", "rope_scaling", 
 
 static const char *const attention_dropout[] = { "attention_dropout", NULL };
 
-static int mistral_finish(const struct load *l, struct draft *d);
+static int mistral_finish(const struct config_load *l, struct draft *d);
 
 /* ---- Qwen2, 2.5: arXiv:2407.10671; Qwen3: arXiv:2505.09388 ---- */
 
@@ -382,10 +382,10 @@ static const struct fixed qwen2_fixed[] = { { "use_mrope", "false" }, { NULL, NU
 
 static const char *const qwen_other[] = { "layer_types", "max_window_layers", "rope_parameters", "rope_scaling", NULL };
 
-static int qwen2_finish(const struct load *l, struct draft *d);
-static int qwen3_finish(const struct load *l, struct draft *d);
+static int qwen2_finish(const struct config_load *l, struct draft *d);
+static int qwen3_finish(const struct config_load *l, struct draft *d);
 
-static const struct family families[NF_FAMILY_COUNT] = {
+static const struct config_family families[NF_FAMILY_COUNT] = {
     [NF_FAMILY_OPT] = { "opt", opt_architectures, opt_keys, opt_fixed, no_names, opt_unused, opt_finish },
     [NF_FAMILY_GPT2] = { "gpt2", gpt2_architectures, gpt2_keys, no_fixed, no_names, gpt2_unused, gpt2_finish },
     [NF_FAMILY_GPT_NEO] = { "gpt_neo", gpt_neo_architectures, gpt_neo_keys, no_fixed, gpt_neo_other, gpt_neo_unused,
@@ -430,14 +430,14 @@ static const char *show(const json_t *v, char *buf, size_t size)
     return n < size ? buf : json_is_object(v) ? "{...}" : json_is_array(v) ? "[...]" : "...";
 }
 
-static int refuse(const struct load *l, const char *name, const json_t *v, const char *wanted)
+static int refuse_key(const struct config_load *l, const char *name, const json_t *v, const char *wanted)
 {
     char buf[80];
 
     return nf_fail(l->err, NF_EFORMAT, "%s: %s: %s: %s", l->path, name, show(v, buf, sizeof buf), wanted);
 }
 
-static int choose(const struct load *l, const struct key *k, const json_t *v, unsigned *out)
+static int choose(const struct config_load *l, const struct key *k, const json_t *v, unsigned *out)
 {
     const char *s = json_is_boolean(v) ? (json_is_true(v) ? "true" : "false") : json_string_value(v), *c = k->choices, *end;
     unsigned i = 0;
@@ -453,7 +453,7 @@ static int choose(const struct load *l, const struct key *k, const json_t *v, un
                    s ? s : "a value that is no string", k->choices);
 }
 
-static int choose_act(const struct load *l, const struct key *k, const json_t *v, unsigned *out)
+static int choose_act(const struct config_load *l, const struct key *k, const json_t *v, unsigned *out)
 {
     unsigned listed;
 
@@ -465,7 +465,7 @@ static int choose_act(const struct load *l, const struct key *k, const json_t *v
     return NF_OK;
 }
 
-static int read_key(struct load *l, const struct key *k)
+static int read_key(struct config_load *l, const struct key *k)
 {
     const json_t *v = json_object_get(l->root, k->name);
     unsigned char *at = (unsigned char *)&l->draft + k->offset;
@@ -481,7 +481,7 @@ static int read_key(struct load *l, const struct key *k)
         return NF_OK;
     case KEY_BOOL:
         if (!absent && !json_is_boolean(v))
-            return refuse(l, k->name, v, "true or false is wanted");
+            return refuse_key(l, k->name, v, "true or false is wanted");
         *(bool *)at = absent ? i != 0 : json_is_true(v);
         return NF_OK;
     case KEY_REAL:
@@ -493,7 +493,7 @@ static int read_key(struct load *l, const struct key *k)
         if (v && json_is_null(v))
             i = -1;
         else if (!absent && (!json_is_integer(v) || i < 0))
-            return refuse(l, k->name, v, "a token id is wanted");
+            return refuse_key(l, k->name, v, "a token id is wanted");
         *(int64_t *)at = i;
         return NF_OK;
     case KEY_CHOICE:
@@ -506,7 +506,7 @@ static int read_key(struct load *l, const struct key *k)
     abort();
 }
 
-static bool listed(const char *const *names, const char *name)
+static bool is_listed(const char *const *names, const char *name)
 {
     for (; *names; names++)
         if (strcmp(*names, name) == 0)
@@ -521,7 +521,7 @@ static const struct fixed *find_fixed(const struct fixed *f, const char *name)
     return f->name ? f : NULL;
 }
 
-static int check_fixed(const struct load *l, const struct fixed *f, const json_t *v)
+static int check_fixed(const struct config_load *l, const struct fixed *f, const json_t *v)
 {
     json_t *want = json_loads(f->value, JSON_DECODE_ANY, NULL);
     char wanted[96];
@@ -531,11 +531,11 @@ static int check_fixed(const struct load *l, const struct fixed *f, const json_t
     if (same || json_is_null(v))
         return NF_OK;
     snprintf(wanted, sizeof wanted, "not implemented, only %s is", f->value);
-    return refuse(l, f->name, v, wanted);
+    return refuse_key(l, f->name, v, wanted);
 }
 
 /* Every key is one we use, one whose value we implement, or one that is known not to matter. */
-static int check_keys(const struct load *l)
+static int check_keys(const struct config_load *l)
 {
     const char *name;
     json_t *v;
@@ -550,15 +550,15 @@ static int check_keys(const struct load *l)
             return NF_EFORMAT;
         while (k->name && strcmp(k->name, name) != 0)
             k++;
-        if (f || k->name || json_is_null(v) || listed(unused_by_all, name) || listed(l->family->unused, name) ||
-            listed(l->family->other, name))
+        if (f || k->name || json_is_null(v) || is_listed(unused_by_all, name) || is_listed(l->family->unused, name) ||
+            is_listed(l->family->other, name))
             continue;
-        return refuse(l, name, v, "this key is not known, and might change the computation");
+        return refuse_key(l, name, v, "this key is not known, and might change the computation");
     }
     return NF_OK;
 }
 
-static int find_family(struct load *l)
+static int find_family(struct config_load *l)
 {
     const char *type = json_string_value(json_object_get(l->root, "model_type"));
     const json_t *names = json_object_get(l->root, "architectures");
@@ -579,7 +579,7 @@ static int find_family(struct load *l)
     l->draft.cfg.family = (enum nf_family)i;
     if (!name)
         name = l->family->architectures[0];
-    if ((names && !json_is_null(names) && json_array_size(names) != 1) || !listed(l->family->architectures, name))
+    if ((names && !json_is_null(names) && json_array_size(names) != 1) || !is_listed(l->family->architectures, name))
         return nf_fail(l->err, NF_EFORMAT, "%s: architectures: %s is not implemented, only %s and %s are", l->path,
                        json_array_size(names) > 1 ? "more than one" : name, l->family->architectures[0],
                        l->family->architectures[1]);
@@ -589,20 +589,20 @@ static int find_family(struct load *l)
 
 /* ---- rotary positions ---- */
 
-static int rope_number(const struct load *l, const json_t *rope, const char *key, double *out)
+static int rope_number(const struct config_load *l, const json_t *rope, const char *key, double *out)
 {
     const json_t *v = json_object_get(rope, key);
     char where[64];
 
     snprintf(where, sizeof where, "rope_scaling: %s", key);
     if (!json_is_number(v) || !(json_number_value(v) > 0) || json_number_value(v) > 1e12)
-        return refuse(l, where, v ? v : json_null(), "a number above 0 is wanted");
+        return refuse_key(l, where, v ? v : json_null(), "a number above 0 is wanted");
     *out = json_number_value(v);
     return NF_OK;
 }
 
 /* Keys of rope_scaling that its type uses; another one would be for a type that we do not have. */
-static int check_rope_keys(const struct load *l, const json_t *rope, enum nf_rope_kind kind)
+static int check_rope_keys(const struct config_load *l, const json_t *rope, enum nf_rope_kind kind)
 {
     static const char *const always[] = { "partial_rotary_factor", "rope_theta", "rope_type", "type", NULL };
     static const char *const linear[] = { "factor", NULL };
@@ -614,13 +614,13 @@ static int check_rope_keys(const struct load *l, const json_t *rope, enum nf_rop
 
     json_object_foreach ((json_t *)rope, name, v) {
         snprintf(where, sizeof where, "rope_scaling: %s", name);
-        if (!json_is_null(v) && !listed(always, name) && !listed(more, name))
-            return refuse(l, where, v, "this key is not known for this type of rotary positions");
+        if (!json_is_null(v) && !is_listed(always, name) && !is_listed(more, name))
+            return refuse_key(l, where, v, "this key is not known for this type of rotary positions");
     }
     return NF_OK;
 }
 
-static int read_llama3(const struct load *l, const json_t *rope, struct nf_rope_config *r)
+static int read_llama3(const struct config_load *l, const json_t *rope, struct nf_rope_config *r)
 {
     double original = (double)l->draft.cfg.max_positions;
 
@@ -639,7 +639,7 @@ static int read_llama3(const struct load *l, const json_t *rope, struct nf_rope_
  * rope_scaling (transformers 4), or rope_parameters (5), which also holds the base and the share that turns.  `share` and `theta` are what the keys
  * beside it say.
  */
-static int read_rope(const struct load *l, double share, double theta, struct nf_config *cfg)
+static int read_rope(const struct config_load *l, double share, double theta, struct nf_config *cfg)
 {
     static const char *const kinds[] = { "default", "linear", "llama3" };
     const json_t *rope = json_object_get(l->root, "rope_scaling"), *v;
@@ -649,7 +649,7 @@ static int read_rope(const struct load *l, double share, double theta, struct nf
     if (!rope || json_is_null(rope) || (json_is_object(rope) && json_object_size(rope) == 0))
         rope = json_object_get(l->root, "rope_parameters");
     if (rope && !json_is_null(rope) && !json_is_object(rope))
-        return refuse(l, "rope_scaling", rope, "an object is wanted");
+        return refuse_key(l, "rope_scaling", rope, "an object is wanted");
     v = json_object_get(rope, "rope_type");
     if (!v)
         v = json_object_get(rope, "type");
@@ -657,7 +657,7 @@ static int read_rope(const struct load *l, double share, double theta, struct nf
     while (kind && k < n && strcmp(kinds[k], kind) != 0)
         k++;
     if (!kind || k == n)
-        return refuse(l, "rope_scaling: rope_type", v, "not implemented, only \"default\", \"linear\" and \"llama3\" are");
+        return refuse_key(l, "rope_scaling: rope_type", v, "not implemented, only \"default\", \"linear\" and \"llama3\" are");
     cfg->positions = NF_POS_ROTARY;
     cfg->rope = (struct nf_rope_config){ .kind = (enum nf_rope_kind)k, .theta = theta, .factor = 1 };
     if (check_rope_keys(l, rope, cfg->rope.kind) < 0 ||
@@ -679,7 +679,7 @@ static int read_rope(const struct load *l, double share, double theta, struct nf
 /* ---- windows of attention ---- */
 
 /* attention_layers, the same layer by layer: versions of transformers disagree on which of the two counts. */
-static int check_attention_layers(const struct load *l, const struct nf_config *cfg)
+static int check_attention_layers(const struct config_load *l, const struct nf_config *cfg)
 {
     const json_t *names = json_object_get(l->root, "attention_layers");
     bool same = json_array_size(names) == cfg->L;
@@ -691,11 +691,11 @@ static int check_attention_layers(const struct load *l, const struct nf_config *
 
         same = name && strcmp(name, cfg->windowed[i] ? "local" : "global") == 0;
     }
-    return same ? NF_OK : refuse(l, "attention_layers", names, "not what attention_types says");
+    return same ? NF_OK : refuse_key(l, "attention_layers", names, "not what attention_types says");
 }
 
 /* attention_types, [[["global", "local"], 6]]: the list so many times, layer by layer. */
-static int read_attention_types(const struct load *l, struct nf_config *cfg)
+static int read_attention_types(const struct config_load *l, struct nf_config *cfg)
 {
     const json_t *types = json_object_get(l->root, "attention_types");
     json_t *usual = types && !json_is_null(types) ? NULL : json_pack("[[[s, s], i]]", "global", "local", 12);
@@ -708,49 +708,49 @@ static int read_attention_types(const struct load *l, struct nf_config *cfg)
         json_int_t times = json_integer_value(json_array_get(item, 1));
 
         if (!json_array_size(names))
-            rc = refuse(l, "attention_types", types, "[[[\"global\", \"local\"], times]] is wanted");
+            rc = refuse_key(l, "attention_types", types, "[[[\"global\", \"local\"], times]] is wanted");
         for (json_int_t t = 0; t < times && rc == NF_OK && n <= cfg->L; t++)
             for (size_t k = 0; k < json_array_size(names) && rc == NF_OK && n <= cfg->L; k++, n++) {
                 const char *name = json_string_value(json_array_get(names, k));
 
                 if (!name || (strcmp(name, "global") != 0 && strcmp(name, "local") != 0))
-                    rc = refuse(l, "attention_types", types, "only \"global\" and \"local\" are implemented");
+                    rc = refuse_key(l, "attention_types", types, "only \"global\" and \"local\" are implemented");
                 else if (n < cfg->L)
                     cfg->windowed[n] = strcmp(name, "local") == 0;
             }
     }
     if (rc == NF_OK && n != cfg->L)
-        rc = refuse(l, "attention_types", types, "as many layers as num_layers are wanted");
+        rc = refuse_key(l, "attention_types", types, "as many layers as num_layers are wanted");
     json_decref(usual);
     return rc < 0 ? rc : check_attention_layers(l, cfg);
 }
 
 /* layer_types (transformers 5), a name for each layer. */
-static int read_layer_types(const struct load *l, const json_t *types, struct nf_config *cfg)
+static int read_layer_types(const struct config_load *l, const json_t *types, struct nf_config *cfg)
 {
     if (json_array_size(types) != cfg->L)
-        return refuse(l, "layer_types", types, "a name for each layer is wanted");
+        return refuse_key(l, "layer_types", types, "a name for each layer is wanted");
     for (size_t i = 0; i < cfg->L; i++) {
         const char *name = json_string_value(json_array_get(types, i));
 
         if (!name || (strcmp(name, "full_attention") != 0 && strcmp(name, "sliding_attention") != 0))
-            return refuse(l, "layer_types", types, "only \"full_attention\" and \"sliding_attention\" are implemented");
+            return refuse_key(l, "layer_types", types, "only \"full_attention\" and \"sliding_attention\" are implemented");
         cfg->windowed[i] = strcmp(name, "sliding_attention") == 0;
         if (cfg->windowed[i] && !cfg->window)
-            return refuse(l, "layer_types", types, "sliding_attention without use_sliding_window");
+            return refuse_key(l, "layer_types", types, "sliding_attention without use_sliding_window");
     }
     return NF_OK;
 }
 
 /* Qwen: with use_sliding_window the layers from max_window_layers on, unless layer_types names them. */
-static int read_windows(const struct load *l, const struct draft *d, struct nf_config *cfg)
+static int read_windows(const struct config_load *l, const struct draft *d, struct nf_config *cfg)
 {
     const json_t *types = json_object_get(l->root, "layer_types"), *first = json_object_get(l->root, "max_window_layers"),
                  *window = json_object_get(l->root, "sliding_window");
     json_int_t full = first && !json_is_null(first) ? json_integer_value(first) : 28;
 
     if ((first && !json_is_null(first) && !json_is_integer(first)) || full < 0)
-        return refuse(l, "max_window_layers", first, "a number of layers is wanted");
+        return refuse_key(l, "max_window_layers", first, "a number of layers is wanted");
     cfg->window = d->use_window && !(window && json_is_null(window)) ? d->window : 0;
     if (types && !json_is_null(types))
         return read_layer_types(l, types, cfg);
@@ -762,7 +762,7 @@ static int read_windows(const struct load *l, const struct draft *d, struct nf_c
 /* ---- the families' last steps ---- */
 
 /* Heads, once all sizes are read: K, G. */
-static int set_heads(const struct load *l, struct draft *d)
+static int set_heads(const struct config_load *l, struct draft *d)
 {
     struct nf_config *cfg = &d->cfg;
 
@@ -776,7 +776,7 @@ static int set_heads(const struct load *l, struct draft *d)
     return NF_OK;
 }
 
-static int gpt_neo_finish(const struct load *l, struct draft *d)
+static int gpt_neo_finish(const struct config_load *l, struct draft *d)
 {
     d->cfg.scale_scores = false;
     gpt_finish(d);
@@ -784,7 +784,7 @@ static int gpt_neo_finish(const struct load *l, struct draft *d)
     return read_attention_types(l, &d->cfg);
 }
 
-static int gpt_neox_finish(const struct load *l, struct draft *d)
+static int gpt_neox_finish(const struct config_load *l, struct draft *d)
 {
     /* Later versions of transformers 4 wrote both names. */
     if ((d->rotary > 0 && d->rotary_too > 0 && d->rotary != d->rotary_too) ||
@@ -803,14 +803,14 @@ static int gpt_neox_finish(const struct load *l, struct draft *d)
                      &d->cfg);
 }
 
-static int phi_finish(const struct load *l, struct draft *d)
+static int phi_finish(const struct config_load *l, struct draft *d)
 {
     d->cfg.parallel = d->cfg.one_norm = true;
     d->cfg.bias_qkv = d->cfg.bias_o = d->cfg.bias_ffn = d->cfg.bias_head = true;
     return read_rope(l, d->rotary, d->theta, &d->cfg);
 }
 
-static int llama_finish(const struct load *l, struct draft *d)
+static int llama_finish(const struct config_load *l, struct draft *d)
 {
     d->cfg.norm = NF_NORM_RMS;
     d->cfg.gated = true;
@@ -820,43 +820,43 @@ static int llama_finish(const struct load *l, struct draft *d)
 }
 
 /* sliding_window: null is none, a missing one 4096. */
-static int mistral_finish(const struct load *l, struct draft *d)
+static int mistral_finish(const struct config_load *l, struct draft *d)
 {
     const json_t *v = json_object_get(l->root, "sliding_window");
 
     if (v && !json_is_null(v) && (!json_is_integer(v) || json_integer_value(v) < 1))
-        return refuse(l, "sliding_window", v, "a number of positions is wanted");
+        return refuse_key(l, "sliding_window", v, "a number of positions is wanted");
     d->cfg.window = !v ? 4096 : json_is_null(v) ? 0 : (size_t)json_integer_value(v);
     for (size_t i = 0; d->cfg.window && i < d->cfg.L; i++)
         d->cfg.windowed[i] = 1;
     return llama_finish(l, d);
 }
 
-static int qwen2_finish(const struct load *l, struct draft *d)
+static int qwen2_finish(const struct config_load *l, struct draft *d)
 {
     d->cfg.bias_qkv = true;
     return read_windows(l, d, &d->cfg) < 0 ? NF_EFORMAT : llama_finish(l, d);
 }
 
-static int qwen3_finish(const struct load *l, struct draft *d)
+static int qwen3_finish(const struct config_load *l, struct draft *d)
 {
     d->cfg.qk_norm = NF_NORM_RMS;
     return read_windows(l, d, &d->cfg) < 0 ? NF_EFORMAT : llama_finish(l, d);
 }
 
 /* What most families have; their tables and last steps change it. */
-static void begin(struct nf_config *cfg)
+static void set_defaults(struct nf_config *cfg)
 {
     cfg->norm = NF_NORM_LAYER;
     cfg->pre_norm = cfg->final_norm = cfg->norm_affine = true;
     cfg->scale_scores = true;
 }
 
-static int read_all(struct load *l)
+static int read_keys(struct config_load *l)
 {
     struct nf_config *cfg = &l->draft.cfg;
 
-    begin(cfg);
+    set_defaults(cfg);
     if (find_family(l) < 0 || check_keys(l) < 0)
         return NF_EFORMAT;
     for (const struct key *k = l->family->keys; k->name; k++)
@@ -886,7 +886,7 @@ static const char *last_part(const char *path, size_t *n)
  * The last part of the real path: the same for "model", "model/" and ".".  In the Hub cache, ../models--ORG--NAME/snapshots/COMMIT, that is
  * the revision, and NAME the name.
  */
-static void name_of(const char *dir, struct nf_config *cfg)
+static void name_checkpoint(const char *dir, struct nf_config *cfg)
 {
     char *real = realpath(dir, NULL);
     const char *path = real ? real : dir, *name, *parent, *repo, *org;
@@ -913,7 +913,7 @@ static void name_of(const char *dir, struct nf_config *cfg)
 
 int nf_config_parse(const char *text, size_t size, const char *path, struct nf_config *cfg, struct nf_err *err)
 {
-    struct load l = { .path = path, .family = &families[0], .err = err };
+    struct config_load l = { .path = path, .family = &families[0], .err = err };
     json_t *root;
     int rc;
 
@@ -925,7 +925,7 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     l.root = root;
     memcpy(l.draft.cfg.name, cfg->name, sizeof cfg->name);
     memcpy(l.draft.cfg.revision, cfg->revision, sizeof cfg->revision);
-    rc = json_is_object(root) ? read_all(&l) : nf_fail(err, NF_EFORMAT, "%s: not a JSON object", path);
+    rc = json_is_object(root) ? read_keys(&l) : nf_fail(err, NF_EFORMAT, "%s: not a JSON object", path);
     json_decref(root);
     *cfg = l.draft.cfg;
     return rc < 0 ? rc : nf_digest_bytes(text, size, cfg->config_sha256, err);
@@ -942,7 +942,7 @@ int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
         return NF_ESYS;
     rc = nf_map_open(path, &map, err);
     if (rc == NF_OK) {
-        name_of(dir, cfg);
+        name_checkpoint(dir, cfg);
         rc = nf_config_parse((const char *)map.data, map.size, path, cfg, err);
         nf_map_close(&map);
     }

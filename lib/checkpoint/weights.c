@@ -30,7 +30,7 @@ enum need {
     QK_NORM = 128,
 };
 
-struct slot {
+struct weight_slot {
     const char *name;      /* behind the prefix; of a layer: behind "layers.N." */
     size_t offset;         /* of its nf_tensor in struct nf_weights, or in struct nf_layer */
     const char *shape;     /* letters(); of a transposed matrix: as stored */
@@ -40,11 +40,11 @@ struct slot {
 /* How query, key and value are stored: three matrices; side by side; side by side head by head.  The last two under q. */
 enum fused { SEPARATE, THIRDS, BY_HEAD };
 
-struct family {
+struct tensor_family {
     const char *const *prefixes;      /* before all names but the unembedding's; the one that is in use is found by `first` */
     const char *first, *layers, *unembed;
     const char *const *stale;   /* ends of names of tensors that old checkpoints have, and that no computation uses */
-    const struct slot *model, *layer;
+    const struct weight_slot *model, *layer;
     enum fused fused;
     bool transposed;   /* the linear maps of a layer are stored [in, out] */
 };
@@ -77,7 +77,7 @@ struct family {
 static const char *const opt_prefixes[] = { "model.decoder.", "decoder.", NULL };
 static const char *const opt_stale[] = { "version", NULL };
 
-static const struct slot opt_model[] = {
+static const struct weight_slot opt_model[] = {
     { "embed_tokens.weight", MODEL(embed), "VE", ALWAYS },
     { "embed_positions.weight", MODEL(positions), "PD", POSITIONS },
     { "project_in.weight", MODEL(project_in.w), "DE", PROJECTED },
@@ -87,7 +87,7 @@ static const struct slot opt_model[] = {
     LAST,
 };
 
-static const struct slot opt_layer[] = {
+static const struct weight_slot opt_layer[] = {
     NORM("self_attn_layer_norm", attn_norm, AFFINE),
     LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
     LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
@@ -101,7 +101,7 @@ static const struct slot opt_layer[] = {
 
 static const char *const gpt_prefixes[] = { "transformer.", "", NULL };
 
-static const struct slot gpt_model[] = {
+static const struct weight_slot gpt_model[] = {
     { "wte.weight", MODEL(embed), "VD", ALWAYS },
     { "wpe.weight", MODEL(positions), "PD", ALWAYS },
     { "ln_f.weight", MODEL(final_norm.gain), "D", ALWAYS },
@@ -111,7 +111,7 @@ static const struct slot gpt_model[] = {
 
 static const char *const gpt2_stale[] = { "attn.bias", "attn.masked_bias", NULL };
 
-static const struct slot gpt2_layer[] = {
+static const struct weight_slot gpt2_layer[] = {
     NORM("ln_1", attn_norm, ALWAYS),
     LINEAR("attn.c_attn", q, "DX", "X", ALWAYS),
     LINEAR("attn.c_proj", o, "QD", "D", ALWAYS),
@@ -123,7 +123,7 @@ static const struct slot gpt2_layer[] = {
 
 static const char *const gpt_neo_stale[] = { "attn.attention.bias", "attn.attention.masked_bias", NULL };
 
-static const struct slot gpt_neo_layer[] = {
+static const struct weight_slot gpt_neo_layer[] = {
     NORM("ln_1", attn_norm, ALWAYS),
     WEIGHT("attn.attention.q_proj", q, "QD"),
     WEIGHT("attn.attention.k_proj", k, "GD"),
@@ -138,14 +138,14 @@ static const struct slot gpt_neo_layer[] = {
 static const char *const gpt_neox_prefixes[] = { "gpt_neox.", "", NULL };
 static const char *const gpt_neox_stale[] = { "attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq", NULL };
 
-static const struct slot gpt_neox_model[] = {
+static const struct weight_slot gpt_neox_model[] = {
     { "embed_in.weight", MODEL(embed), "VD", ALWAYS },
     { "final_layer_norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
     { "final_layer_norm.bias", MODEL(final_norm.bias), "D", ALWAYS },
     LAST,
 };
 
-static const struct slot gpt_neox_layer[] = {
+static const struct weight_slot gpt_neox_layer[] = {
     NORM("input_layernorm", attn_norm, ALWAYS),
     LINEAR("attention.query_key_value", q, "XD", "X", BIAS_QKV),
     LINEAR("attention.dense", o, "DQ", "D", BIAS_O),
@@ -158,14 +158,14 @@ static const struct slot gpt_neox_layer[] = {
 static const char *const model_prefixes[] = { "model.", "", NULL };
 static const char *const rotary_stale[] = { "self_attn.rotary_emb.inv_freq", NULL };
 
-static const struct slot phi_model[] = {
+static const struct weight_slot phi_model[] = {
     { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
     { "final_layernorm.weight", MODEL(final_norm.gain), "D", ALWAYS },
     { "final_layernorm.bias", MODEL(final_norm.bias), "D", ALWAYS },
     LAST,
 };
 
-static const struct slot phi_layer[] = {
+static const struct weight_slot phi_layer[] = {
     NORM("input_layernorm", attn_norm, ALWAYS),
     LINEAR("self_attn.q_proj", q, "QD", "Q", ALWAYS),
     LINEAR("self_attn.k_proj", k, "GD", "G", ALWAYS),
@@ -180,14 +180,14 @@ static const struct slot phi_layer[] = {
     LAST,
 };
 
-static const struct slot llama_model[] = {
+static const struct weight_slot llama_model[] = {
     { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
     { "norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
     LAST,
 };
 
 /* Llama, Mistral, Qwen. */
-static const struct slot llama_layer[] = {
+static const struct weight_slot llama_layer[] = {
     GAIN("input_layernorm", attn_norm),
     LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
     LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
@@ -207,7 +207,7 @@ static const struct slot llama_layer[] = {
         model_prefixes, "embed_tokens.weight", "layers.", "lm_head", rotary_stale, llama_model, llama_layer, SEPARATE, false       \
     }
 
-static const struct family families[NF_FAMILY_COUNT] = {
+static const struct tensor_family families[NF_FAMILY_COUNT] = {
     [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "layers.", "lm_head", opt_stale, opt_model, opt_layer, SEPARATE,
                         false },
     [NF_FAMILY_GPT2] = { gpt_prefixes, "wte.weight", "h.", "lm_head", gpt2_stale, gpt_model, gpt2_layer, THIRDS, true },
@@ -222,7 +222,7 @@ static const struct family families[NF_FAMILY_COUNT] = {
     [NF_FAMILY_QWEN3] = LLAMA,
 };
 
-static unsigned has(const struct nf_config *cfg)
+static unsigned find_parts(const struct nf_config *cfg)
 {
     return (cfg->norm_affine ? AFFINE : 0) | (cfg->positions == NF_POS_LEARNED ? POSITIONS : 0) |
            (cfg->E != cfg->D ? PROJECTED : 0) | (cfg->final_norm ? FINAL : 0) | (cfg->bias_qkv ? BIAS_QKV : 0) |
@@ -256,9 +256,9 @@ static size_t letter(const struct nf_config *cfg, char c)
 
 /* ---- roles ---- */
 
-struct load {
+struct weights_load {
     const char *dir;
-    const struct family *family;
+    const struct tensor_family *family;
     const char *prefix;
     struct nf_config *cfg;
     struct nf_weights *w;
@@ -269,8 +269,8 @@ struct load {
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(const struct load *l, const char *fmt, ...)
+static int refuse_weights(const struct weights_load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse_weights(const struct weights_load *l, const char *fmt, ...)
 {
     char text[320];
     va_list ap;
@@ -281,7 +281,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->dir, text);
 }
 
-static struct nf_tf_entry *find(const struct load *l, const char *name)
+static struct nf_tf_entry *find_tensor(const struct weights_load *l, const char *name)
 {
     return nf_checkpoint_find(l->w->file, name);
 }
@@ -296,10 +296,10 @@ static const char *shape_text(const size_t *shape, size_t n, char *buf, size_t s
     return buf;
 }
 
-static int keep(struct load *l, struct nf_tf_entry *e, const char *short_name)
+static int keep_tensor(struct weights_load *l, struct nf_tf_entry *e, const char *short_name)
 {
     if (e->used)
-        return refuse(l, "tensor %s has two roles", e->name);
+        return refuse_weights(l, "tensor %s has two roles", e->name);
     e->used = true;
     snprintf(l->name[l->n_kept], NAME_MAX_BYTES, "%s", short_name);
     l->kept[l->n_kept++] = e;
@@ -307,7 +307,7 @@ static int keep(struct load *l, struct nf_tf_entry *e, const char *short_name)
     return NF_OK;
 }
 
-static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const char *letters)
+static int check_tensor(const struct weights_load *l, const struct nf_tf_entry *e, const char *letters)
 {
     size_t want[NF_NDIM_MAX], n = strlen(letters);
     char got_text[96], want_text[96];
@@ -315,30 +315,30 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     for (size_t i = 0; i < n; i++)
         want[i] = letter(l->cfg, letters[i]);
     if (!e->weight)
-        return refuse(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
+        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
     if (e->t.ndim != n || memcmp(e->t.shape, want, n * sizeof *want) != 0)
-        return refuse(l, "tensor %s: shape %s, config.json asks for %s", e->name,
-                      shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
-                      shape_text(want, n, want_text, sizeof want_text));
+        return refuse_weights(l, "tensor %s: shape %s, config.json asks for %s", e->name,
+                              shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
+                              shape_text(want, n, want_text, sizeof want_text));
     return NF_OK;
 }
 
 /* The tensors of one table: `inner` is "" or, of a layer, "layers.N."; `base` the struct that holds them. */
-static int take(struct load *l, const struct slot *slots, const char *inner, void *base)
+static int take_slots(struct weights_load *l, const struct weight_slot *slots, const char *inner, void *base)
 {
     char short_name[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 32];
 
-    for (const struct slot *s = slots; s->name; s++) {
+    for (const struct weight_slot *s = slots; s->name; s++) {
         struct nf_tf_entry *e;
 
-        if ((s->needs & has(l->cfg)) != s->needs)
+        if ((s->needs & find_parts(l->cfg)) != s->needs)
             continue;
         snprintf(short_name, sizeof short_name, "%s%s", inner, s->name);
         snprintf(name, sizeof name, "%s%s", l->prefix, short_name);
-        e = find(l, name);
+        e = find_tensor(l, name);
         if (!e)
-            return refuse(l, "tensor %s is missing", name);
-        if (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)
+            return refuse_weights(l, "tensor %s is missing", name);
+        if (check_tensor(l, e, s->shape) < 0 || keep_tensor(l, e, short_name) < 0)
             return NF_EFORMAT;
         *(struct nf_tensor *)((unsigned char *)base + s->offset) = e->t;
     }
@@ -346,7 +346,7 @@ static int take(struct load *l, const struct slot *slots, const char *inner, voi
 }
 
 /* The maps of a layer, whose w and b are there as they are stored, with their layout. */
-static void lay_out(const struct load *l, struct nf_layer *y)
+static void lay_out(const struct weights_load *l, struct nf_layer *y)
 {
     const struct nf_config *cfg = l->cfg;
     size_t Q = cfg->H * cfg->K, G = cfg->G * cfg->K, D = cfg->D, F = cfg->F;
@@ -374,14 +374,14 @@ static void lay_out(const struct load *l, struct nf_layer *y)
     }
 }
 
-static int take_all(struct load *l)
+static int take_tensors(struct weights_load *l)
 {
     char inner[32];
-    int rc = take(l, l->family->model, "", l->w);
+    int rc = take_slots(l, l->family->model, "", l->w);
 
     for (size_t i = 0; i < l->cfg->L && rc == NF_OK; i++) {
         snprintf(inner, sizeof inner, "%s%zu.", l->family->layers, i);
-        rc = take(l, l->family->layer, inner, &l->w->layer[i]);
+        rc = take_slots(l, l->family->layer, inner, &l->w->layer[i]);
         lay_out(l, &l->w->layer[i]);
     }
     if (l->w->project_in.w.data) {
@@ -392,27 +392,27 @@ static int take_all(struct load *l)
 }
 
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
-static int take_unembed(struct load *l)
+static int take_unembed(struct weights_load *l)
 {
     char name[NAME_MAX_BYTES], bias[NAME_MAX_BYTES];
     struct nf_tf_entry *e, *b;
 
     snprintf(name, sizeof name, "%s.weight", l->family->unembed);
     snprintf(bias, sizeof bias, "%s.bias", l->family->unembed);
-    e = find(l, name);
-    b = l->cfg->bias_head ? find(l, bias) : NULL;
+    e = find_tensor(l, name);
+    b = l->cfg->bias_head ? find_tensor(l, bias) : NULL;
     l->w->unembed = l->w->embed;
     if (!e && !l->cfg->tied)
-        return refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
+        return refuse_weights(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
     if (!b && l->cfg->bias_head)
-        return refuse(l, "tensor %s is missing", bias);
-    if (b && (check_tensor(l, b, "V") < 0 || keep(l, b, bias) < 0))
+        return refuse_weights(l, "tensor %s is missing", bias);
+    if (b && (check_tensor(l, b, "V") < 0 || keep_tensor(l, b, bias) < 0))
         return NF_EFORMAT;
     if (b)
         l->w->unembed_bias = b->t;
     if (!e)
         return NF_OK;
-    if (check_tensor(l, e, "VE") < 0 || keep(l, e, name) < 0)
+    if (check_tensor(l, e, "VE") < 0 || keep_tensor(l, e, name) < 0)
         return NF_EFORMAT;
     l->unembed = e;
     l->w->unembed = e->t;
@@ -424,7 +424,7 @@ static bool starts(const char *s, const char *with)
     return strncmp(s, with, strlen(with)) == 0;
 }
 
-static bool is_stale(const struct load *l, const char *name)
+static bool is_stale(const struct weights_load *l, const char *name)
 {
     for (const char *const *s = l->family->stale; *s; s++) {
         size_t n = strlen(name), m = strlen(*s);
@@ -436,7 +436,7 @@ static bool is_stale(const struct load *l, const char *name)
 }
 
 /* Whatever has no role but stands where the model's tensors stand might belong to a computation that we do not do. */
-static int check_rest(const struct load *l)
+static int check_rest(const struct weights_load *l)
 {
     char head[NAME_MAX_BYTES];
 
@@ -449,26 +449,26 @@ static int check_rest(const struct load *l)
             for (const char *const *p = l->family->prefixes; *p; p++)
                 inside = inside || (**p && starts(e->name, *p));
             if (!e->used && inside && !is_stale(l, e->name))
-                return refuse(l, "tensor %s is not part of the model that config.json describes", e->name);
+                return refuse_weights(l, "tensor %s is not part of the model that config.json describes", e->name);
         }
     return NF_OK;
 }
 
-static int find_prefix(struct load *l)
+static int find_prefix(struct weights_load *l)
 {
     char name[NAME_MAX_BYTES];
     const char *found = NULL;
 
     for (const char *const *p = l->family->prefixes; *p; p++) {
         snprintf(name, sizeof name, "%s%s", *p, l->family->first);
-        if (!find(l, name))
+        if (!find_tensor(l, name))
             continue;
         if (found)
-            return refuse(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", l->family->first, found, *p);
+            return refuse_weights(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", l->family->first, found, *p);
         found = *p;
     }
     l->prefix = found;
-    return found ? NF_OK : refuse(l, "tensor %s%s is missing", l->family->prefixes[0], l->family->first);
+    return found ? NF_OK : refuse_weights(l, "tensor %s%s is missing", l->family->prefixes[0], l->family->first);
 }
 
 /* ---- one pass over the bytes: digest, finiteness ---- */
@@ -503,7 +503,7 @@ struct seen {
     bool failed;         /* no memory for the digest */
 };
 
-static void look(const struct nf_tf_entry *e, struct seen *s)
+static void note_tensor(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
     size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype);
@@ -523,22 +523,22 @@ static void look(const struct nf_tf_entry *e, struct seen *s)
     nf_digest_close(d, s->hex);
 }
 
-static int look_at_all(const struct load *l, struct seen *seen)
+static int look_at_all(const struct weights_load *l, struct seen *seen)
 {
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < l->n_kept; i++)
-        look(l->kept[i], &seen[i]);
+        note_tensor(l->kept[i], &seen[i]);
     for (size_t i = 0; i < l->n_kept; i++) {
         if (seen[i].failed)
             return nf_fail(l->err, NF_ESYS, "SHA-256 cannot start: out of memory");
         if (seen[i].bad != SIZE_MAX)
-            return refuse(l, "tensor %s: NaN or Inf at element %zu", l->kept[i]->name, seen[i].bad);
+            return refuse_weights(l, "tensor %s: NaN or Inf at element %zu", l->kept[i]->name, seen[i].bad);
     }
     return NF_OK;
 }
 
 /* An unembedding beside the embedding: the same, or on its own as config.json says; otherwise versions of transformers disagree. */
-static int settle_tie(struct load *l, const struct seen *seen)
+static int settle_tie(struct weights_load *l, const struct seen *seen)
 {
     bool equal;
 
@@ -546,8 +546,8 @@ static int settle_tie(struct load *l, const struct seen *seen)
         return NF_OK;
     equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
     if (l->cfg->tied && !equal)
-        return refuse(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
-                      l->unembed->name);
+        return refuse_weights(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
+                              l->unembed->name);
     if (equal) {
         l->w->unembed = l->w->embed;
         l->w->bytes -= l->unembed->bytes;
@@ -568,7 +568,7 @@ static int by_line_name(const void *a, const void *b)
 }
 
 /* "name dtype shape sha256\n" of each tensor in byte order of the names. */
-static int digest_all(struct load *l, const struct seen *seen)
+static int digest_all(struct weights_load *l, const struct seen *seen)
 {
     struct line *line = nf_alloc(l->n_kept, sizeof *line, l->err);
     struct nf_digest *d = line ? nf_digest_open(l->err) : NULL;
@@ -593,7 +593,7 @@ static int digest_all(struct load *l, const struct seen *seen)
     return NF_OK;
 }
 
-static int check_bytes(struct load *l)
+static int check_tensor_bytes(struct weights_load *l)
 {
     struct seen *seen = nf_alloc(l->n_kept, sizeof *seen, l->err);
     int rc = seen ? look_at_all(l, seen) : NF_ESYS;
@@ -606,7 +606,7 @@ static int check_bytes(struct load *l)
     return rc;
 }
 
-static size_t count(const struct slot *s)
+static size_t count_slots(const struct weight_slot *s)
 {
     size_t n = 0;
 
@@ -617,9 +617,9 @@ static size_t count(const struct slot *s)
 
 int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w, struct nf_err *err)
 {
-    const struct family *family = &families[cfg->family];
-    struct load l = { .dir = dir, .family = family, .cfg = cfg, .w = w, .err = err };
-    size_t most = count(family->model) + cfg->L * count(family->layer) + 2;   /* the unembedding and its bias */
+    const struct tensor_family *family = &families[cfg->family];
+    struct weights_load l = { .dir = dir, .family = family, .cfg = cfg, .w = w, .err = err };
+    size_t most = count_slots(family->model) + cfg->L * count_slots(family->layer) + 2;   /* the unembedding and its bias */
     int rc;
 
     *w = (struct nf_weights){ .file = nf_checkpoint_open(dir, err), .layer = nf_alloc(cfg->L, sizeof *w->layer, err) };
@@ -630,13 +630,13 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     else
         rc = find_prefix(&l);
     if (rc == NF_OK)
-        rc = take_all(&l);
+        rc = take_tensors(&l);
     if (rc == NF_OK)
         rc = take_unembed(&l);
     if (rc == NF_OK)
         rc = check_rest(&l);
     if (rc == NF_OK)
-        rc = check_bytes(&l);
+        rc = check_tensor_bytes(&l);
     free(l.kept);
     free(l.name);
     if (rc < 0)

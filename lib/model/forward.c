@@ -37,7 +37,7 @@ struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *b
 
 /* ---- plan ---- */
 
-static bool wants(const struct nf_tap *tap, enum nf_site site, size_t layer)
+static bool wants_site(const struct nf_tap *tap, enum nf_site site, size_t layer)
 {
     return tap && tap->wants(tap->self, site, layer);
 }
@@ -45,7 +45,7 @@ static bool wants(const struct nf_tap *tap, enum nf_site site, size_t layer)
 static bool wants_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site)
 {
     for (size_t l = 0; l < cfg->L; l++)
-        if (wants(tap, site, l))
+        if (wants_site(tap, site, l))
             return true;
     return false;
 }
@@ -83,7 +83,7 @@ static size_t layers_needed(const struct nf_config *cfg, const struct nf_tap *ta
         bool any = false;
 
         for (enum nf_site s = 0; s < NF_SITE_PRED; s++)
-            if (wants(tap, s, layers - 1)) {
+            if (wants_site(tap, s, layers - 1)) {
                 any = true;
                 *last = depth_of(s) > *last ? depth_of(s) : *last;
             }
@@ -142,7 +142,7 @@ static size_t positions(const struct nf_config *cfg, size_t chunk)
 }
 
 /* Work space for each row of a batch, and the rest of it, for a chunk of `chunk` rows. */
-static uint64_t row_bytes(const struct nf_config *cfg, bool unembed)
+static uint64_t count_row_bytes(const struct nf_config *cfg, bool unembed)
 {
     return cfg->D * sizeof(float) + (unembed ? cfg->E * sizeof(float) + sizeof(struct nf_running) : 0);
 }
@@ -171,7 +171,7 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
         floats += nf_comparison_bytes(cfg, opts->streams, vocab_tile(cfg)) / sizeof(float);
     if (unembed)
         floats += (uint64_t)NF_CHUNK * (vocab_tile(cfg) + 4);
-    if (wants(tap, NF_SITE_LOGITS, cfg->L))
+    if (wants_site(tap, NF_SITE_LOGITS, cfg->L))
         floats += (uint64_t)NF_LOGIT_ROWS * cfg->V;
     return floats * sizeof(float);
 }
@@ -220,13 +220,13 @@ int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *o
     enum nf_depth last;
 
     memset(plan, 0, sizeof *plan);
-    plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L) || opts->streams;
+    plan->unembed = wants_site(opts->tap, NF_SITE_PRED, cfg->L) || wants_site(opts->tap, NF_SITE_LOGITS, cfg->L) || opts->streams;
     plan->layers = opts->no_blocks ? 0 : layers_needed(cfg, opts->tap, plan->unembed || opts->whole, &last);
     vocab = plan->unembed ? packed_bytes(cfg->E, vocab_tile(cfg), item) : 0;
     ends = cfg->E != cfg->D ? 2 * packed_bytes(cfg->D, cfg->E, item) : 0;
     one = ends + (plan->layers ? layer_bytes(cfg, item) : 0) + 2 * vocab;
     all = ends + plan->layers * layer_bytes(cfg, item) + vocab * (nf_blocks(cfg->V, vocab_tile(cfg)) + 1);
-    per_row = row_bytes(cfg, plan->unembed);
+    per_row = count_row_bytes(cfg, plan->unembed);
     work = chunk_bytes(cfg, opts, chunk, plan->unembed);
 
     plan->resident = !opts->memory || all + work + per_row * nf_max(opts->batch_tokens, context) <= opts->memory;
@@ -274,7 +274,7 @@ static void widen_columns(const struct nf_linear *m, size_t from, size_t end, si
 }
 
 /* A map as it is stored, in floats: into [out, in], or its part of [in, width]. */
-static void widen(const struct nf_forward *f, const struct nf_linear *m, size_t width, float *to)
+static void widen_map(const struct nf_forward *f, const struct nf_linear *m, size_t width, float *to)
 {
     size_t stored = m->transposed ? m->in : m->out, each = m->transposed ? m->out : m->in;
     size_t step = nf_max(PACK_FLOATS / each, PACK_ROWS);
@@ -299,7 +299,7 @@ int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct 
     for (size_t i = 0; i < n; i++)
         width += map[i]->out;
     for (size_t i = 0; i < n; out += map[i++]->out)
-        widen(f, map[i], width, f->slab + (transposed ? out : out * map[i]->in));
+        widen_map(f, map[i], width, f->slab + (transposed ? out : out * map[i]->in));
     return (transposed ? nf_gemm_pack_transposed : nf_gemm_pack)(g, f->slab, packed, err);
 }
 
@@ -373,7 +373,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->final, head && !bf16, T * E, sizeof *f->final },
         { &f->final16, head && bf16, T * E, sizeof *f->final16 },
         { &f->logits, head, NF_CHUNK * f->tile, sizeof *f->logits },
-        { &f->row_logits, wants(tap, NF_SITE_LOGITS, cfg->L), NF_LOGIT_ROWS * cfg->V, sizeof *f->row_logits },
+        { &f->row_logits, wants_site(tap, NF_SITE_LOGITS, cfg->L), NF_LOGIT_ROWS * cfg->V, sizeof *f->row_logits },
         { &f->pred, head, NF_CHUNK * 4, sizeof *f->pred },
         { &f->running, head, T, sizeof *f->running },
     };
