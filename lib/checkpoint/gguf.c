@@ -157,7 +157,7 @@ static int skip_items(struct cursor *c, const struct nf_gguf_value *v, enum nf_g
     return rc;
 }
 
-static int read_value(struct cursor *c, struct nf_gguf_value *v)
+static int read_gguf_value(struct cursor *c, struct nf_gguf_value *v)
 {
     uint32_t type, item;
     uint64_t n = 1;
@@ -193,7 +193,7 @@ static int read_values(struct cursor *c, size_t n, struct nf_gguf *g)
     if (!g->value)
         return NF_ESYS;
     while (g->n < n) {
-        int rc = read_value(c, &g->value[g->n++]);
+        int rc = read_gguf_value(c, &g->value[g->n++]);
 
         if (rc < 0)
             return rc;

@@ -243,6 +243,36 @@ int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *o
 
 /* ---- open ---- */
 
+/* Switches of nf_config that the pass does not have: whoever adds one takes its row away. */
+static int check_switches(const struct nf_config *cfg, struct nf_err *err)
+{
+    unsigned layers = 0;
+
+    for (size_t l = 0; l < cfg->L; l++)
+        layers |= cfg->layer[l];
+    const struct {
+        bool on;
+        const char *name;
+    } missing[] = {
+        { cfg->positions == NF_POS_ALIBI, "positions by ALiBi" },
+        { cfg->branch_norm, "norms of what attention and FFN give" },
+        { cfg->norm_plus_one, "gains of 1 + w" },
+        { cfg->qk_norm_wide, "norms of all queries together" },
+        { cfg->score_scale != 0, "a scale of scores of its own" },
+        { cfg->score_cap != 0 || cfg->logit_cap != 0, "soft caps" },
+        { cfg->sinks, "attention sinks" },
+        { cfg->embed_scale != 0 || cfg->branch_scale != 0 || cfg->logit_divisor != 0, "multipliers" },
+        { layers & NF_LAYER_UNTURNED, "layers without positions" },
+        { layers & NF_LAYER_LOCAL_ROPE, "a second base of rotary positions" },
+        { layers & NF_LAYER_EXPERTS, "mixtures of experts" },
+    };
+
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+        if (missing[i].on)
+            return nf_fail(err, NF_EFORMAT, "%s: %s: not implemented", cfg->name, missing[i].name);
+    return NF_OK;
+}
+
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err)
 {
     if (!t->data)
@@ -415,7 +445,7 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     f->threads = nf_threads();
     f->tile = vocab_tile(cfg);
     f->packed = SIZE_MAX;
-    if (nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
+    if (check_switches(cfg, err) < 0 || nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
         goto fail;
     layers_needed(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
     f->slab = nf_alloc(slab_floats(cfg), sizeof *f->slab, err);

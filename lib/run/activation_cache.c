@@ -100,7 +100,7 @@ void nf_activation_cache_close(struct nf_activation_cache *k)
 /* ---- rows ---- */
 
 /* Which slot and number the rows are for; false: for none. */
-static bool find_slot(const struct nf_activation_cache *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
+static bool find_cache_slot(const struct nf_activation_cache *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
 {
     *number = s->layer;
     if (strcmp(s->site, "resid.post") == 0) {
@@ -132,7 +132,7 @@ static int take_cached_rows(struct nf_activation_cache *k, const struct nf_site_
     enum slot slot;
     float *to;
 
-    if (s->layer >= k->cfg->L || !find_slot(k, s, &slot, &number))
+    if (s->layer >= k->cfg->L || !find_cache_slot(k, s, &slot, &number))
         return NF_OK;
     came = &k->rows[slot * (k->cfg->L + 1) + number];
     if (s->data.ndim != 2 || s->data.shape[1] != D || s->row != *came || R > T - *came)

@@ -129,16 +129,16 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct run r = { .domain = NULL };
     const struct nf_opt opts[] = {
-        { 'd', "domain", NF_OPT_STR, &r.domain, 0, 0, "NAME", "keep the documents of this domain", false },
-        NF_OPT_LAST,
+        OPT_STR("domain", &r.domain, "NAME", "keep the documents of this domain", .letter = 'd'),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "select-domain", "keep the documents of one domain", "", "tokens", "tokens", opts };
     struct nf_reader *in;
     struct nf_writer *out = NULL;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
+    if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
+        nf_die_err(&err);
     if (!r.domain)
         nf_die(NF_EXIT_USAGE, "--domain NAME is missing");
     nf_prog_no_terminal(STDOUT_FILENO);

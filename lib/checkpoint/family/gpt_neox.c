@@ -1,0 +1,73 @@
+/* gpt_neox.c - GPT-NeoX: Black et al. 2022, arXiv:2204.06745; Pythia: Biderman et al. 2023, arXiv:2304.01373. */
+#include "checkpoint/family.h"
+
+static const struct nf_key keys[] = {
+    KEY_LAYERS("num_hidden_layers", 44),
+    KEY_WIDTH("hidden_size", D, 6144),
+    KEY_WIDTH("num_attention_heads", H, 64),
+    KEY_WIDTH("intermediate_size", F, 24576),
+    KEY_VOCAB("vocab_size", 50432),
+    KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
+    KEY_ACT("hidden_act", NF_ACT_GELU),
+    KEY_REAL("layer_norm_eps", norm_eps, 1e-5, 1),
+    KEY_BOOL("use_parallel_residual", parallel, true),
+    KEY_BOOL("attention_bias", bias_qkv, true),
+    KEY_BOOL("tie_word_embeddings", tied, false),
+    KEY_BOS(0),
+    KEY_OTHER("rotary_pct"),
+    KEY_OTHER("partial_rotary_factor"),
+    KEY_OTHER("rotary_emb_base"),
+    KEY_ROPE,
+    KEY_END,
+};
+
+static const char *const prefixes[] = { "gpt_neox.", "", NULL };
+static const char *const stale[] = { "attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq", NULL };
+
+static const struct nf_slot model[] = {
+    SLOT_MODEL("embed_in.weight", embed, "VD", NF_ALWAYS),
+    SLOT_MODEL("final_layer_norm.weight", final_norm.gain, "D", NF_ALWAYS),
+    SLOT_MODEL("final_layer_norm.bias", final_norm.bias, "D", NF_ALWAYS),
+    SLOT_END,
+};
+
+static const struct nf_slot layer[] = {
+    SLOT_NORM("input_layernorm", attn_norm, "D", NF_ALWAYS),
+    SLOT_FUSED("attention.query_key_value.weight", q, "XD", NF_ALWAYS, NF_BY_GROUP),
+    SLOT_BIAS("attention.query_key_value", q, "X", NF_IF_BIAS_QKV),
+    SLOT_LINEAR("attention.dense", o, "DQ", "D", NF_IF_BIAS_O),
+    SLOT_NORM("post_attention_layernorm", ffn_norm, "D", NF_ALWAYS),
+    SLOT_LINEAR("mlp.dense_h_to_4h", ffn_in, "FD", "F", NF_ALWAYS),
+    SLOT_LINEAR("mlp.dense_4h_to_h", ffn_out, "DF", "D", NF_ALWAYS),
+    SLOT_END,
+};
+
+static const struct nf_tensors tensors = { prefixes, "layers.", "embed_out", stale, model, layer, NULL };
+
+/* One value under two names: transformers 4 wrote both in its later versions. */
+static int read_twin(const struct nf_reading *r, const char *name, const char *twin, double absent, double max, double *out)
+{
+    double other;
+
+    if (nf_config_real(r, name, 0, max, out) < 0 || nf_config_real(r, twin, 0, max, &other) < 0)
+        return NF_EFORMAT;
+    if (*out > 0 && other > 0 && *out != other)
+        return nf_fail(r->err, NF_EFORMAT, "%s: %s %g and %s %g do not agree", r->path, name, *out, twin, other);
+    if (*out == 0)
+        *out = other > 0 ? other : absent;
+    return NF_OK;
+}
+
+static int finish_gpt_neox(struct nf_reading *r)
+{
+    double share, theta;
+
+    r->cfg->bias_o = r->cfg->bias_qkv;
+    r->cfg->bias_ffn = true;
+    if (read_twin(r, "rotary_pct", "partial_rotary_factor", 0.25, 1, &share) < 0 ||
+        read_twin(r, "rotary_emb_base", "rope_theta", 10000, 1e12, &theta) < 0)
+        return NF_EFORMAT;
+    return nf_config_rope(r, share, theta);
+}
+
+const struct nf_family nf_gpt_neox = { "gpt_neox", "GPTNeoXForCausalLM", keys, &tensors, finish_gpt_neox };
