@@ -15,6 +15,7 @@
 
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/forward.h"
@@ -67,7 +68,7 @@ static void read_checkpoint(const struct capture_options *o, struct capture_plan
         nf_die_err(err);
 }
 
-static void make_plan(const struct capture_options *o, struct capture_plan *p, struct nf_err *err)
+static void plan_capture(const struct capture_options *o, struct capture_plan *p, struct nf_err *err)
 {
     p->capture = (struct nf_capture){ .cfg = &p->subject.cfg,
                                       .sites = &p->sites,
@@ -309,13 +310,13 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
-    if (!o.dry_run)
-        nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(!o.dry_run, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
     read_checkpoint(&o, &p, &err);
-    make_plan(&o, &p, &err);
+    plan_capture(&o, &p, &err);
     if (o.dry_run)
         dry_run(&o, &p, in, &err);
     else
@@ -325,5 +326,5 @@ int main(int argc, char **argv)
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

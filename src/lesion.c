@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/compare.h"
@@ -361,7 +362,7 @@ static int add_input(json_t *header, const char *kind, const char *digest, struc
 }
 
 static struct nf_writer *open_lesion_output(const struct lesion_options *o, const struct lesion_plan *p, const struct nf_reader *in,
-                                            const struct nf_cmd *cmd, struct nf_err *err)
+                                     const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("effects", nf_reader_header(in), cmd, err);
     struct nf_writer *out = NULL;
@@ -379,8 +380,7 @@ static struct nf_writer *open_lesion_output(const struct lesion_options *o, cons
     return out;
 }
 
-static void lesion(const struct lesion_options *o, struct lesion_plan *p, struct nf_reader *in, const struct nf_cmd *cmd,
-                   struct nf_err *err)
+static void lesion(const struct lesion_options *o, struct lesion_plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
     size_t D = p->subject.cfg.D, L = p->subject.cfg.L;
     struct lesion_run r = { .plan = p, .o = o, .err = err };
@@ -463,7 +463,8 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     check_lesion_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -480,5 +481,5 @@ int main(int argc, char **argv)
     free(p.lesion);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }
