@@ -473,6 +473,8 @@ int main(int argc, char **argv)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     add_neurons(&o, &p, &err);
     lesion(&o, &p, in, &cmd, &err);
 

@@ -344,7 +344,7 @@ static json_t *excluded(const struct lens_options *o)
 }
 
 static struct nf_writer *open_lens_output(const struct lens_options *o, const struct lens_plan *p, const struct nf_reader *in,
-                                          const struct nf_cmd *cmd, struct nf_err *err)
+                                     const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("lens", nf_reader_header(in), cmd, err);
     json_t *lens = json_pack("{s:I, s:b, s:s, s:b, s:b}", "points", (json_int_t)p->n, "mid", o->mid, "norm",
@@ -409,8 +409,7 @@ static void close_run(struct lens_run *r)
     nf_window_reader_clear(&r->intake);
 }
 
-static void open_captured(const struct lens_options *o, struct lens_plan *p, struct nf_reader *in, const struct nf_cmd *cmd,
-                          struct nf_err *err)
+static void open_captured(const struct lens_options *o, struct lens_plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
     struct lens_run r = { .plan = p, .o = o, .err = err };
     json_t *totals;
@@ -494,7 +493,7 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to look into");
     if (nf_output_open(true, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
@@ -510,6 +509,8 @@ int main(int argc, char **argv)
         nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     open_captured(&o, &p, in, &cmd, &err);
 
     nf_tuned_close(p.tuned);

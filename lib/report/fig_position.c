@@ -47,11 +47,11 @@ static void note_full(struct nf_doc_writer *d, const struct nf_report *r)
         needed = needed ? needed : 200; /* voita-2023, section 7.1 */
         if (full < needed)
             nf_doc_note(d,
-                        "%sOnly %s of %zu tokens were seen, and %s are wanted: the mutual information is corrected for its bias, "
-                        "but the curves are noisy and the types "
-                        "tentative.",
-                        nf_prefix(r, run).s, nf_show_several(full, "full window", "full windows").s, run->T,
-                        nf_show_count(needed).s);
+                          "%sOnly %s of %zu tokens were seen, and %s are needed: the mutual information is corrected for its bias, "
+                          "but the curves are noisy and the types "
+                          "tentative.",
+                          nf_prefix(r, run).s, nf_show_several(full, "full window", "full windows").s, run->T,
+                          nf_show_count(needed).s);
     }
 }
 
@@ -67,11 +67,11 @@ static void say_types(struct nf_doc_writer *d, const struct nf_report *r, const 
         nf_doc_say(d, "%sNo neuron is positional.", nf_prefix(r, run).s);
     else
         nf_doc_say(d,
-                   "%s%s neurons are positional. The most frequent kind is %s (%s); %s strong: their frequency stays at exactly "
-                   "0 or 1 over ranges, or is smooth.",
-                   nf_prefix(r, run).s, nf_show_share(nf_wilson(all, nf_layer_sum(run, "neurons"))).s, type_words[best],
-                   nf_show_count(positional_all(run, types[best], NULL)).s,
-                   nf_show_several(positional_all(run, NULL, "strong"), "neuron is", "neurons are").s);
+                     "%s%s neurons are positional. The most frequent kind is %s (%s); %s strong: their frequency stays at exactly "
+                     "0 or 1 over ranges, or is smooth.",
+                     nf_prefix(r, run).s, nf_show_share(nf_wilson(all, nf_layer_sum(run, "neurons"))).s, type_words[best],
+                     nf_show_count(positional_all(run, types[best], NULL)).s,
+                     nf_show_several(positional_all(run, NULL, "strong"), "neuron is", "neurons are").s);
 }
 
 static void type_table(struct nf_doc_writer *d, const struct nf_report *r)
@@ -99,8 +99,8 @@ void nf_fig_gallery(struct nf_doc_writer *d, const struct nf_report *r)
         nf_doc_chart(d, "7", i, "Firing frequency over positions for examples of each kind, strong above weak");
     }
     nf_doc_guide(d, "Share of full windows in which the neuron fires at each position; band: 95 %% interval at each position. "
-                    "Examples with the highest mutual information of "
-                    "their kind.");
+                     "Examples with the highest mutual information of "
+                     "their kind.");
     note_full(d, r);
     type_table(d, r);
 }
@@ -121,7 +121,7 @@ static void layer_table(struct nf_doc_writer *d, const struct nf_report *r)
             nf_doc_cell(d, "%llu", (unsigned long long)nf_whole_at(layer, "layer"));
             for (const char *const *t = types; *t; t++)
                 nf_doc_cell(d, "%s + %s", nf_show_count(count_positional_type(layer, *t, "strong")).s,
-                            nf_show_count(count_positional_type(layer, *t, "weak")).s);
+                              nf_show_count(count_positional_type(layer, *t, "weak")).s);
             nf_doc_cell(d, "%s", nf_show_count(s.k).s);
             nf_doc_cell(d, "%s (%s)", nf_show_percent(s.p).s, nf_show_interval(s).s);
             nf_doc_cell(d, "%s", nf_show_count(nf_whole_at(layer, "first_positions")).s);
@@ -148,15 +148,15 @@ static void say_layers(struct nf_doc_writer *d, const struct nf_report *r, const
         nf_doc_say(d, "%sNo layer has positional neurons.", nf_prefix(r, run).s);
     else
         nf_doc_say(d, "%sLayer %zu has the most positional neurons (%s); the highest layer with any is %zu of 0 to %zu.",
-                   nf_prefix(r, run).s, at, nf_show_count(top).s, last, json_array_size(run->layers) - 1);
+                     nf_prefix(r, run).s, at, nf_show_count(top).s, last, json_array_size(run->layers) - 1);
     if (nf_layer_sum(run, "first_positions"))
         nf_doc_say(d,
-                   "%s%s fire at the first positions only: too few to pass the threshold of mutual information, and a class of "
-                   "their own here.",
-                   nf_prefix(r, run).s, nf_show_several(nf_layer_sum(run, "first_positions"), "neuron", "neurons").s);
+                     "%s%s fire at the first positions only: too few to pass the threshold of mutual information, and a class of "
+                     "their own here.",
+                     nf_prefix(r, run).s, nf_show_several(nf_layer_sum(run, "first_positions"), "neuron", "neurons").s);
     if (undecided)
         nf_doc_note(d, "%s%s undecided: no full window was seen.", nf_prefix(r, run).s,
-                    nf_show_several(undecided, "neuron is", "neurons are").s);
+                      nf_show_several(undecided, "neuron is", "neurons are").s);
 }
 
 void nf_fig_circles(struct nf_doc_writer *d, const struct nf_report *r)
@@ -201,21 +201,21 @@ void nf_fig_teams(struct nf_doc_writer *d, const struct nf_report *r)
             continue;
         }
         nf_doc_say(d,
-                   "%sThe ranges of %s positional neurons (%s) of layer %llu together cover %s of %s positions (%s); each "
-                   "covered position belongs to %s of them on average.",
+                     "%sThe ranges of %s positional neurons (%s) of layer %llu together cover %s of %s positions (%s); each "
+                     "covered position belongs to %s of them on average.",
                    nf_prefix(r, run).s, nf_show_count(json_array_size(nf_at(best, "neurons"))).s, words_of(nf_str_at(best, "type")),
                    (unsigned long long)nf_whole_at(best, "layer"), nf_show_count(nf_whole_at(best, "covered")).s,
                    nf_show_count(nf_whole_at(best, "context")).s,
-                   nf_show_percent(nf_wilson(nf_whole_at(best, "covered"), nf_whole_at(best, "context")).p).s,
-                   nf_show_real(nf_real_at(best, "multiplicity"), 2).s);
+                     nf_show_percent(nf_wilson(nf_whole_at(best, "covered"), nf_whole_at(best, "context")).p).s,
+                     nf_show_real(nf_real_at(best, "multiplicity"), 2).s);
         nf_doc_chart(d, "9", i, "Position ranges in which each neuron of a team fires");
     }
     nf_doc_guide(d, "Each row is a neuron, each bar a range of positions in which it fires. A team without redundancy covers "
-                    "every position once (multiplicity 1). The list "
-                    "ends with the paper's team: ten strong oscillatory neurons of OPT-125m's second layer, digitised.");
+                     "every position once (multiplicity 1). The list "
+                     "ends with the paper's team: ten strong oscillatory neurons of OPT-125m's second layer, digitised.");
     note_full(d, r);
     nf_doc_table(d, "Teams",
-                 "Model|Layer>|Kind|Strength|Neurons>|Positions covered>|Share>|Multiplicity>|Largest loss without one>", true);
+                   "Model|Layer>|Kind|Strength|Neurons>|Positions covered>|Share>|Multiplicity>|Largest loss without one>", true);
     for (size_t i = 0; i < r->n; i++)
         json_array_foreach (r->runs[i].teams, k, t) {
             uint64_t loss = 0;
@@ -246,8 +246,7 @@ static void say_counts(struct nf_doc_writer *d, const struct nf_report *r, const
     struct nf_share s = nf_wilson(positional_all(run, NULL, NULL), nf_layer_sum(run, "neurons"));
 
     nf_doc_say(d, "%s%s neurons are positional, %s of them oscillatory; layer 0 has %s.", nf_prefix(r, run).s, nf_show_share(s).s,
-               nf_show_count(positional_all(run, "oscillatory", NULL)).s,
-               nf_show_count(count_positional_type(first, NULL, NULL)).s);
+                 nf_show_count(positional_all(run, "oscillatory", NULL)).s, nf_show_count(count_positional_type(first, NULL, NULL)).s);
 }
 
 void nf_fig_positions(struct nf_doc_writer *d, const struct nf_report *r)
@@ -268,8 +267,8 @@ void nf_fig_positions(struct nf_doc_writer *d, const struct nf_report *r)
         say_counts(d, r, &r->runs[i]);
     nf_doc_chart(d, "10", SIZE_MAX, "Positional neurons by layer and kind, with and without position embeddings");
     nf_doc_guide(d, "Reference: the paper's two 125m models, with and without position embeddings, digitised from its figure; "
-                    "without them no neuron is oscillatory and "
-                    "layer 0 has no positional neuron at all.");
+                     "without them no neuron is oscillatory and "
+                     "layer 0 has no positional neuron at all.");
     note_full(d, r);
 }
 
@@ -277,7 +276,7 @@ void nf_fig_checkpoints(struct nf_doc_writer *d, const struct nf_report *r)
 {
     if (r->n < 2)
         nf_doc_say(d, "There is one input. Give render-report several checkpoints of a model, in the order of training, to "
-                      "compare them here.");
+                        "compare them here.");
     for (size_t i = 0; r->n > 1 && i < r->n; i++)
         say_counts(d, r, &r->runs[i]);
     if (r->n < 2)
@@ -299,10 +298,10 @@ void nf_fig_post_norm(struct nf_doc_writer *d, const struct nf_report *r)
             continue;
         any = true;
         nf_doc_say(d,
-                   "%s%s neurons are dead and %s positional. The paper finds in its post-LN model (OPT-350m) no dead neurons, "
-                   "but positional ones.",
-                   nf_prefix(r, run).s, nf_show_share(nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n"))).s,
-                   nf_show_count(positional_all(run, NULL, NULL)).s);
+                     "%s%s neurons are dead and %s positional. The paper finds in its post-LN model (OPT-350m) no dead neurons, "
+                     "but positional ones.",
+                     nf_prefix(r, run).s, nf_show_share(nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n"))).s,
+                     nf_show_count(positional_all(run, NULL, NULL)).s);
         nf_doc_chart(d, "16", i, "One circle for each positional neuron of a post-LN model");
     }
     if (!any)

@@ -24,6 +24,7 @@ struct nf_loaded_model {
     struct nf_weights weights;   /* after nf_loaded_model_weights() */
     size_t context;              /* most tokens of a window, of the stream's header */
     size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
+    char differs[900];           /* after nf_loaded_model_weights(); for -v; "": nothing */
     bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
 };
 
@@ -45,7 +46,8 @@ int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_
 struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err);
 
-int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);   /* nf_weights_open() */
+/* nf_loaded_model_weights - nf_weights_open(); `differs` then says in one line what is done differently from the files (nf_differences()). */
+int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);
 
 /* nf_loaded_model_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype);

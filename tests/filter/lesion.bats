@@ -361,8 +361,8 @@ denied() {
     d=$ROOT/tests/data/opt-preln
     denied 2 "$t/neurons: no neuron of class detector" --neurons "$t/neurons" --class positional,detector
     denied 1 "$t/nowhere: " --neurons "$t/nowhere" --class dead
-    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is wanted" --neurons "$t/stats" --class dead
-    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is wanted" --neuron 0.1 --ablate mean --stats "$t/neurons"
+    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is expected" --neurons "$t/stats" --class dead
+    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is expected" --neuron 0.1 --ablate mean --stats "$t/neurons"
     head -c "$(($(stat -Lc %s "$t/neurons") / 2))" "$t/neurons" >"$t/cut"
     denied 3 "$t/cut ends before its END record" --neurons "$t/cut" --class dead
     forward-capture -q -m "$d" --sites ffn.active,ffn.act <"$d/tokens.nf" | reduce-stats -q >"$t/other-stats"
