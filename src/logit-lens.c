@@ -56,10 +56,10 @@ struct lens_run {
     struct nf_window_reader intake;
     struct nf_activation_cache kept; /* captured */
     struct nf_grouped_means tallies, parts; /* of points, of parts */
-    struct nf_attribute *attribute; /* NULL: not wanted */
+    struct nf_attribute *attribute; /* NULL: not needed */
     float *part; /* [parts] of one row */
     struct nf_writer *out;
-    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not wanted */
+    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not needed */
     struct nf_divergence *row; /* [n + 1, tokens] */
     uint32_t *top; /* [n + 1, tokens, top_k] */
     float *top_p;

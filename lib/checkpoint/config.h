@@ -1,5 +1,5 @@
 /*
- * config.h - what a checkpoint is: the sizes and switches that drive the one forward pass.
+ * config.h - describes a checkpoint: the sizes and switches that drive the forward pass.
  *
  * A family is a table from config.json keys to these fields and from tensor names to weights (family.h); there is no second forward pass, and
  * no code outside family/ asks which family a model is of.

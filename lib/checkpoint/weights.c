@@ -459,7 +459,7 @@ static bool is_buffer(const struct load *l, const struct nf_tf_entry *e)
         "BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "u8", "u16", "u32", "u64", "i32", "i64", NULL,
     };
 
-    return fits_one_of(ends, ends_in, e->name) || is_one_of(l->tensors->stale, ends_in, e->name) ||
+    return fits_one_of(ends, ends_in, e->name) || fits_one_of(l->tensors->stale, ends_in, e->name) ||
            fits_one_of(whole, ends_in, e->type);
 }
 

@@ -63,7 +63,7 @@ void nf_firings_held(const struct nf_firings *f, uint64_t delta[NF_ORDERS], size
 /*
  * Writing.  First lost_ngrams and ngrams, then fires .. lost of each layer.
  *
- *   order  [Q]  indices into t->domain in the order wanted
+ *   order  [Q]  indices into t->domain in the expected order
  */
 int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf_err *err);
 int nf_firings_write_layer(struct nf_firings *f, size_t layer_index, const size_t *order, struct nf_writer *w, struct nf_err *err);

@@ -86,8 +86,8 @@ static void widen_gain(const struct nf_norm *n, size_t D, struct nf_gain *g)
 }
 
 /* n maps of the same input as one; their biases one after the other. */
-static int pack_maps(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n,
-                     struct nf_packed *p, struct nf_err *err)
+static int pack_maps(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, struct nf_packed *p,
+                struct nf_err *err)
 {
     float *bias = p->bias;
 
@@ -255,7 +255,7 @@ static int attention(const struct block_pass *p, const uint32_t *length, size_t 
     return tap(p, NF_SITE_RESID_MID, D, p->x);
 }
 
-/* Activations to whoever wants floats of them. */
+/* Activations for a tap that needs floats. */
 static int tap_act(const struct block_pass *p, enum nf_site site, struct nf_mat act)
 {
     struct nf_forward *f = p->f;
@@ -370,8 +370,7 @@ static int chunk(const struct block_pass *whole, const uint32_t *length, size_t 
     return rc;
 }
 
-static int check_stream_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x,
-                               struct nf_err *err)
+static int check_stream_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x, struct nf_err *err)
 {
     size_t row = f->opts.allow_nonfinite ? win->T : nf_first_nonfinite(x, win->T, f->cfg->D), w = 0;
 

@@ -32,7 +32,7 @@ bool nf_site_is_final(enum nf_site site);
 size_t nf_site_shape(enum nf_site site, const struct nf_config *cfg, size_t dims[2]);
 size_t nf_site_width(enum nf_site site, const struct nf_config *cfg);   /* the product */
 
-/* What is wanted: [L+1] for each site. */
+/* What is needed: [L+1] for each site. */
 struct nf_sites {
     size_t L;
     bool *want[NF_SITE_COUNT];

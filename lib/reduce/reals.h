@@ -45,7 +45,7 @@ void nf_reals_batch(struct nf_reals *r, const struct nf_batch_rows *rows, const 
 int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf_err *err);
 int nf_reals_end(struct nf_reals *r, struct nf_err *err);
 
-/* nf_reals_write - all records, by site in byte order and layer; order [Q]: the domains in the order wanted. */
+/* nf_reals_write - all records, by site in byte order and layer; order [Q]: the domains in the expected order. */
 int nf_reals_write(struct nf_reals *r, size_t Q, const size_t *order, struct nf_writer *w, struct nf_err *err);
 
 /* As nf_firings_merge_*(); domain [Q] is borrowed until the end. */

@@ -71,7 +71,7 @@ struct nf_reduce_progress {
     uint64_t positions, windows;   /* positions: BOS included */
     uint64_t delta[3];          /* of each order (ngrams.h) */
     size_t ngrams, bytes;       /* held */
-    bool cka;                   /* wanted */
+    bool cka;                   /* selected */
     uint64_t cka_groups, cka_left_out;   /* similarity.h */
 };
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r);

@@ -1,5 +1,6 @@
 /*
- * grouped_means.h - the same measures of many things (interventions, points of a lens), over all rows, by domain and by position.
+ * grouped_means.h - measures of many items (interventions, points of a lens): means over all rows,
+ * by domain and by position.
  */
 #ifndef NF_RUN_GROUPED_MEANS_H
 #define NF_RUN_GROUPED_MEANS_H
