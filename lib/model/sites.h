@@ -1,5 +1,6 @@
 /*
- * sites.h - the names of the places where a model is looked at, and which of them a run is asked for.
+ * sites.h - the names of the sites (places in the model whose values can be captured), and the
+ * selection of sites for a run.
  *
  * Names are ours (FORMAT.md section 4.3) or TransformerLens's hook names, with the layer or without:
  *

@@ -1,9 +1,9 @@
 /*
  * reals.h - moments, histograms and highest positions of the real-valued sites.  FORMAT.md section 4.4: moments, histogram, top.
  *
- * A site of one layer has W units, one a column of its rows (attn.local: H x 7 of them).  Values must be finite and under 2^31 in
- * magnitude; pred is NaN where a window has no next token: those are not counted, and neither is its top-1 id, which is no
- * quantity.
+ * A site of one layer has W units, one for each column of its rows (attn.local has H x 7). Values
+ * must be finite and below 2^31 in magnitude. pred is NaN where a window has no next token; those
+ * values are not counted. The top-1 id of pred is not counted either, because it is not a quantity.
  */
 #ifndef NF_REDUCE_REALS_H
 #define NF_REDUCE_REALS_H

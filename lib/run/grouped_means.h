@@ -13,8 +13,8 @@
 #include "stream/writer.h"
 
 /*
- * Positions are put together by powers of two: bin 0 is position 0, bin b positions 2^(b-1) .. 2^b - 1.  Position 0 is that of BOS, where
- * windows begin with one.
+ * Positions are grouped by powers of two: bin 0 is position 0, bin b holds positions 2^(b-1) .. 2^b
+ * - 1. Position 0 is that of BOS in windows that begin with one.
  */
 enum { NF_POSITION_BINS = 33 };
 

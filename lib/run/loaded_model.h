@@ -1,5 +1,6 @@
 /*
- * loaded_model.h - the model that a stream of tokens is for: opened, and checked against the stream.
+ * loaded_model.h - opens the model that a stream of tokens is for, and checks it against the
+ * stream.
  */
 #ifndef NF_RUN_LOADED_MODEL_H
 #define NF_RUN_LOADED_MODEL_H
@@ -40,8 +41,10 @@ bool nf_model_has_tokenizer(const char *dir, struct nf_err *err);
 int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_loaded_model *s, struct nf_err *err);
 
 /*
- * nf_loaded_model_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
- * (nf_reader_open(), of these kinds), nf_loaded_model_open().  NULL: whichever failed first; the model is looked for before anything is read.
+ * nf_loaded_model_reader - the beginning of every filter that runs a model: find the model of -m
+ * (nf_model_dir()), open the stream on standard input (nf_reader_open(), of these kinds), then
+ * nf_loaded_model_open(). The model is looked for before anything is read. NULL: one of them
+ * failed.
  */
 struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err);
