@@ -31,13 +31,6 @@ struct model {
     struct nf_output_end end;
 };
 
-static const char *text_of(const json_t *header, const char *map, const char *key)
-{
-    const char *s = json_string_value(json_object_get(json_object_get(header, map), key));
-
-    return s ? s : "";
-}
-
 static size_t size_of(const json_t *header, const char *map, const char *key)
 {
     json_int_t v = json_integer_value(json_object_get(json_object_get(header, map), key));
@@ -56,14 +49,8 @@ static int check_vocabulary(const json_t *header, const struct nf_config *cfg, c
 /* The checkpoint must be the one that fired. */
 static int check_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
-    const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
-
-    if (strcmp(config, cfg->config_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: config.json has SHA-256 %.12s.., the counts were made with %.12s..", dir,
-                       cfg->config_sha256, config);
-    if (strcmp(weights, cfg->weights_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir,
-                       cfg->weights_sha256, weights);
+    if (nf_model_check_made_with(header, cfg, "standard input", err) < 0)
+        return NF_EFORMAT;
     if (size_of(header, "model", "L") != cfg->L || size_of(header, "model", "F") != cfg->F)
         return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
                        size_of(header, "model", "L"), size_of(header, "model", "F"));
