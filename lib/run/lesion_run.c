@@ -31,13 +31,13 @@ struct lesion_run {
 static int check_lesion_options(const struct nf_lesion_options *o, struct nf_err *err)
 {
     if (o->classes.n && !o->neurons)
-        return nf_fail(err, NF_EUSAGE, "--class %s: --neurons FILE is expected, a stream that has the classes", o->classes.item[0]);
+        return nf_fail(err, NF_EUSAGE, "--class %s: --neurons FILE is required, a stream with the classes", o->classes.item[0]);
     if (o->neurons && !o->classes.n)
-        return nf_fail(err, NF_EUSAGE, "--neurons %s: --class CLASS is expected, which of them", o->neurons);
+        return nf_fail(err, NF_EUSAGE, "--neurons %s: --class CLASS is required", o->neurons);
     if (o->at_mean && !o->stats)
-        return nf_fail(err, NF_EUSAGE, "--ablate mean: --stats FILE is expected, a stream that has the means");
+        return nf_fail(err, NF_EUSAGE, "--ablate mean: --stats FILE is required, a stream with the means");
     if (o->at_mean && !o->neuron.n && !o->classes.n)
-        return nf_fail(err, NF_EUSAGE, "--ablate mean: --neuron or --class is expected, which of them");
+        return nf_fail(err, NF_EUSAGE, "--ablate mean: --neuron or --class is required");
     if (o->stats && !o->at_mean)
         return nf_fail(err, NF_EUSAGE, "--stats %s: is of use with --ablate mean only", o->stats);
     return NF_OK;
@@ -81,7 +81,7 @@ static int plan_lesions(void *self, struct nf_model_run *r)
         for (size_t i = 0; rc == NF_OK && i < l->o->text[k].n; i++)
             rc = nf_interventions_add(&l->all, k, l->o->text[k].item[i], cfg, r->err);
     if (rc == NF_OK && l->all.n == 1 && !l->o->neuron.n && !l->o->classes.n)
-        return nf_fail(r->err, NF_EUSAGE, "an intervention is expected: --drop, --swap, ..; --help names them");
+        return nf_fail(r->err, NF_EUSAGE, "an intervention is required: --drop, --swap, ..; --help names them");
     return rc;
 }
 

@@ -76,7 +76,11 @@ static int open_model(const struct nf_model_filter *f, void *self, struct nf_mod
         return (int)r->err->code;
     if (r->model.unchecked && !nf_common.quiet)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", r->model.dir);
-    return nf_loaded_model_weights(&r->model, r->err);
+    if (nf_loaded_model_weights(&r->model, r->err) < 0)
+        return (int)r->err->code;
+    if (nf_common.verbose && *r->model.differs)
+        nf_warn("%s: %s", r->model.dir, r->model.differs);
+    return NF_OK;
 }
 
 static int fit_forward(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
@@ -177,7 +181,7 @@ int nf_model_filter_run(const struct nf_model_filter *f, const void *options, co
     void *self;
 
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "-m MODEL is expected: the model to run");
+        return nf_fail(err, NF_EUSAGE, "-m MODEL is required: the model to run");
     self = f->make(options, err);
     if (!self)
         return (int)err->code;

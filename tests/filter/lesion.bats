@@ -234,9 +234,9 @@ refuses() {
 }
 
 @test "what is no intervention, or not one of this model, is refused by name" {
-    refuses "an intervention is expected"
+    refuses "an intervention is required"
     exits 2 lesion --drop all <"$ROOT/tests/data/opt-preln/tokens.nf"
-    says "-m MODEL is expected"
+    says "-m MODEL is required"
     refuses "--drop 2: the model has layers 0 to 1" --drop 2
     refuses "--drop 99999999999999999999: the model has layers 0 to 1" --drop 99999999999999999999
     refuses "--drop x: a layer L, a range A-B, or all is expected" --drop x
@@ -267,10 +267,10 @@ refuses() {
     refuses "--neuron -1.3: LAYER.NEURON is expected" --neuron=-1.3
     refuses "--neuron 3: LAYER.NEURON is expected" --neuron 3
     refuses "neuron 0.1: twice" --neuron 0.1,1.1,0.1
-    refuses "--class dead: --neurons FILE is expected" --class dead
-    refuses "--neurons x: --class CLASS is expected" --drop 0 --neurons x
-    refuses "--ablate mean: --stats FILE is expected" --neuron 0.1 --ablate mean
-    refuses "--ablate mean: --neuron or --class is expected" --drop 0 --ablate mean --stats x
+    refuses "--class dead: --neurons FILE is required" --class dead
+    refuses "--neurons x: --class CLASS is required" --drop 0 --neurons x
+    refuses "--ablate mean: --stats FILE is required" --neuron 0.1 --ablate mean
+    refuses "--ablate mean: --neuron or --class is required" --drop 0 --ablate mean --stats x
     refuses "--stats x: is of use with --ablate mean only" --neuron 0.1 --stats x
     refuses "--ablate median: one of zero|mean is expected" --neuron 0.1 --ablate median
     refuses "--memory 1024 is too small: one layer and the streams of one window need " --drop 0 --memory 1k
@@ -355,14 +355,14 @@ denied() {
     exits "$status" lesion -q -m "$MODEL" "$@" <"$BATS_TEST_TMPDIR/tokens" && says "$text" && [ ! -s "$BATS_TEST_TMPDIR/out" ]
 }
 
-@test "files of another model, without what is wanted, cut, or not there, are refused" {
+@test "files of another model, without what is expected, cut, or not there, are refused" {
     known
     t=$BATS_TEST_TMPDIR
     d=$ROOT/tests/data/opt-preln
     denied 2 "$t/neurons: no neuron of class detector" --neurons "$t/neurons" --class positional,detector
     denied 1 "$t/nowhere: " --neurons "$t/nowhere" --class dead
-    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is wanted" --neurons "$t/stats" --class dead
-    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is wanted" --neuron 0.1 --ablate mean --stats "$t/neurons"
+    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is expected" --neurons "$t/stats" --class dead
+    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is expected" --neuron 0.1 --ablate mean --stats "$t/neurons"
     head -c "$(($(stat -Lc %s "$t/neurons") / 2))" "$t/neurons" >"$t/cut"
     denied 3 "$t/cut ends before its END record" --neurons "$t/cut" --class dead
     forward-capture -q -m "$d" --sites ffn.active,ffn.act <"$d/tokens.nf" | reduce-stats -q >"$t/other-stats"
