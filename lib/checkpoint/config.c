@@ -382,7 +382,7 @@ static void check_keys(const struct nf_reading *r)
 }
 
 /* False: a size is not known, so that nothing can be built on the sizes. */
-static bool read_rows(const struct nf_reading *r)
+static bool read_key_rows(const struct nf_reading *r)
 {
     bool sized = true;
 
@@ -486,7 +486,7 @@ static int read_all(struct nf_reading *r)
     if (find_family(r) < 0)
         return NF_EFORMAT;
     check_keys(r);
-    if (read_rows(r) && set_heads(r)) {
+    if (read_key_rows(r) && set_heads(r)) {
         if (!has_row(r->family->keys, "layer_types"))
             nf_config_layer_types(r, &named);
         if (r->family->finish(r) < 0 && !r->refused->n)

@@ -359,7 +359,7 @@ static int refuse_missing(const struct load *l)
     return refuse_weights(l, "tensor %s is missing", l->missing);
 }
 
-static int take_all(struct load *l)
+static int take_tensors(struct load *l)
 {
     int rc = take_slots(l, l->tensors->model, list_needs(l->cfg, SIZE_MAX), "", l->w);
 
@@ -438,7 +438,7 @@ static bool ends_in(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0 && (n == m || name[n - m - 1] == '.');
 }
 
-static bool is_one_of(const char *const *list, bool (*fits)(const char *name, const char *item), const char *name)
+static bool fits_one_of(const char *const *list, bool (*fits)(const char *name, const char *item), const char *name)
 {
     while (*list && !fits(name, *list))
         list++;
@@ -459,8 +459,8 @@ static bool is_buffer(const struct load *l, const struct nf_tf_entry *e)
         "BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "u8", "u16", "u32", "u64", "i32", "i64", NULL,
     };
 
-    return is_one_of(ends, ends_in, e->name) || is_one_of(l->tensors->stale, ends_in, e->name) ||
-           is_one_of(whole, ends_in, e->type);
+    return fits_one_of(ends, ends_in, e->name) || fits_one_of(l->tensors->stale, ends_in, e->name) ||
+           fits_one_of(whole, ends_in, e->type);
 }
 
 /* Does it stand where tensors of the model stand, and not those of a head of another task? */
@@ -480,7 +480,7 @@ static bool is_inside(const struct load *l, const char *name)
     for (const char *const *p = l->tensors->prefixes; *p; p++)
         if (**p && starts(name, *p))
             return true;
-    return !*l->prefix && !is_one_of(heads, starts, name);
+    return !*l->prefix && !fits_one_of(heads, starts, name);
 }
 
 /* The first few that are passed over, for people. */
@@ -566,7 +566,7 @@ struct seen {
     bool failed;   /* no memory for the digest */
 };
 
-static void look(const struct nf_tf_entry *e, struct seen *s)
+static void note_tensor(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
     size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype);
@@ -590,7 +590,7 @@ static int look_at_all(const struct load *l, struct seen *seen)
 {
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < l->n_kept; i++)
-        look(l->kept[i], &seen[i]);
+        note_tensor(l->kept[i], &seen[i]);
     for (size_t i = 0; i < l->n_kept; i++) {
         if (seen[i].failed)
             return nf_fail(l->err, NF_ESYS, "SHA-256 cannot start: out of memory");
@@ -701,7 +701,7 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     else
         rc = find_prefix(&l);
     if (rc == NF_OK)
-        rc = take_all(&l);
+        rc = take_tensors(&l);
     if (rc == NF_OK)
         rc = take_unembed(&l);
     if (rc == NF_OK)

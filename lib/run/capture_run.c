@@ -65,7 +65,7 @@ static size_t count_layers(const struct capture_run *c, enum nf_site site)
     return n;
 }
 
-static void print_site(const char *name, const char *layers, size_t bytes, uint64_t rows)
+static void print_capture_site(const char *name, const char *layers, size_t bytes, uint64_t rows)
 {
     printf("%-12s %7s %12zu %12.1f\n", name, layers, bytes, (double)bytes * (double)rows / 0x1p20);
 }
@@ -89,13 +89,13 @@ static void cost_capture(void *self, struct nf_model_run *r, struct nf_cost *cos
             json_object_set_new(sites, nf_site_name(s),
                                 json_pack("{s:I, s:I}", "layers", (json_int_t)layers, "bytes_per_token", (json_int_t)bytes));
         else if (layers)
-            print_site(nf_site_name(s), text, bytes, cost->rows);
+            print_capture_site(nf_site_name(s), text, bytes, cost->rows);
     }
     if (cost->json)
         json_object_update_new(cost->json,
                                json_pack("{s:O, s:I}", "sites", sites, "bytes_written", (json_int_t)(sum * cost->rows)));
     else
-        print_site("all", "", sum, cost->rows);
+        print_capture_site("all", "", sum, cost->rows);
     json_decref(sites);
 }
 

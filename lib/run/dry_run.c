@@ -76,7 +76,7 @@ static void begin_json(const struct nf_model_run *r, struct nf_cost *c)
                         "windows", (json_int_t)c->windows, "context", (json_int_t)r->model.context, "rows", (json_int_t)c->rows);
 }
 
-static void print_json(const struct nf_model_run *r, const struct nf_cost *c, double flops, double rate)
+static void print_dry_json(const struct nf_model_run *r, const struct nf_cost *c, double flops, double rate)
 {
     json_object_update_new(c->json,
                            json_pack("{s:{s:I, s:I, s:I, s:b}, s:I, s:I, s:f, s:{s:f, s:f, s:f, s:f}, s:f, s:I, s:s, s:f}",
@@ -113,7 +113,7 @@ int nf_dry_run(const struct nf_model_filter *f, void *self, struct nf_model_run 
     f->cost(self, r, &c);
     flops = c.maps + c.attention + c.ffn + c.head;
     if (r->o->json)
-        print_json(r, &c, flops, rate);
+        print_dry_json(r, &c, flops, rate);
     else
         print_cost(r, &c, flops, rate);
     json_decref(c.json);

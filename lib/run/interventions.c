@@ -14,7 +14,7 @@ struct span {
 };
 
 /* The digits at *s, which is moved behind them; false: there are none. */
-static bool read_number(const char **s, size_t *v)
+static bool read_digits(const char **s, size_t *v)
 {
     char *end;
 
@@ -27,7 +27,7 @@ static bool read_number(const char **s, size_t *v)
 
 bool nf_read_pair(const char *text, char between, size_t *a, size_t *b)
 {
-    return read_number(&text, a) && *text++ == between && read_number(&text, b) && *text == '\0';
+    return read_digits(&text, a) && *text++ == between && read_digits(&text, b) && *text == '\0';
 }
 
 /* "all" (of n), "A", "A-B"; to the end of the text. */
@@ -37,12 +37,12 @@ static bool read_span(const char *text, size_t n, struct span *s)
         *s = (struct span){ 0, n - 1 };
         return true;
     }
-    if (!read_number(&text, &s->first))
+    if (!read_digits(&text, &s->first))
         return false;
     s->last = s->first;
     if (*text == '-') {
         text++;
-        if (!read_number(&text, &s->last))
+        if (!read_digits(&text, &s->last))
             return false;
     }
     return *text == '\0' && s->first <= s->last;
@@ -108,7 +108,7 @@ static int add_heads(struct nf_interventions *all, const char *text, const struc
     const char *s = text;
 
     if (strcmp(text, "all") != 0) {
-        if (!read_number(&s, &layers.first) || *s != '.' || !read_span(s + 1, cfg->H, &heads))
+        if (!read_digits(&s, &layers.first) || *s != '.' || !read_span(s + 1, cfg->H, &heads))
             return refuse_text(NF_LESION_DROP_HEAD, text, "L.H, L.A-B, L.all or all", err);
         layers.last = layers.first;
     }
@@ -127,7 +127,7 @@ static int add_repeats(struct nf_interventions *all, const char *text, const str
     const char *s = text;
     size_t n;
 
-    if (!read_number(&s, &n) || *s || n < 1 || n > cfg->L)
+    if (!read_digits(&s, &n) || *s || n < 1 || n > cfg->L)
         return nf_fail(err, NF_EUSAGE, "--repeat %s: a number of layers from 1 to %zu is expected", text, cfg->L);
     for (size_t l = 0; l + n <= cfg->L; l++)
         if (add_one(all, NF_LESION_REPEAT, l, l + n, cfg, err) < 0)
@@ -135,7 +135,7 @@ static int add_repeats(struct nf_interventions *all, const char *text, const str
     return NF_OK;
 }
 
-static int add_range(struct nf_interventions *all, enum nf_lesion_kind kind, const char *text, const struct nf_config *cfg,
+static int add_pair(struct nf_interventions *all, enum nf_lesion_kind kind, const char *text, const struct nf_config *cfg,
                      struct nf_err *err)
 {
     size_t a, b;
@@ -158,7 +158,7 @@ int nf_interventions_add(struct nf_interventions *all, enum nf_lesion_kind kind,
     case NF_LESION_PARALLEL:
     case NF_LESION_MOVE:
     case NF_LESION_REPLACE:
-        return add_range(all, kind, text, cfg, err);
+        return add_pair(all, kind, text, cfg, err);
     case NF_LESION_NONE:
         return add_one(all, kind, 0, 0, cfg, err);
     default:

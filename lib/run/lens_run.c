@@ -141,7 +141,7 @@ static int keep_rows(void *self, const struct nf_rows *rows)
 
 /* ---- memory ---- */
 
-static uint64_t token_bytes(const struct lens_run *l, const struct nf_config *c)
+static uint64_t count_lens_bytes(const struct lens_run *l, const struct nf_config *c)
 {
     size_t streams = c->L + 1, row = sizeof(struct nf_divergence) + l->o->top_k * (sizeof *l->top + sizeof *l->top_p);
     uint64_t bytes = (l->n + 1) * row;
@@ -174,7 +174,7 @@ static int fit_lens(void *self, struct nf_model_run *r)
     opts->streams = l->n + 1;
     opts->no_blocks = l->captured;
     opts->batch_tokens = r->model.context;
-    return l->captured ? NF_OK : nf_streams_fit(c, r->model.context, token_bytes(l, c), opts, r->err);
+    return l->captured ? NF_OK : nf_streams_fit(c, r->model.context, count_lens_bytes(l, c), opts, r->err);
 }
 
 static void close_streams(struct lens_run *l)
@@ -222,7 +222,7 @@ static int make_room(struct lens_run *l, size_t tokens)
     const struct nf_model_run *r = l->r;
     const struct nf_forward_plan *f = nf_forward_get_plan(r->forward);
     const struct nf_config *c = &r->model.cfg;
-    uint64_t bytes = held_bytes(l, c) + f->weight_bytes + f->work_bytes + token_bytes(l, c) * tokens;
+    uint64_t bytes = held_bytes(l, c) + f->weight_bytes + f->work_bytes + count_lens_bytes(l, c) * tokens;
 
     if (tokens <= l->tokens)
         return NF_OK;
@@ -263,7 +263,7 @@ static void cost_lens(void *self, struct nf_model_run *r, struct nf_cost *cost)
     cost->head *= (double)(l->legacy ? l->n + 1 : l->n);
     if (l->tuned)
         cost->maps += 2 * D * D * (double)c->L;
-    cost->held = held_bytes(l, c) + token_bytes(l, c) * cost->plan.batch_tokens;
+    cost->held = held_bytes(l, c) + count_lens_bytes(l, c) * cost->plan.batch_tokens;
     if (cost->json)
         json_object_set_new(cost->json, "points", json_integer((json_int_t)l->n));
     else
@@ -427,7 +427,7 @@ static const float *stream_of(const struct lens_run *l, const struct nf_point *p
 }
 
 /* Streams 1 .. are the points; the last is the base itself, unless the lens is a legacy one. */
-static int compare_points(struct lens_run *l, const struct nf_windows *win)
+static int compare_lens_points(struct lens_run *l, const struct nf_windows *win)
 {
     struct nf_model_run *r = l->r;
     size_t others = l->legacy ? l->n : l->n - 1;
@@ -458,7 +458,7 @@ static int run_lens(void *self, struct nf_model_run *r)
     if (rc == NF_OK)
         rc = translate(l, win.T);
     if (rc == NF_OK)
-        rc = compare_points(l, &win);
+        rc = compare_lens_points(l, &win);
     if (rc == NF_OK && l->attribute)
         rc = take_parts(l);
     return rc;

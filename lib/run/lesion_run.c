@@ -86,7 +86,7 @@ static int plan_lesions(void *self, struct nf_model_run *r)
 }
 
 /* Set 0: the neurons that were named, one intervention; set i: those of class i. */
-static int add_set(struct lesion_run *l, size_t i, const struct nf_config *cfg, struct nf_err *err)
+static int add_neuron_set(struct lesion_run *l, size_t i, const struct nf_config *cfg, struct nf_err *err)
 {
     const struct nf_neuron_set *c = &l->sets[i];
     const char *at = l->o->at_mean ? " at mean" : "";
@@ -114,13 +114,13 @@ static int add_neurons(struct lesion_run *l, const struct nf_config *cfg, struct
     if (rc == NF_OK && o->at_mean)
         rc = nf_neuron_set_means(l->sets, 1 + o->classes.n, o->stats, cfg, l->stats_digest, err);
     for (size_t i = 0; rc == NF_OK && i <= o->classes.n; i++)
-        rc = add_set(l, i, cfg, err);
+        rc = add_neuron_set(l, i, cfg, err);
     return rc;
 }
 
 /* ---- fit: memory ---- */
 
-static uint64_t token_bytes(const struct lesion_run *l, const struct nf_config *c, size_t group)
+static uint64_t count_lesion_bytes(const struct lesion_run *l, const struct nf_config *c, size_t group)
 {
     size_t parallel = nf_min(group, l->parallel);
 
@@ -140,13 +140,13 @@ static int share_memory(struct lesion_run *l, struct nf_model_run *r)
     struct nf_err why;
 
     l->group = l->all.n - 1;
-    while (l->group > 1 && token_bytes(l, cfg, l->group) * r->model.context > room)
+    while (l->group > 1 && count_lesion_bytes(l, cfg, l->group) * r->model.context > room)
         l->group = halve(l->group);
     for (;; l->group = halve(l->group)) {   /* work space grows with the group, too */
         why = (struct nf_err)NF_ERR_INIT;
         r->forward_opts.memory = memory;
         r->forward_opts.streams = l->group + 1;
-        if (nf_streams_fit(cfg, r->model.context, token_bytes(l, cfg, l->group), &r->forward_opts, &why) == NF_OK)
+        if (nf_streams_fit(cfg, r->model.context, count_lesion_bytes(l, cfg, l->group), &r->forward_opts, &why) == NF_OK)
             return NF_OK;
         if (l->group == 1)
             return nf_fail(r->err, why.code, "%s", why.text);
@@ -213,7 +213,7 @@ static void cost_lesions(void *self, struct nf_model_run *r, struct nf_cost *c)
     c->attention *= 1 + s.attention;
     c->ffn *= 1 + s.ffn;
     c->head *= (double)(n + groups);
-    c->held = token_bytes(l, &r->model.cfg, l->group) * c->plan.batch_tokens;
+    c->held = count_lesion_bytes(l, &r->model.cfg, l->group) * c->plan.batch_tokens;
     if (c->json)
         json_object_update_new(c->json, json_pack("{s:I, s:I}", "interventions", (json_int_t)n, "groups", (json_int_t)groups));
     else

@@ -43,14 +43,14 @@ static void show_progress(const struct nf_model_run *r, const struct timespec *s
 }
 
 /* Windows are at most as long as the header says. */
-static int check_positions(const struct nf_model_run *r)
+static int check_first_position(const struct nf_model_run *r)
 {
     size_t from = r->o->positions.from;
 
     if (from < r->model.context)
         return NF_OK;
-    return nf_fail(r->err, NF_EUSAGE, "--positions from %zu: the windows of %s have at most %zu tokens", from, nf_reader_what(r->in),
-                   r->model.context);
+    return nf_fail(r->err, NF_EUSAGE, "--positions from %zu: the windows of %s have at most %zu tokens", from,
+                   nf_reader_what(r->in), r->model.context);
 }
 
 /* And may all be shorter: then nothing was selected. */
@@ -64,12 +64,12 @@ static int check_longest(const struct nf_model_run *r)
                    nf_reader_what(r->in), from, r->longest);
 }
 
-static int open_model(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
+static int open_run_model(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
 {
     r->in = nf_loaded_model_reader(r->o->model, r->o->revision, f->reads, &r->model, r->err);
     if (!r->in)
         return (int)r->err->code;
-    if (check_positions(r) < 0)
+    if (check_first_position(r) < 0)
         return NF_EUSAGE;
     r->windows = (struct nf_window_reader){ .in = r->in, .V = r->model.V, .context = r->model.context };
     if (f->plan && f->plan(self, r) < 0)
@@ -104,7 +104,7 @@ static int open_output(const struct nf_model_filter *f, void *self, struct nf_mo
     return (int)r->err->code;
 }
 
-static void count_batch(struct nf_model_run *r)
+static void count_windows(struct nf_model_run *r)
 {
     const struct nf_batch *b = &r->windows.batch;
 
@@ -123,7 +123,7 @@ static int run_batches(const struct nf_model_filter *f, void *self, struct nf_mo
     for (; rc == NF_OK; rc = nf_window_reader_next(&r->windows, r->err)) {
         if (f->batch(self, r) < 0)
             return (int)r->err->code;
-        count_batch(r);
+        count_windows(r);
         show_progress(r, start);
     }
     return rc < 0 ? rc : check_longest(r);
@@ -166,7 +166,7 @@ static int run_model(const struct nf_model_filter *f, void *self, struct nf_mode
 
 static void run_steps(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
 {
-    if (nf_output_open(!r->o->dry_run, r->err) < 0 || open_model(f, self, r) < 0 || fit_forward(f, self, r) < 0)
+    if (nf_output_open(!r->o->dry_run, r->err) < 0 || open_run_model(f, self, r) < 0 || fit_forward(f, self, r) < 0)
         return;
     if (r->o->dry_run)
         nf_dry_run(f, self, r);

@@ -11,8 +11,8 @@
 #include "stream/reader.h"
 
 /* `code`: of a neuron that the model has not. */
-static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
-               struct nf_err *err)
+static int add_neuron(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
+                      struct nf_err *err)
 {
     size_t cap = c->cap, cap2 = c->cap, cap3 = c->cap;
 
@@ -32,7 +32,7 @@ static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struc
 
 int nf_neuron_set_add(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
 {
-    return put(c, layer, neuron, cfg, NF_EUSAGE, err);
+    return add_neuron(c, layer, neuron, cfg, NF_EUSAGE, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -63,7 +63,7 @@ int nf_neuron_set_sort(struct nf_neuron_set *c, struct nf_err *err)
 /* ---- a stream in a file, of the same model ---- */
 
 /* To be read once and hashed. */
-static struct nf_reader *open_file(const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
+static struct nf_reader *open_side_file(const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
 {
     struct nf_reader *in = nf_reader_open_file(path, kind, err);
 
@@ -96,8 +96,8 @@ static bool has_class(const msgpack_object *classes, size_t n, const char *name)
 }
 
 /* last: of the neurons so far, one more than their number; 0: none yet. */
-static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
-                       const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
+static int take_classed_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
+                               const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
 {
     const msgpack_object *have;
     uint64_t layer, neuron, number;
@@ -112,22 +112,22 @@ static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, cons
                        (unsigned long long)neuron);
     *last = number + 1;
     for (size_t k = 0; k < classes->n; k++)
-        if (has_class(have, n, classes->item[k]) && put(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
+        if (has_class(have, n, classes->item[k]) && add_neuron(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
             return (int)err->code;
     return NF_OK;
 }
 
 int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
-                      char digest[NF_DIGEST_HEX], struct nf_err *err)
+                          char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
-    struct nf_reader *in = open_file(path, "neurons", cfg, err);
+    struct nf_reader *in = open_side_file(path, "neurons", cfg, err);
     const msgpack_object *rec;
     uint64_t last = 0;
     int rc = in ? NF_OK : (int)err->code;
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
         if (nf_mp_is(rec, "neuron"))
-            rc = take_neuron(of, rec, classes, cfg, &last, err);
+            rc = take_classed_neuron(of, rec, classes, cfg, &last, err);
     for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
         if (of[k].n == 0)
             rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
@@ -159,8 +159,8 @@ static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_ten
     return NF_OK;
 }
 
-static int take_moments(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
-                        struct nf_err *err)
+static int take_mean_activations(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg,
+                                 bool *have, struct nf_err *err)
 {
     struct nf_tensor mean;
     uint64_t layer;
@@ -193,13 +193,13 @@ int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path,
                         char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     bool *have = nf_alloc(cfg->L, sizeof *have, err);
-    struct nf_reader *in = have ? open_file(path, "stats", cfg, err) : NULL;
+    struct nf_reader *in = have ? open_side_file(path, "stats", cfg, err) : NULL;
     const msgpack_object *rec;
     int rc = in ? NF_OK : (int)err->code;
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
         if (is_activation(rec))
-            rc = take_moments(of, sets, rec, cfg, have, err);
+            rc = take_mean_activations(of, sets, rec, cfg, have, err);
     for (size_t k = 0; rc == NF_EOF && k < sets; k++)
         if (check_layers(&of[k], have, err) < 0)
             rc = NF_EFORMAT;
