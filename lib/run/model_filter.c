@@ -104,7 +104,7 @@ static int open_output(const struct nf_model_filter *f, void *self, struct nf_mo
     return (int)r->err->code;
 }
 
-static void count_windows(struct nf_model_run *r)
+static void count_run(struct nf_model_run *r)
 {
     const struct nf_batch *b = &r->windows.batch;
 
@@ -123,7 +123,7 @@ static int run_batches(const struct nf_model_filter *f, void *self, struct nf_mo
     for (; rc == NF_OK; rc = nf_window_reader_next(&r->windows, r->err)) {
         if (f->batch(self, r) < 0)
             return (int)r->err->code;
-        count_windows(r);
+        count_run(r);
         show_progress(r, start);
     }
     return rc < 0 ? rc : check_longest(r);
