@@ -166,82 +166,59 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct nf_classify c = nf_classify_defaults();
-    const char *name = NULL, *revision = NULL, *scope = "half", *vocabulary = "all", *product = "cosine";
+    const char *name = NULL, *revision = NULL;
     char *dir = NULL;
     bool weights = false;
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(name, revision, "the model that made the stats, a directory or a name in the Hub cache"),
-        { 0, "weights", NF_OPT_FLAG, &weights, 0, 0, NULL, "analyse only the weights; the input is a stream of tokens", false },
-        { 0, "scope", NF_OPT_CHOICE, &scope, 0, 0, "half|all", "n-gram rules: the bottom half of the layers, or all", false },
-        { 0, "cover", NF_OPT_REAL, &c.ngram.cover, 0.5, 1, "P", "covering n-grams explain this share of a neuron's activations",
-          false },
-        { 0, "rate", NF_OPT_REAL, &c.ngram.rate, 0.5, 1, "P", "a detector fires on this share of the occurrences of an n-gram",
-          false },
-        { 0, "explain", NF_OPT_REAL, &c.ngram.explain, 0.5, 1, "P", "such n-grams explain this share of a detector's activations",
-          false },
-        { 0, "max-tokens", NF_OPT_UINT, &c.ngram.most[0], 1, 1e6, "N", "a token detector has at most N covering tokens", false },
-        { 0, "max-bigrams", NF_OPT_UINT, &c.ngram.most[1], 1, 1e6, "N", "a bigram detector has at most N covering bigrams", false },
-        { 0, "max-trigrams", NF_OPT_UINT, &c.ngram.most[2], 1, 1e6, "N", "a trigram detector has at most N covering trigrams",
-          false },
-        { 0, "min-count", NF_OPT_UINT, &c.ngram.min_count, 1, 1e9, "N", "detectors: ignore n-grams that occur less than N times",
-          false },
-        { 0, "ignore-bos", NF_OPT_FLAG, &c.ngram.ignore_bos, 0, 0, NULL, "count a neuron that fires on BOS only as dead", false },
-        { 0, "dormant", NF_OPT_REAL, &c.ngram.dormant, 0, 1, "P", "dormant: firing frequency below P", false },
-        { 0, "rare", NF_OPT_REAL, &c.ngram.rare, 0, 1, "P", "rare: firing frequency below P", false },
-        { 0, "hyperactive", NF_OPT_REAL, &c.ngram.hyperactive, 0, 1, "P", "hyperactive: firing frequency above P", false },
-        { 0, "mi", NF_OPT_REAL, &c.position.mi, 0, 1, "X", "positional: mutual information above X nats", false },
-        { 0, "full-needed", NF_OPT_UINT, &c.position.full_needed, 1, 1e9, "N",
-          "mark positional results as uncertain below N full windows", false },
-        { 0, "skip", NF_OPT_UINT, &c.position.skip, 0, 1e6, "N", "types of positional neurons: ignore the first N positions",
-          false },
-        { 0, "smooth", NF_OPT_UINT, &c.position.smooth, 1, 1e6, "N",
-          "types of positional neurons: width of the moving average (odd)", false },
-        { 0, "osc-high", NF_OPT_REAL, &c.position.high, 0, 1, "P", "oscillatory: the curve is up above this share of its range",
-          false },
-        { 0, "osc-low", NF_OPT_REAL, &c.position.low, 0, 1, "P", "oscillatory: the curve is down below this share of its range",
-          false },
-        { 0, "osc-swing", NF_OPT_REAL, &c.position.swing, 0, 1, "P", "oscillatory: minimum range of the curve", false },
-        { 0, "osc-cycles", NF_OPT_UINT, &c.position.cycles, 1, 1e6, "N", "oscillatory: minimum number of cycles", false },
-        { 0, "run", NF_OPT_UINT, &c.position.run, 1, 1e6, "N", "minimum length of an interval at 0 or 1, in positions", false },
-        { 0, "edge-strong", NF_OPT_REAL, &c.position.edge_strong, 0, 0.5, "P", "maximum distance of a strong interval from 0 or 1",
-          false },
-        { 0, "edge-weak", NF_OPT_REAL, &c.position.edge_weak, 0, 0.5, "P", "maximum distance of an interval from 0 or 1", false },
-        { 0, "rough", NF_OPT_REAL, &c.position.rough, 0, 1, "X", "other: maximum roughness of a strong curve", false },
-        { 0, "first", NF_OPT_UINT, &c.position.first, 1, 1e6, "N", "first-positions: the neuron fires before position N", false },
-        { 0, "first-share", NF_OPT_REAL, &c.position.first_share, 0.5, 1, "P",
-          "first-positions: with at least this share of its firings", false },
-        { 0, "first-fires", NF_OPT_UINT, &c.position.first_fires, 1, 1e9, "N",
-          "first-positions: and at least N firings in full windows", false },
-        { 0, "stable-rms", NF_OPT_REAL, &c.position.stable_rms, 0, 1, "X",
-          "stable: maximum rms difference between the curves of a domain and of all", false },
-        { 0, "stable-full", NF_OPT_UINT, &c.position.stable_full, 1, 1e9, "N", "stable: minimum number of full windows in a domain",
-          false },
-        { 0, "null-draws", NF_OPT_UINT, &c.ngram.draws, 0, 1e6, "N", "suppression null: random token sets for each detector",
-          false },
-        { 0, "null-neurons", NF_OPT_UINT, &c.ngram.null_neurons, 0, 1e6, "N",
-          "suppression null: random firing neurons in each layer", false },
-        { 0, "seed", NF_OPT_UINT, &c.ngram.seed, 0, 0, "N", "seed of the random choices", false },
-        { 0, "vocabulary", NF_OPT_CHOICE, &vocabulary, 0, 0, "all|tokenizer|none",
-          "rows of the unembedding: all, tokens only, or no vocabulary effects", false },
-        { 0, "product", NF_OPT_CHOICE, &product, 0, 0, "cosine|raw", "product of output row and unembedding: cosine, or unscaled",
-          false },
-        { 0, "kurtosis", NF_OPT_REAL, &c.vocab.kurtosis, 0, 1e6, "X",
-          "prediction, suppression: kurtosis above X (a Gaussian has 3)", false },
-        { 0, "partition", NF_OPT_REAL, &c.vocab.partition, 0, 1e6, "X", "partition: variance above X", false },
-        { 0, "entropy-layers", NF_OPT_UINT, &c.vocab.entropy_layers, 0, 1e6, "N", "entropy: look in the last N layers", false },
-        { 0, "entropy-norm", NF_OPT_REAL, &c.vocab.entropy_norm, 0, 1, "P", "entropy: norms at or above this quantile of the layer",
-          false },
-        { 0, "entropy-var", NF_OPT_REAL, &c.vocab.entropy_var, 0, 1, "P",
-          "entropy: variance at most P times the median of the layer", false },
-        { 0, "null-space", NF_OPT_UINT, &c.vocab.null_space, 0, 1e4, "N",
-          "null_share: weakest directions of the unembedding; 0: off", false },
-        { 0, "frequency", NF_OPT_REAL, &c.vocab.frequency, 0, 1, "X", "token-frequency: minimum |correlation| with log frequency",
-          false },
-        { 0, "top", NF_OPT_UINT, &c.ngram.top, 1, 200, "N", "list the N most frequent triggers of a neuron", false },
-        { 0, "listed", NF_OPT_UINT, &c.ngram.listed, 1, 1e4, "N", "list at most N covered n-grams of a neuron", false },
-        { 0, "extremes", NF_OPT_UINT, &c.ngram.extremes, 0, 1e3, "N", "list N promoted and N suppressed tokens of a detector",
-          false },
-        NF_OPT_LAST,
+        OPT_MODEL(&name, &revision, "the model that made the stats, a directory or a name in the Hub cache"),
+        OPT_FLAG("weights", &weights, "analyse only the weights; the input is a stream of tokens"),
+        OPT_EITHER("scope", &c.ngram.all_layers, "half|all", "n-gram rules: the bottom half of the layers, or all"),
+        OPT_REAL("cover", &c.ngram.cover, 0.5, 1, "P", "covering n-grams explain this share of a neuron's activations"),
+        OPT_REAL("rate", &c.ngram.rate, 0.5, 1, "P", "a detector fires on this share of the occurrences of an n-gram"),
+        OPT_REAL("explain", &c.ngram.explain, 0.5, 1, "P", "such n-grams explain this share of a detector's activations"),
+        OPT_UINT("max-tokens", &c.ngram.most[0], 1, 1e6, "N", "a token detector has at most N covering tokens"),
+        OPT_UINT("max-bigrams", &c.ngram.most[1], 1, 1e6, "N", "a bigram detector has at most N covering bigrams"),
+        OPT_UINT("max-trigrams", &c.ngram.most[2], 1, 1e6, "N", "a trigram detector has at most N covering trigrams"),
+        OPT_UINT("min-count", &c.ngram.min_count, 1, 1e9, "N", "detectors: ignore n-grams that occur less than N times"),
+        OPT_FLAG("ignore-bos", &c.ngram.ignore_bos, "count a neuron that fires on BOS only as dead"),
+        OPT_REAL("dormant", &c.ngram.dormant, 0, 1, "P", "dormant: firing frequency below P"),
+        OPT_REAL("rare", &c.ngram.rare, 0, 1, "P", "rare: firing frequency below P"),
+        OPT_REAL("hyperactive", &c.ngram.hyperactive, 0, 1, "P", "hyperactive: firing frequency above P"),
+        OPT_REAL("mi", &c.position.mi, 0, 1, "X", "positional: mutual information above X nats"),
+        OPT_UINT("full-needed", &c.position.full_needed, 1, 1e9, "N", "mark positional results as uncertain below N full windows"),
+        OPT_UINT("skip", &c.position.skip, 0, 1e6, "N", "types of positional neurons: ignore the first N positions"),
+        OPT_UINT("smooth", &c.position.smooth, 1, 1e6, "N", "types of positional neurons: width of the moving average (odd)"),
+        OPT_REAL("osc-high", &c.position.high, 0, 1, "P", "oscillatory: the curve is up above this share of its range"),
+        OPT_REAL("osc-low", &c.position.low, 0, 1, "P", "oscillatory: the curve is down below this share of its range"),
+        OPT_REAL("osc-swing", &c.position.swing, 0, 1, "P", "oscillatory: minimum range of the curve"),
+        OPT_UINT("osc-cycles", &c.position.cycles, 1, 1e6, "N", "oscillatory: minimum number of cycles"),
+        OPT_UINT("run", &c.position.run, 1, 1e6, "N", "minimum length of an interval at 0 or 1, in positions"),
+        OPT_REAL("edge-strong", &c.position.edge_strong, 0, 0.5, "P", "maximum distance of a strong interval from 0 or 1"),
+        OPT_REAL("edge-weak", &c.position.edge_weak, 0, 0.5, "P", "maximum distance of an interval from 0 or 1"),
+        OPT_REAL("rough", &c.position.rough, 0, 1, "X", "other: maximum roughness of a strong curve"),
+        OPT_UINT("first", &c.position.first, 1, 1e6, "N", "first-positions: the neuron fires before position N"),
+        OPT_REAL("first-share", &c.position.first_share, 0.5, 1, "P", "first-positions: with at least this share of its firings"),
+        OPT_UINT("first-fires", &c.position.first_fires, 1, 1e9, "N", "first-positions: and at least N firings in full windows"),
+        OPT_REAL("stable-rms", &c.position.stable_rms, 0, 1, "X",
+                 "stable: maximum rms difference between the curves of a domain and of all"),
+        OPT_UINT("stable-full", &c.position.stable_full, 1, 1e9, "N", "stable: minimum number of full windows in a domain"),
+        OPT_UINT("null-draws", &c.ngram.draws, 0, 1e6, "N", "suppression null: random token sets for each detector"),
+        OPT_UINT("null-neurons", &c.ngram.null_neurons, 0, 1e6, "N", "suppression null: random firing neurons in each layer"),
+        OPT_UINT("seed", &c.ngram.seed, 0, 0, "N", "seed of the random choices"),
+        OPT_CHOICE("vocabulary", &c.vocab.vocabulary, "all|tokenizer|none",
+                   "rows of the unembedding: all, tokens only, or no vocabulary effects"),
+        OPT_EITHER("product", &c.vocab.raw_product, "cosine|raw", "product of output row and unembedding: cosine, or unscaled"),
+        OPT_REAL("kurtosis", &c.vocab.kurtosis, 0, 1e6, "X", "prediction, suppression: kurtosis above X (a Gaussian has 3)"),
+        OPT_REAL("partition", &c.vocab.partition, 0, 1e6, "X", "partition: variance above X"),
+        OPT_UINT("entropy-layers", &c.vocab.entropy_layers, 0, 1e6, "N", "entropy: look in the last N layers"),
+        OPT_REAL("entropy-norm", &c.vocab.entropy_norm, 0, 1, "P", "entropy: norms at or above this quantile of the layer"),
+        OPT_REAL("entropy-var", &c.vocab.entropy_var, 0, 1, "P", "entropy: variance at most P times the median of the layer"),
+        OPT_UINT("null-space", &c.vocab.null_space, 0, 1e4, "N", "null_share: weakest directions of the unembedding; 0: off"),
+        OPT_REAL("frequency", &c.vocab.frequency, 0, 1, "X", "token-frequency: minimum |correlation| with log frequency"),
+        OPT_UINT("top", &c.ngram.top, 1, 200, "N", "list the N most frequent triggers of a neuron"),
+        OPT_UINT("listed", &c.ngram.listed, 1, 1e4, "N", "list at most N covered n-grams of a neuron"),
+        OPT_UINT("extremes", &c.ngram.extremes, 0, 1e3, "N", "list N promoted and N suppressed tokens of a detector"),
+        OPT_END,
     };
     const struct nf_cmd cmd = {
         "classify-neurons", "name the roles of every FFN neuron, with the evidence", "", "stats", "neurons", opts
@@ -255,15 +232,10 @@ int main(int argc, char **argv)
     int rc = NF_ESYS;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
+    if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
+        nf_die_err(&err);
     if (weights && !name)
         nf_die(NF_EXIT_USAGE, "--weights needs a model: -m MODEL");
-    c.ngram.all_layers = strcmp(scope, "all") == 0;
-    c.vocab.raw_product = strcmp(product, "raw") == 0;
-    c.vocab.vocabulary = strcmp(vocabulary, "all") == 0         ? NF_VOCABULARY_ALL
-                   : strcmp(vocabulary, "tokenizer") == 0 ? NF_VOCABULARY_TOKENIZER
-                                                          : NF_VOCABULARY_NONE;
     if (weights && c.vocab.vocabulary == NF_VOCABULARY_NONE)
         nf_die(NF_EXIT_USAGE, "--weights with --vocabulary none leaves nothing");
     if (nf_classify_check(&c, &err) < 0)
@@ -279,14 +251,14 @@ int main(int argc, char **argv)
     if (out)
         study = nf_classifier_open(
             &(struct nf_classifier_setup){ .cfg = &c,
-                                                    .L = dir ? model.subject.cfg.L : size_of(nf_reader_header(in), "model", "L"),
-                                                    .F = dir ? model.subject.cfg.F : size_of(nf_reader_header(in), "model", "F"),
-                                                    .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
-                                                    .end = dir ? &model.end : NULL,
-                                                    .rows = &rows,
-                                                    .weights_only = weights,
-                                                    .out = out },
-                          &err);
+                                           .L = dir ? model.subject.cfg.L : size_of(nf_reader_header(in), "model", "L"),
+                                           .F = dir ? model.subject.cfg.F : size_of(nf_reader_header(in), "model", "F"),
+                                           .V = size_of(nf_reader_header(in), "tokenizer", "vocab"),
+                                           .end = dir ? &model.end : NULL,
+                                           .rows = &rows,
+                                           .weights_only = weights,
+                                           .out = out },
+            &err);
     if (study)
         rc = pass(in, out, weights, study, &err);
     if (rc == NF_EOF)

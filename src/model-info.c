@@ -22,12 +22,15 @@
 #include "model/forward.h"
 #include "model/sites.h"
 #include "checkpoint/weights.h"
+#include "run/loaded_model.h"
 #include "run/verify.h"
 #include "stream/reader.h"
 #include "token/tokenizer.h"
 
 struct options {
-    const char *model, *revision, *verify, *dtype, *format;
+    const char *model, *revision, *verify;
+    enum nf_dtype dtype;
+    bool json; /* --format */
     double atol;
     uint64_t context, memory;
     bool no_weights;
@@ -373,7 +376,7 @@ static double tolerance(const struct options *o, const json_t *reference, enum n
 
     if (o->atol > 0)
         return o->atol;
-    if (strcmp(o->dtype, "bf16") == 0)
+    if (o->dtype == NF_BF16)
         return SHARE_BF16 * largest;
     return fmax(LOGITS_F32, 2 * noise);
 }
@@ -423,11 +426,12 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
 
 static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
 {
-    bool json = strcmp(o->format, "json") == 0;
+    bool json = o->json;
     json_t *sites = json_array();
 
     if (!json) {
-        printf("%s in %s against %s (%s), %" PRIu64 " tokens in %" PRIu64 " windows\n", cfg->name, o->dtype, o->verify,
+        printf("%s in %s against %s (%s), %" PRIu64 " tokens in %" PRIu64 " windows\n", cfg->name, nf_dtype_name(o->dtype),
+               o->verify,
                json_is_string(json_object_get(reference, "dtype")) ? json_string_value(json_object_get(reference, "dtype"))
                                                                    : "of unknown origin",
                p->tokens, p->windows);
@@ -442,10 +446,10 @@ static void print_parity(const struct options *o, const struct nf_config *cfg, c
             print_site(o, reference, p, s);
     }
     if (json) {
-        print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype", o->dtype,
-                             "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "sites",
-                             sites, "rows", (json_int_t)p->rows, "top_same", (json_int_t)p->top_same, "tv_mean",
-                             p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most));
+        print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype",
+                             nf_dtype_name(o->dtype), "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows",
+                             (json_int_t)p->windows, "sites", sites, "rows", (json_int_t)p->rows, "top_same",
+                             (json_int_t)p->top_same, "tv_mean", p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most));
         return;
     }
     json_decref(sites);
@@ -477,7 +481,7 @@ static const struct nf_verify_site *worst(const struct options *o, const json_t 
 
 static void verify(const struct options *o, struct facts *f, struct nf_err *err)
 {
-    const struct nf_forward_opts forward = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32, .memory = o->memory };
+    const struct nf_forward_opts forward = { .dtype = o->dtype, .memory = o->memory };
     bool dash = strcmp(o->verify, "-") == 0;
     int fd = dash ? STDIN_FILENO : open(o->verify, O_RDONLY | O_CLOEXEC);
     const struct nf_verify_site *bad;
@@ -508,19 +512,18 @@ static void verify(const struct options *o, struct facts *f, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options o = { .dtype = "f32", .format = "text" };
+    struct options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
-        { 0, "verify", NF_OPT_STR, &o.verify, 0, 0, "FILE", "compare with a stream of activations that pipelines/reference.py made",
-          false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "--verify: precision of weights and matrix products", false },
-        { 0, "atol", NF_OPT_REAL, &o.atol, 0, 1e6, "X", "--verify: maximum difference; 0: from the noise of each site", false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "--verify: limit for weights and work space; 0: no limit", true },
-        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 24, "N",
-          "window length of the estimates; 0: positions of the model, up to 2048", false },
-        { 0, "no-weights", NF_OPT_FLAG, &o.no_weights, 0, 0, NULL, "do not read the tensors", false },
-        { 'f', "format", NF_OPT_CHOICE, &o.format, 0, 0, "text|json", "text for people, json for programs", false },
-        NF_OPT_LAST,
+        OPT_MODEL(&o.model, &o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
+        OPT_STR("verify", &o.verify, "FILE", "compare with a stream of activations that pipelines/reference.py made"),
+        OPT_DTYPE(&o.dtype, "--verify: precision of weights and matrix products"),
+        OPT_REAL("atol", &o.atol, 0, 1e6, "X", "--verify: maximum difference; 0: from the noise of each site"),
+        OPT_SIZE("memory", &o.memory, 0, "--verify: limit for weights and work space; 0: no limit", .local = true),
+        OPT_UINT("context", &o.context, 0, 1 << 24, "N", "window length of the estimates; 0: positions of the model, up to 2048",
+                 .letter = 'c'),
+        OPT_FLAG("no-weights", &o.no_weights, "do not read the tensors"),
+        OPT_EITHER("format", &o.json, "text|json", "text for people, json for programs", .letter = 'f'),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "model-info", "describe a checkpoint, and compare its numbers with a reference",
                                 "[MODEL]",    "",
@@ -529,7 +532,8 @@ int main(int argc, char **argv)
     int first;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     if (argc - first > 1 || (argc - first == 1 && o.model))
         nf_die(NF_EXIT_USAGE, "one model is wanted, as operand or with -m");
     o.model = argc - first == 1 ? argv[first] : o.model;
@@ -543,7 +547,7 @@ int main(int argc, char **argv)
     find_facts(&o, &f, &err);
     if (o.verify)
         verify(&o, &f, &err);
-    else if (strcmp(o.format, "json") == 0)
+    else if (o.json)
         print_json(facts_json(&f));
     else
         print_text(&f);

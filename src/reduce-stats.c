@@ -156,33 +156,26 @@ int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
     struct run run = { .cfg = nf_reduce_defaults() };
-    const char *orders = "1,2,3", *cka_rows = "last";
+    const char *orders = "1,2,3";
     struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
-        { 'M', "memory", NF_OPT_SIZE, &run.cfg.memory, 1 << 20, 0, "SIZE",
-          "memory for the counts; when full, rare n-grams are dropped", false },
-        { 0, "orders", NF_OPT_STR, &orders, 0, 0, "N,...", "count n-grams of these lengths; 0: none", false },
-        { 0, "ngram-layers", NF_OPT_RANGE, &run.cfg.ngram_layers, 0, 0, "RANGE",
-          "count n-grams for these layers only: 3, 0:6, 6: [all]", false },
-        { 0, "bin", NF_OPT_UINT, &run.cfg.bin, 1, 1 << 20, "N", "counts by domain and position: N positions in a bin", false },
-        { 'k', "top", NF_OPT_UINT, &run.cfg.top, 0, NF_REDUCE_TOP_MAX, "N",
-          "real-valued sites: keep the N highest positions of each unit", false },
-        { 0, "context-tokens", NF_OPT_UINT, &run.cfg.context, 1, NF_REDUCE_CONTEXT_MAX, "N",
-          "real-valued sites: keep N tokens up to each of these positions", false },
-        { 0, "include-bos", NF_OPT_FLAG, &run.cfg.include_bos, 0, 0, NULL, "real-valued sites: also count BOS positions", false },
-        { 0, "no-moments", NF_OPT_FLAG, &run.cfg.no_moments, 0, 0, NULL,
-          "real-valued sites: no moments, histograms, highest positions", false },
-        { 0, "measure", NF_OPT_LIST, &measures, 0, 0, "NAME,...",
-          "measures of layers and heads: similarity, ratios, locality, merging", false },
-        { 0, "cka-rows", NF_OPT_CHOICE, &cka_rows, 0, 0, "last|all", "similarity: groups of last positions, or of all in a window",
-          false },
-        { 0, "cka-batch", NF_OPT_UINT, &run.cfg.stages.cka_batch, 0, NF_CKA_ROWS_MAX, "N",
-          "similarity: maximum rows of a group; 0: 128 (last), 512 (all)", false },
-        { 0, "sink", NF_OPT_REAL, &run.cfg.stages.sink, 0, 1, "P",
-          "locality: a head is a sink from this mean attention on position 0", false },
-        { 0, "exclude-bos-key", NF_OPT_FLAG, &run.cfg.stages.exclude_bos_key, 0, 0, NULL,
-          "locality: leave attention on BOS out of the sums", false },
-        NF_OPT_LAST,
+        OPT_SIZE("memory", &run.cfg.memory, 1 << 20, "memory for the counts; when full, rare n-grams are dropped", .letter = 'M'),
+        OPT_STR("orders", &orders, "N,...", "count n-grams of these lengths; 0: none"),
+        OPT_RANGE("ngram-layers", &run.cfg.ngram_layers, "count n-grams for these layers only: 3, 0:6, 6: [all]"),
+        OPT_UINT("bin", &run.cfg.bin, 1, 1 << 20, "N", "counts by domain and position: N positions in a bin"),
+        OPT_UINT("top", &run.cfg.top, 0, NF_REDUCE_TOP_MAX, "N", "real-valued sites: keep the N highest positions of each unit",
+                 .letter = 'k'),
+        OPT_UINT("context-tokens", &run.cfg.context, 1, NF_REDUCE_CONTEXT_MAX, "N",
+                 "real-valued sites: keep N tokens up to each of these positions"),
+        OPT_FLAG("include-bos", &run.cfg.include_bos, "real-valued sites: also count BOS positions"),
+        OPT_FLAG("no-moments", &run.cfg.no_moments, "real-valued sites: no moments, histograms, highest positions"),
+        OPT_LIST("measure", &measures, "NAME,...", "measures of layers and heads: similarity, ratios, locality, merging"),
+        OPT_EITHER("cka-rows", &run.cfg.stages.cka_all, "last|all", "similarity: groups of last positions, or of all in a window"),
+        OPT_UINT("cka-batch", &run.cfg.stages.cka_batch, 0, NF_CKA_ROWS_MAX, "N",
+                 "similarity: maximum rows of a group; 0: 128 (last), 512 (all)"),
+        OPT_REAL("sink", &run.cfg.stages.sink, 0, 1, "P", "locality: a head is a sink from this mean attention on position 0"),
+        OPT_FLAG("exclude-bos-key", &run.cfg.stages.exclude_bos_key, "locality: leave attention on BOS out of the sums"),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "reduce-stats", "count what every neuron did, or merge such counts",
                                 "[FILE...]",    "activations, or stats to merge",
@@ -190,10 +183,10 @@ int main(int argc, char **argv)
     int first;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     read_orders(orders, run.cfg.order);
     read_measures(&measures, &run.cfg.stages);
-    run.cfg.stages.cka_all = strcmp(cka_rows, "all") == 0;
     check_cka_batch(run.cfg.stages.cka_batch);
     nf_prog_no_terminal(STDOUT_FILENO);
     run.cmd = &cmd;

@@ -133,16 +133,16 @@ static int write_output(const char *path, const struct nf_text *out, struct nf_e
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    const char *output = NULL, *format = "html";
+    const char *output = NULL;
+    bool markdown = false;
     struct nf_list names = { .n = 0 };
     const struct nf_opt opts[] = {
-        { 'o', "output", NF_OPT_STR, &output, 0, 0, "FILE",
-          "write to FILE instead of standard output; a failure keeps the old FILE", true },
-        { 'f', "format", NF_OPT_CHOICE, &format, 0, 0, "html|markdown",
-          "a page for browsers, or text for terminals and pull requests", false },
-        { 'n', "name", NF_OPT_LIST, &names, 0, 0, "NAME", "names of the inputs, in their order; default: the names of the models",
-          false },
-        NF_OPT_LAST,
+        OPT_STR("output", &output, "FILE", "write to FILE instead of standard output; a failure keeps the old FILE", .letter = 'o',
+                .local = true),
+        OPT_EITHER("format", &markdown, "html|markdown", "a page for browsers, or text for terminals and pull requests",
+                   .letter = 'f'),
+        OPT_LIST("name", &names, "NAME", "names of the inputs, in their order; default: the names of the models", .letter = 'n'),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "render-report", "make one page that shows what the neurons and layers of a model do",
                                 "[FILE...]",     "neurons, effects, lens, stats",
@@ -153,7 +153,8 @@ int main(int argc, char **argv)
     int first, rc = NF_OK;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     operands = (size_t)(argc - first);
     if (operands > INPUTS_MAX)
         nf_die(NF_EXIT_USAGE, "%zu inputs: at most %d fit one report", operands, INPUTS_MAX);
@@ -167,7 +168,10 @@ int main(int argc, char **argv)
         rc = read_input(&all, operands ? argv[first + (int)i] : NULL, i < names.n ? names.item[i] : NULL, &err);
     rc = rc == NF_OK ? group(&all, &err) : rc;
     if (rc == NF_OK) {
-        (strcmp(format, "html") ? nf_page_markdown : nf_page_html)(&out, &all.report);
+        if (markdown)
+            nf_page_markdown(&out, &all.report);
+        else
+            nf_page_html(&out, &all.report);
         rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);
     }
     nf_text_clear(&out);

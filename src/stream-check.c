@@ -118,11 +118,12 @@ static int check_file(const struct options *opt, const char *path)
 
 int main(int argc, char **argv)
 {
+    struct nf_err err = NF_ERR_INIT;
     struct options opt = { .max_faults = 20 };
     const struct nf_opt opts[] = {
-        { 'k', "kind", NF_OPT_STR, &opt.kind, 0, 0, "KIND", "accept only this kind, or these: stats|neurons", true },
-        { 0, "max-faults", NF_OPT_UINT, &opt.max_faults, 0, 0, "N", "print at most N faults of a stream; all are counted", true },
-        NF_OPT_LAST,
+        OPT_STR("kind", &opt.kind, "KIND", "accept only this kind, or these: stats|neurons", .letter = 'k', .local = true),
+        OPT_UINT("max-faults", &opt.max_faults, 0, 0, "N", "print at most N faults of a stream; all are counted", .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "stream-check",
                                 "check that a stream is whole, of the right kind, finite and consistent",
@@ -133,7 +134,8 @@ int main(int argc, char **argv)
     int first, status = NF_EXIT_OK;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     if (first == argc)
         return check_file(&opt, "-");
     /* Every file is checked; the machine's failure (1) is the more urgent news than a fault (3). */

@@ -107,11 +107,11 @@ int main(int argc, char **argv)
     struct nf_compare c = { .rtol = 0 };
     bool header = false;
     const struct nf_opt opts[] = {
-        { 0, "rtol", NF_OPT_REAL, &c.rtol, 0, 1, "X", "relative tolerance: reals may differ by X times the second value", true },
-        { 0, "atol", NF_OPT_REAL, &c.atol, 0, 1e300, "X", "absolute tolerance: reals may differ by X more", true },
-        { 0, "nan-equal", NF_OPT_FLAG, &c.nan_equal, 0, 0, NULL, "treat NaN in the same place of both as equal", true },
-        { 0, "header", NF_OPT_FLAG, &header, 0, 0, NULL, "also compare the headers, history included", true },
-        NF_OPT_LAST,
+        OPT_REAL("rtol", &c.rtol, 0, 1, "X", "relative tolerance: reals may differ by X times the second value", .local = true),
+        OPT_REAL("atol", &c.atol, 0, 1e300, "X", "absolute tolerance: reals may differ by X more", .local = true),
+        OPT_FLAG("nan-equal", &c.nan_equal, "treat NaN in the same place of both as equal", .local = true),
+        OPT_FLAG("header", &header, "also compare the headers, history included", .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "stream-diff",     "compare two streams record by record, within a tolerance", "FILE FILE",
                                 "any kind, twice", "the worst element; exit status 0 same, 3 different",       opts };
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
     int first, rc;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     if (argc - first != 2)
         nf_die(NF_EXIT_USAGE, "takes two files (- is standard input), %d were given", argc - first);
     if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)

@@ -32,7 +32,10 @@ enum { HOLD_BYTES = 256 << 10 };
 enum { CONTEXT = 2048 };
 
 struct options {
-    const char *model, *revision, *split, *field, *domain_field, *domain, *bos, *special, *shard;
+    const char *model, *revision, *field, *domain_field, *domain, *shard;
+    enum nf_split split;
+    enum bos { BOS_AUTO, BOS_ALWAYS, BOS_NEVER } bos;
+    bool special_as_text; /* --special */
     uint64_t max_bad, context, limit, seed;
     double sample;
     bool full_only;
@@ -74,8 +77,8 @@ static void check_options(struct options *o)
 {
     if (!o->model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
-    if (o->field && strcmp(o->split, "file") != 0)
-        nf_die(NF_EXIT_USAGE, "--jsonl with --split %s: each JSON line is one document", o->split);
+    if (o->field && o->split != NF_SPLIT_FILE)
+        nf_die(NF_EXIT_USAGE, "--jsonl excludes --split: each JSON line is one document");
     if (!o->field && (o->domain_field || o->max_bad))
         nf_die(NF_EXIT_USAGE, "--%s is for --jsonl", o->domain_field ? "jsonl-domain" : "max-bad");
     if (o->domain_field && o->domain)
@@ -219,7 +222,7 @@ static void plan(struct run *r, struct nf_err *err)
 
     r->pack.context = o->context ? o->context : nf_min(r->t->context, CONTEXT);
     r->pack.full_only = o->full_only;
-    r->pack.bos = strcmp(o->bos, "always") == 0 || (strcmp(o->bos, "auto") == 0 && r->t->bos_auto);
+    r->pack.bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && r->t->bos_auto);
     if (!r->pack.context)
         nf_die(NF_EXIT_USAGE, "--context N is wanted: no config.json in %s says how many positions the model has", o->model);
     if (r->pack.bos && r->t->bos_id < 0)
@@ -229,7 +232,7 @@ static void plan(struct run *r, struct nf_err *err)
     if (r->pack.context < 1 + (size_t)r->pack.bos)
         nf_die(NF_EXIT_USAGE, "--context %zu: no room for text after BOS", r->pack.context);
     r->pack.bos_id = r->pack.bos ? (uint32_t)r->t->bos_id : 0;
-    r->encoder = nf_encoder_open(r->t, strcmp(o->special, "parse") == 0, err);
+    r->encoder = nf_encoder_open(r->t, !o->special_as_text, err);
     if (!r->encoder || nf_pack_init(&r->pack, err) < 0)
         nf_die_err(err);
 }
@@ -239,8 +242,8 @@ static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
     json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", nf_tokenizer_type(r->t),
                                   "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
-                                  r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special", r->o->special, "unicode",
-                                  nf_pretok_unicode());
+                                  r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special",
+                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_pretok_unicode());
 
     if (header && (json_object_set_new(header, "tokenizer", tokenizer) < 0 ||
                    json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context)) < 0))
@@ -300,37 +303,26 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
-static enum nf_split split_of(const struct options *o)
-{
-    if (o->field)
-        return NF_SPLIT_JSONL;
-    return strcmp(o->split, "line") == 0 ? NF_SPLIT_LINE : strcmp(o->split, "paragraph") == 0 ? NF_SPLIT_PARAGRAPH : NF_SPLIT_FILE;
-}
-
 int main(int argc, char **argv)
 {
-    struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
+    struct options o = { .sample = 1 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
-        { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "one document is a file, a line, or a paragraph",
-          false },
-        { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "input is JSON lines; the text of a document is in FIELD", false },
-        { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "JSON lines: the domain of a document is in FIELD",
-          false },
-        { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines", false },
-        { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents; default: the name of their folder", false },
-        { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never",
-          "BOS before each window; auto: as the tokenizer of the model does", false },
-        { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text",
-          "special tokens in the text: parse them, or keep them as text", false },
-        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N",
-          "tokens in a window with BOS; 0: positions of the model, up to 2048", false },
-        { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows shorter than --context", false },
-        { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after this many tokens, BOS included; 0: no limit", false },
-        { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },
-        { 0, "seed", NF_OPT_UINT, &o.seed, 0, 0, "N", "seed of --sample", false },
-        { 0, "shard", NF_OPT_STR, &o.shard, 0, 0, "K/N", "only every Nth document, starting with the Kth", false },
-        NF_OPT_LAST,
+        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
+        OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
+        OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD"),
+        OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD"),
+        OPT_UINT("max-bad", &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines"),
+        OPT_STR("domain", &o.domain, "NAME", "domain of all documents; default: the name of their folder"),
+        OPT_CHOICE("bos", &o.bos, "auto|always|never", "BOS before each window; auto: as the tokenizer of the model does"),
+        OPT_EITHER("special", &o.special_as_text, "parse|text", "special tokens in the text: parse them, or keep them as text"),
+        OPT_UINT("context", &o.context, 0, 1 << 20, "N", "tokens in a window with BOS; 0: positions of the model, up to 2048",
+                 .letter = 'c'),
+        OPT_FLAG("full-only", &o.full_only, "leave out windows shorter than --context"),
+        OPT_UINT("limit", &o.limit, 0, 0, "TOKENS", "stop after this many tokens, BOS included; 0: no limit"),
+        OPT_REAL("sample", &o.sample, 0, 1, "P", "keep each window with probability P"),
+        OPT_UINT("seed", &o.seed, 0, 0, "N", "seed of --sample"),
+        OPT_STR("shard", &o.shard, "K/N", "only every Nth document, starting with the Kth"),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
     struct nf_err err = NF_ERR_INIT;
@@ -343,14 +335,15 @@ int main(int argc, char **argv)
     int first;
 
     nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
+    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
+        nf_die_err(&err);
     if (first < argc) {
         paths = argv + first;
         n_paths = (size_t)(argc - first);
     }
     check_options(&o);
     nf_prog_no_terminal(STDOUT_FILENO);
-    corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
+    corpus = (struct nf_corpus){ o.field ? NF_SPLIT_JSONL : o.split, o.field, o.domain_field, o.domain, o.max_bad, 0 };
 
     dir = nf_model_dir(o.model, o.revision, &err);
     r.t = dir ? nf_tokenizer_open(dir, &err) : NULL;

@@ -9,9 +9,13 @@
 
 #include <jansson.h>
 
+#include "base/opt.h"
 #include "checkpoint/config.h"
 #include "checkpoint/weights.h"
 #include "stream/reader.h"
+
+/* The row of an option table for an enum nf_dtype: what weights and products are computed in. */
+#define OPT_DTYPE(dtype, help) OPT_CHOICE("dtype", dtype, "f32|bf16", help, .means = (const unsigned[]){ NF_F32, NF_BF16 })
 
 struct nf_loaded_model {
     const char *dir;             /* borrowed, or `found` */
