@@ -151,16 +151,18 @@ enum { ANALYSES = 8 };
 static size_t list_analyses(const struct facts *f, struct analysis *a)
 {
     const struct nf_config *c = &f->cfg;
-    bool relu = c->act == NF_ACT_RELU && !c->gated;
-    const char *firing = relu ? "a ReLU neuron is off or on"
-                         : c->gated
-                             ? "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0"
-                             : "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
+    bool off = nf_act_is_off(c->act);
+    const char *firing = "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
+
+    if (off)
+        firing = c->gated ? "a gate of ReLU is off or on" : "a ReLU neuron is off or on";
+    else if (c->gated)
+        firing = "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0";
     const struct analysis all[] = {
-        { "dead neurons", relu ? "yes" : "by convention", firing },
-        { "n-gram detectors", relu ? "yes" : "by convention",
+        { "dead neurons", off ? "yes" : "by convention", firing },
+        { "n-gram detectors", off ? "yes" : "by convention",
           f->tokenizer ? firing : "needs the model's tokenizer, which is not there" },
-        { "positional neurons", relu ? "yes" : "by convention",
+        { "positional neurons", off ? "yes" : "by convention",
           c->positions == NF_POS_LEARNED  ? firing
           : c->positions == NF_POS_ROTARY ? "positions enter attention only"
                                           : "the model has no positions" },

@@ -51,6 +51,18 @@ void nf_map_close(struct nf_map *map)
     *map = (struct nf_map){ NULL, 0 };
 }
 
+bool nf_is_lfs_pointer(const void *data, size_t n)
+{
+    static const char head[] = "version https://git-lfs.github.com/spec/";
+
+    return n >= sizeof head - 1 && memcmp(data, head, sizeof head - 1) == 0;
+}
+
+int nf_fail_lfs(struct nf_err *err, const char *path)
+{
+    return nf_fail(err, NF_EFORMAT, "%s: a Git LFS pointer, not the file itself: run git lfs pull", path);
+}
+
 bool nf_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

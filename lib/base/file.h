@@ -27,6 +27,13 @@ void nf_map_close(struct nf_map *map);   /* accepts a zeroed or closed map */
 
 bool nf_file_exists(const char *path);
 
+/*
+ * nf_is_lfs_pointer - whether these bytes are what Git LFS leaves in place of a file that was not fetched.
+ * nf_fail_lfs       - NF_EFORMAT: `path` is one, with the command that fetches it.
+ */
+bool nf_is_lfs_pointer(const void *data, size_t n);
+int nf_fail_lfs(struct nf_err *err, const char *path);
+
 /* nf_path_join - "dir/name" in fresh memory (free()); NULL: out of memory. */
 char *nf_path_join(const char *dir, const char *name, struct nf_err *err);
 
