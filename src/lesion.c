@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/compare.h"
@@ -462,7 +463,8 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     check_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -479,5 +481,5 @@ int main(int argc, char **argv)
     free(p.lesion);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }
