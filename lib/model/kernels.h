@@ -1,6 +1,5 @@
 /*
- * kernels.h - the vector kernels under ops.h and attention.h, one text (kernels.inc) compiled for several instruction sets and chosen
- * when the program runs: AVX-512, AVX2 with FMA, and what the compiler's baseline has (any processor).
+ * kernels.h - the vector kernels under ops.h and attention.h: one text (kernels.inc), compiled for each instruction set of base/cpu.h.
  *
  * Sizes need not be multiples of anything.  Pointers are aligned to their element, `work` to 64 bytes.  Instruction sets may differ in
  * the last bits of a result; on one machine a row's result depends on that row alone.
@@ -64,10 +63,10 @@ struct nf_kernels {
     void (*from_bf16)(const uint16_t *x, size_t n, float *y);
 };
 
-/* nf_kernels - the fastest set that this machine has. */
+/* nf_kernels - those of nf_cpu_isa(). */
 const struct nf_kernels *nf_kernels(void);
 
-/* nf_kernels_at - the i-th set that this machine has, fastest first; NULL: no more (tests try them all). */
+/* nf_kernels_at - those of the i-th set from there down; NULL: no more (tests try them all). */
 const struct nf_kernels *nf_kernels_at(size_t i);
 
 #endif

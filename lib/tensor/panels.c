@@ -25,7 +25,7 @@ struct tile {
 };
 
 /* The tiles of one instruction set. */
-struct set {
+struct tile_set {
     size_t rows, columns;   /* of the largest tile */
     size_t chunk;           /* rows of x that stay in the second cache: about 200 KiB of 256 at least; AVX-512: 350 of 1024 */
     void (*widen)(const uint16_t *x, size_t n, float *y);
@@ -37,14 +37,14 @@ struct set {
 
 struct nf_panels {
     struct nf_gemm_shape shape;
-    const struct set *set;
+    const struct tile_set *set;
     size_t panels;   /* along N */
     size_t blocks;   /* along K */
 };
 
 struct nf_panels *nf_panels_open(const struct nf_gemm_shape *shape, enum nf_isa isa, struct nf_err *err)
 {
-    static const struct set *const sets[NF_ISA_COUNT] = {
+    static const struct tile_set *const sets[NF_ISA_COUNT] = {
         [NF_ISA_BASELINE] = &set_baseline,
 #ifdef __x86_64__
         [NF_ISA_AVX2] = &set_avx2,
@@ -73,7 +73,7 @@ size_t nf_panels_packed_size(const struct nf_panels *p)
 }
 
 /* First k of block b: blocks are as equal as multiples of 8 allow.  They depend on K alone, since they decide the bits. */
-static size_t block_begin(const struct nf_panels *p, size_t b)
+static size_t begin_block(const struct nf_panels *p, size_t b)
 {
     size_t eights = nf_blocks(p->shape.K, 8);
 
@@ -81,9 +81,9 @@ static size_t block_begin(const struct nf_panels *p, size_t b)
 }
 
 /* Element in the packed weights at which a panel of block b begins. */
-static size_t panel_at(const struct nf_panels *p, size_t b, size_t panel)
+static size_t find_panel(const struct nf_panels *p, size_t b, size_t panel)
 {
-    size_t begin = block_begin(p, b), depth = block_begin(p, b + 1) - begin;
+    size_t begin = begin_block(p, b), depth = begin_block(p, b + 1) - begin;
 
     return (begin * p->panels + panel * depth) * p->set->columns;
 }
@@ -114,7 +114,7 @@ void nf_panels_pack(const struct nf_panels *p, const float *w, size_t row, size_
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t b = 0; b < p->blocks; b++)
         for (size_t panel = 0; panel < p->panels; panel++) {
-            size_t begin = block_begin(p, b), depth = block_begin(p, b + 1) - begin, at = panel_at(p, b, panel);
+            size_t begin = begin_block(p, b), depth = begin_block(p, b + 1) - begin, at = find_panel(p, b, panel);
             float wide[NF_PANEL_DEPTH * COLUMNS_MAX], *to = p->shape.in == NF_BF16 ? wide : (float *)packed + at;
 
             gather_panel(p, w + begin * column, row, column, panel, depth, to);
@@ -133,7 +133,7 @@ struct deal {
 };
 
 /* One part, and what a thread needs for it. */
-struct part {
+struct panel_part {
     const struct nf_panels *p;
     const char *packed;
     const float *bias;
@@ -147,7 +147,7 @@ struct part {
 };
 
 /* The most rows of a part: chunks are rounded, so up to half more than a chunk. */
-static size_t rows_most(const struct set *set)
+static size_t max_rows(const struct tile_set *set)
 {
     return set->chunk + nf_blocks(set->chunk, 2);
 }
@@ -163,7 +163,7 @@ static struct deal deal_work(const struct nf_panels *p, size_t rows, size_t thre
 }
 
 /* x of one block of K, as floats. */
-static void copy_block(const struct part *t, size_t begin, size_t depth)
+static void copy_block(const struct panel_part *t, size_t begin, size_t depth)
 {
     size_t K = t->p->shape.K;
 
@@ -179,7 +179,7 @@ static void copy_block(const struct part *t, size_t begin, size_t depth)
 }
 
 /* The last panel may have fewer columns than a tile: it is computed beside y. */
-static void run_narrow(const struct set *set, size_t rows, const struct tile *tile, size_t columns)
+static void run_narrow(const struct tile_set *set, size_t rows, const struct tile *tile, size_t columns)
 {
     float y[ROWS_MAX * COLUMNS_MAX], bias[COLUMNS_MAX] = { 0 };
     struct tile t = *tile;
@@ -199,14 +199,14 @@ static void run_narrow(const struct set *set, size_t rows, const struct tile *ti
 }
 
 /* One panel of block b for all rows of the part, in tiles of equal height. */
-static void run_panel(struct part *t, size_t b, size_t panel)
+static void run_panel(struct panel_part *t, size_t b, size_t panel)
 {
     const struct nf_panels *p = t->p;
-    const struct set *set = p->set;
-    size_t depth = block_begin(p, b + 1) - block_begin(p, b), wide = set->columns, N = p->shape.N,
+    const struct tile_set *set = p->set;
+    size_t depth = begin_block(p, b + 1) - begin_block(p, b), wide = set->columns, N = p->shape.N,
            tiles = nf_blocks(t->rows, set->rows);
     size_t columns = nf_min(wide, N - panel * wide), item = nf_dtype_size(p->shape.in), bytes = depth * wide * item;
-    const char *packed = t->packed + panel_at(p, b, panel) * item;
+    const char *packed = t->packed + find_panel(p, b, panel) * item;
     bool last = b + 1 == p->blocks;
     struct tile tile = {
         .w = (const float *)packed,
@@ -236,13 +236,13 @@ static void run_panel(struct part *t, size_t b, size_t panel)
     }
 }
 
-static void run_part(struct part *t)
+static void run_part(struct panel_part *t)
 {
     const struct nf_panels *p = t->p;
     size_t wide = p->set->columns, first = t->panel * wide, n = nf_min(t->panels * wide, p->shape.N - first);
 
     for (size_t b = 0; b < p->blocks; b++) {
-        copy_block(t, block_begin(p, b), block_begin(p, b + 1) - block_begin(p, b));
+        copy_block(t, begin_block(p, b), begin_block(p, b + 1) - begin_block(p, b));
         for (size_t j = 0; j < t->panels; j++)
             run_panel(t, b, t->panel + j);
     }
@@ -252,28 +252,28 @@ static void run_part(struct part *t)
 }
 
 /* i of `parts` equal shares of n begins here. */
-static size_t share(size_t n, size_t parts, size_t i)
+static size_t equal_share(size_t n, size_t parts, size_t i)
 {
     return n * i / parts;
 }
 
 /* Part number i of a deal; chunks of rows are whole tiles but for the last. */
-static void part_set(struct part *t, const struct deal *d, size_t rows, size_t i)
+static void place_part(struct panel_part *t, const struct deal *d, size_t rows, size_t i)
 {
     const struct nf_panels *p = t->p;
     size_t chunk = i / d->groups, group = i % d->groups, tiles = nf_blocks(rows, p->set->rows);
 
-    t->row = share(tiles, d->chunks, chunk) * p->set->rows;
-    t->rows = nf_min(share(tiles, d->chunks, chunk + 1) * p->set->rows, rows) - t->row;
-    t->panel = share(p->panels, d->groups, group);
-    t->panels = share(p->panels, d->groups, group + 1) - t->panel;
+    t->row = equal_share(tiles, d->chunks, chunk) * p->set->rows;
+    t->rows = nf_min(equal_share(tiles, d->chunks, chunk + 1) * p->set->rows, rows) - t->row;
+    t->panel = equal_share(p->panels, d->groups, group);
+    t->panels = equal_share(p->panels, d->groups, group + 1) - t->panel;
 }
 
 /* A part with its work space, not yet set.  NULL: memory. */
-static struct part *part_new(const struct nf_panels *p, const struct deal *d)
+static struct panel_part *new_part(const struct nf_panels *p, const struct deal *d)
 {
-    size_t rows = rows_most(p->set), wide = nf_blocks(p->panels, d->groups) * p->set->columns;
-    struct part *t = aligned_alloc(LINE, nf_blocks(sizeof *t, LINE) * LINE);
+    size_t rows = max_rows(p->set), wide = nf_blocks(p->panels, d->groups) * p->set->columns;
+    struct panel_part *t = aligned_alloc(LINE, nf_blocks(sizeof *t, LINE) * LINE);
     bool sums = p->shape.out == NF_BF16;
 
     if (!t)
@@ -288,7 +288,7 @@ static struct part *part_new(const struct nf_panels *p, const struct deal *d)
     return NULL;
 }
 
-static void part_free(struct part *t)
+static void free_part(struct panel_part *t)
 {
     if (!t)
         return;
@@ -307,7 +307,7 @@ int nf_panels_run(const struct nf_panels *p, const void *packed, const float *bi
         return NF_OK;
 #pragma omp parallel if (d.chunks * d.groups > 1)
     {
-        struct part *t = part_new(p, &d);
+        struct panel_part *t = new_part(p, &d);
 
         if (t) {
             t->p = p;
@@ -322,10 +322,10 @@ int nf_panels_run(const struct nf_panels *p, const void *packed, const float *bi
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < d.chunks * d.groups; i++)
             if (t) {
-                part_set(t, &d, rows, i);
+                place_part(t, &d, rows, i);
                 run_part(t);
             }
-        part_free(t);
+        free_part(t);
     }
     return failed ? nf_fail(err, NF_ESYS, "out of memory in a matrix product") : NF_OK;
 }
