@@ -1,8 +1,10 @@
 /*
- * kernels.h - the vector kernels under ops.h and attention.h: one text (kernels.inc), compiled for each instruction set of base/cpu.h.
+ * kernels.h - the vector kernels under ops.h and attention.h. One text (kernels.inc) is compiled
+ * for each instruction set of base/cpu.h.
  *
- * Sizes need not be multiples of anything.  Pointers are aligned to their element, `work` to 64 bytes.  Instruction sets may differ in
- * the last bits of a result; on one machine a row's result depends on that row alone.
+ * Sizes may be any number. Pointers are aligned to their element, `work` to 64 bytes. Instruction
+ * sets may differ in the last bits of a result. On one machine the result of a row depends on that
+ * row alone.
  */
 #ifndef NF_MODEL_KERNELS_H
 #define NF_MODEL_KERNELS_H
