@@ -13,10 +13,20 @@ const char *nf_isa_name(enum nf_isa isa)
 }
 
 #ifdef __x86_64__
+#include <cpuid.h>
+
+/* Not every compiler's __builtin_cpu_supports() knows F16C. */
+static bool probe_f16c(void)
+{
+    unsigned a, b, c = 0, d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 static enum nf_isa probe_isa(void)
 {
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("popcnt"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("popcnt") || !probe_f16c())
         return NF_ISA_BASELINE;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))

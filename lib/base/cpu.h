@@ -13,7 +13,7 @@
 
 enum nf_isa {
     NF_ISA_BASELINE,   /* what the compiler takes for granted: any processor */
-    NF_ISA_AVX2,       /* AVX2, FMA and POPCNT: Intel from 2013 on, AMD from 2015 on */
+    NF_ISA_AVX2,       /* AVX2, FMA, F16C and POPCNT: Intel from 2013 on, AMD from 2015 on */
     NF_ISA_AVX512,     /* AVX-512 F, BW, DQ and VL beside them: Intel servers from 2017 on, AMD from Zen 4 on */
     NF_ISA_COUNT,
 };

@@ -61,8 +61,6 @@ struct nf_kernels {
     uint32_t (*relu_bits_bf16)(uint16_t *x, size_t n, float eps, uint8_t *bits);
 
     void (*add)(const float *x, size_t n, float *y);            /* y += x */
-    void (*to_bf16)(const float *x, size_t n, uint16_t *y);     /* to nearest, ties to even; NaN stays NaN */
-    void (*from_bf16)(const uint16_t *x, size_t n, float *y);
 };
 
 /* nf_kernels - those of nf_cpu_isa(). */

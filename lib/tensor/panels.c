@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/par.h"
+#include "tensor/convert.h"
 
 enum { LINE = 64 };                         /* bytes of a line of cache */
 enum { X_STRIDE = NF_PANEL_DEPTH + 16 };    /* floats between rows of a block of x: not a power of two, which would crowd a few sets */
@@ -28,7 +29,6 @@ struct tile {
 struct tile_set {
     size_t rows, columns;   /* of the largest tile */
     size_t chunk;           /* rows of x that stay in the second cache: about 200 KiB of 256 at least; AVX-512: 350 of 1024 */
-    void (*widen)(const uint16_t *x, size_t n, float *y);
     void (*tile[ROWS_MAX + 1])(const struct tile *t);   /* by number of rows, 1 to `rows` */
 };
 
@@ -118,8 +118,8 @@ void nf_panels_pack(const struct nf_panels *p, const float *w, size_t row, size_
             float wide[NF_PANEL_DEPTH * COLUMNS_MAX], *to = p->shape.in == NF_BF16 ? wide : (float *)packed + at;
 
             gather_panel(p, w + begin * column, row, column, panel, depth, to);
-            for (size_t i = 0; p->shape.in == NF_BF16 && i < depth * p->set->columns; i++)
-                ((uint16_t *)packed)[at + i] = nf_f32_to_bf16(wide[i]);
+            if (to == wide)
+                nf_narrow_bf16(wide, depth * p->set->columns, (uint16_t *)packed + at);
         }
 }
 
@@ -172,7 +172,7 @@ static void copy_block(const struct panel_part *t, size_t begin, size_t depth)
         float *to = t->block + i * X_STRIDE;
 
         if (t->p->shape.in == NF_BF16)
-            nf_to_f32(NF_BF16, (const uint16_t *)t->x + at, depth, to);
+            nf_widen_bf16((const uint16_t *)t->x + at, depth, to);
         else
             memcpy(to, (const float *)t->x + at, depth * sizeof *to);
     }
@@ -218,7 +218,7 @@ static void run_panel(struct panel_part *t, size_t b, size_t panel)
     };
 
     if (p->shape.in == NF_BF16) {
-        set->widen((const uint16_t *)packed, depth * wide, t->wide);
+        nf_widen_bf16(packed, depth * wide, t->wide);
         tile.w = t->wide;
     }
     for (size_t i = 0, row = 0; i < tiles; i++) {
@@ -247,8 +247,7 @@ static void run_part(struct panel_part *t)
             run_panel(t, b, t->panel + j);
     }
     for (size_t i = 0; t->sums && i < t->rows; i++)
-        for (size_t c = 0; c < n; c++)
-            ((uint16_t *)t->y)[(t->row + i) * p->shape.N + first + c] = nf_f32_to_bf16(t->sums[i * t->panels * wide + c]);
+        nf_narrow_bf16(t->sums + i * t->panels * wide, n, (uint16_t *)t->y + (t->row + i) * p->shape.N + first);
 }
 
 /* i of `parts` equal shares of n begins here. */
