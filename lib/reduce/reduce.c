@@ -84,7 +84,7 @@ void nf_reduce_close(struct nf_reduce *r)
 
 /* ---- the header ---- */
 
-static int header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
+static int read_header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
 {
     const json_t *j = json_object_get(parent, key);
 
@@ -112,7 +112,7 @@ static int read_positions(struct nf_reduce *r, struct nf_err *err)
     return NF_OK;
 }
 
-static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
+static int read_site_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
 {
     const json_t *a = json_object_get(site, "layers");
 
@@ -140,7 +140,7 @@ static int charge_reals(struct nf_reduce *r, const char *site, size_t units, str
                    (unsigned long long)r->cfg.memory);
 }
 
-static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
+static int read_header_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
 {
     const char *name = json_string_value(json_object_get(site, "site"));
     bool active = name && strcmp(name, "ffn.active") == 0;
@@ -149,9 +149,9 @@ static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err
 
     if (!name)
         return nf_fail(err, NF_EFORMAT, "header: sites: a name is expected");
-    rc = header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
+    rc = read_header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
     if (rc == NF_OK)
-        rc = read_layers(site, &layers, &n, err);
+        rc = read_site_layers(site, &layers, &n, err);
     if (rc == NF_OK && active) {
         free(r->t.layers);
         r->t.layers = layers;
@@ -198,7 +198,7 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
 
     if (!json_is_integer(top) || json_integer_value(top) < 0 || json_integer_value(top) > NF_REDUCE_TOP_MAX)
         return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is expected", NF_REDUCE_TOP_MAX);
-    if (header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
+    if (read_header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
         return NF_EFORMAT;
     r->cfg.top = (uint64_t)json_integer_value(top);
     r->cfg.context = context;
@@ -222,8 +222,8 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     const json_t *sites = json_object_get(r->header, "sites"), *site;
     size_t i;
 
-    if (header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
-        header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
+    if (read_header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
+        read_header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
         (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
     if (!json_array_size(sites))
@@ -235,7 +235,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (!r->reals || !r->stages)
         return NF_ESYS;
     json_array_foreach (sites, i, site)
-        if (read_site(r, site, err) < 0)
+        if (read_header_site(r, site, err) < 0)
             return err->code;
     return open_stages(r, err);
 }
@@ -300,7 +300,7 @@ static int differs(const char *field, struct nf_err *err)
 }
 
 /* All but what says how a stream came about must agree. */
-static int compare_headers(const json_t *a, const json_t *b, struct nf_err *err)
+static int compare_merged_headers(const json_t *a, const json_t *b, struct nf_err *err)
 {
     const char *key;
     json_t *v;
@@ -319,7 +319,7 @@ int nf_reduce_begin(struct nf_reduce *r, const json_t *header, struct nf_err *er
     r->inputs++;
     r->in_totals = false;
     nf_totals_clear(&r->in);
-    return compare_headers(r->header, header, err);
+    return compare_merged_headers(r->header, header, err);
 }
 
 static bool same_layers(const size_t *a, size_t n, const size_t *b, size_t m)
@@ -363,7 +363,7 @@ static int find_domain(struct nf_reduce *r, const char *name, size_t n, size_t *
 }
 
 /* The first totals decide what is counted; later ones must agree. */
-static int take_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &r->t, *in = &r->in;
 
@@ -407,7 +407,7 @@ static int merge_record(struct nf_reduce *r, const msgpack_object *rec, struct n
     int rc = NF_EOF;
 
     if (nf_mp_is(rec, "totals"))
-        return take_totals(r, rec, err);
+        return merge_totals(r, rec, err);
     if (!r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals must come first");
     if (r->firings)
@@ -564,7 +564,7 @@ int nf_reduce_end(struct nf_reduce *r, struct nf_err *err)
 
 /* ---- output ---- */
 
-static int by_name(const void *a, const void *b, void *totals)
+static int compare_domain_names(const void *a, const void *b, void *totals)
 {
     const struct nf_totals *t = totals;
 
@@ -578,7 +578,7 @@ static void write_totals(const struct nf_reduce *r, struct nf_writer *w, size_t 
 
     for (size_t q = 0; q < t.Q; q++)
         order[q] = q;
-    qsort_r(order, t.Q, sizeof *order, by_name, (void *)&r->t);
+    qsort_r(order, t.Q, sizeof *order, compare_domain_names, (void *)&r->t);
     for (size_t q = 0; q < t.Q; q++) {
         t.domain[q] = r->t.domain[order[q]];
         t.domain_tokens[q] = r->t.domain_tokens[order[q]];
