@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/output.h"
 
 static const char *prog_name = "neurofilters";
@@ -33,12 +34,24 @@ static void restore_sigpipe(void)
     signal(SIGPIPE, SIG_DFL);
 }
 
+/* An instruction set that does not exist is refused; one that the processor lacks is named once. */
+static void check_cpu(void)
+{
+    struct nf_err err = NF_ERR_INIT;
+
+    if (nf_cpu_check(&err) == NF_EUSAGE)
+        exit(nf_prog_end(&err));
+    if (err.code != NF_OK)
+        nf_warn("%s", err.text);
+}
+
 void nf_prog_start(const char *name, char **argv)
 {
     prog_name = name;
     restore_sigpipe();
     sleep_while_waiting(argv);
     prctl(PR_SET_NAME, name);   /* /proc/self/exe would be called "exe" in ps */
+    check_cpu();
 }
 
 const char *nf_prog_name(void)

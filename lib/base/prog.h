@@ -17,9 +17,10 @@ enum nf_exit {
 
 /*
  * nf_prog_start - first call of every main(): remember the program's name, restore SIGPIPE to its default (a reader
- * that leaves ends us silently, status 141), and make OpenMP threads sleep while they wait instead of spinning.
+ * that leaves ends us silently, status 141), make OpenMP threads sleep while they wait instead of spinning, and look at
+ * NF_ISA (base/cpu.h): status 2 when it names no instruction set, a warning when this processor does not have it.
  *
- * libgomp reads its environment before main(), so the last of these runs the program once more with
+ * libgomp reads its environment before main(), so to make threads sleep the program runs itself once more with
  * OMP_WAIT_POLICY=PASSIVE where the variable is not set; a value the user set is kept.
  */
 void nf_prog_start(const char *name, char **argv);

@@ -23,6 +23,7 @@
 #include "base/par.h"
 #include "model/attention.h"
 #include "model/forward_impl.h"
+#include "tensor/convert.h"
 
 /* ---- weights ---- */
 
@@ -266,7 +267,7 @@ static int tap_act(const struct block_pass *p, enum nf_site site, struct nf_mat 
     if (act.bf16) {
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < p->rows; i++)
-            nf_kernels()->from_bf16(act.bf16 + i * F, F, f->wide + i * F);
+            nf_widen_bf16(act.bf16 + i * F, F, f->wide + i * F);
     }
     return tap(p, site, F, act.f32 ? act.f32 : f->wide);
 }

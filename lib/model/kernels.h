@@ -1,7 +1,6 @@
 /*
  * kernels.h - the vector kernels under ops.h and attention.h. One text (kernels.inc) is compiled
- * for several instruction sets: AVX-512, AVX2 with FMA, and the compiler's baseline (any
- * processor). The program chooses when it runs.
+ * for each instruction set of base/cpu.h.
  *
  * Sizes may be any number. Pointers are aligned to their element, `work` to 64 bytes. Instruction
  * sets may differ in the last bits of a result. On one machine the result of a row depends on that
@@ -62,14 +61,12 @@ struct nf_kernels {
     uint32_t (*relu_bits_bf16)(uint16_t *x, size_t n, float eps, uint8_t *bits);
 
     void (*add)(const float *x, size_t n, float *y);            /* y += x */
-    void (*to_bf16)(const float *x, size_t n, uint16_t *y);     /* to nearest, ties to even; NaN stays NaN */
-    void (*from_bf16)(const uint16_t *x, size_t n, float *y);
 };
 
-/* nf_kernels - the fastest set that this machine has. */
+/* nf_kernels - those of nf_cpu_isa(). */
 const struct nf_kernels *nf_kernels(void);
 
-/* nf_kernels_at - the i-th set that this machine has, fastest first; NULL: no more (tests try them all). */
+/* nf_kernels_at - those of the i-th set from there down; NULL: no more (tests try them all). */
 const struct nf_kernels *nf_kernels_at(size_t i);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/par.h"
+#include "tensor/convert.h"
 
 /* Elements of one step of a loop over plain vectors. */
 enum { SPAN = 4096 };
@@ -31,7 +32,7 @@ void nf_normalise_to(const float *x, const float *gain, const float *bias, doubl
 #pragma omp parallel for schedule(static)
     for (size_t t = 0; t < T; t++) {
         k->normalise(x + t * D, gain, bias, eps, centre, D, row + t * D);
-        k->to_bf16(row + t * D, D, y.bf16 + t * D);
+        nf_narrow_bf16(row + t * D, D, y.bf16 + t * D);
     }
 }
 
@@ -48,8 +49,6 @@ void nf_normalise_heads(const float *gain, const float *bias, double eps, bool c
 
 void nf_copy_to(const float *x, size_t n, struct nf_mat y)
 {
-    const struct nf_kernels *k = nf_kernels();
-
     if (y.f32 == x)
         return;
 #pragma omp parallel for schedule(static)
@@ -57,7 +56,7 @@ void nf_copy_to(const float *x, size_t n, struct nf_mat y)
         if (y.f32)
             memcpy(y.f32 + i, x + i, nf_min(SPAN, n - i) * sizeof *x);
         else
-            k->to_bf16(x + i, nf_min(SPAN, n - i), y.bf16 + i);
+            nf_narrow_bf16(x + i, nf_min(SPAN, n - i), y.bf16 + i);
     }
 }
 
@@ -83,11 +82,11 @@ void nf_activate(enum nf_act act, struct nf_mat x, struct nf_mat up, size_t T, s
             k->act[act](x.f32 + i, up.f32 ? up.f32 + i : NULL, n, x.f32 + i);
             continue;
         }
-        k->from_bf16(x.bf16 + i, n, a);
+        nf_widen_bf16(x.bf16 + i, n, a);
         if (up.bf16)
-            k->from_bf16(up.bf16 + i, n, b);
+            nf_widen_bf16(up.bf16 + i, n, b);
         k->act[act](a, up.bf16 ? b : NULL, n, a);
-        k->to_bf16(a, n, x.bf16 + i);
+        nf_narrow_bf16(a, n, x.bf16 + i);
     }
 }
 
@@ -106,7 +105,7 @@ void nf_sign_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits,
             float wide[SPAN];
 
             if (!v)
-                k->from_bf16(x.bf16 + t * F + f, m, wide);
+                nf_widen_bf16(x.bf16 + t * F + f, m, wide);
             n += k->sign_bits(v ? v : wide, m, eps, bits ? bits + t * width + f / 8 : NULL);
         }
         if (near)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/par.h"
+#include "tensor/convert.h"
 #include "tensor/dequant.h"
 
 static const struct {
@@ -139,9 +140,9 @@ static float float_of(uint32_t u)
 
 /*
  * Exponent and fraction move to their places; the exponent's bias grows by 112, and that of infinity and NaN once more.  A subnormal number
- * counts from 2^-14 down: 2^-14 is put under it and taken away.  No branch, so that many are widened at once.
+ * counts from 2^-14 down: 2^-14 is put under it and taken away.
  */
-static inline float widen_half(uint16_t h)
+float nf_f16_to_f32(uint16_t h)
 {
     uint32_t rest = ((uint32_t)(h & 0x7fff) << 13) + (112u << 23), sign = (uint32_t)(h & 0x8000) << 16;
     uint32_t small = bits_of(float_of(rest + (1u << 23)) - 0x1p-14f), large = rest + (112u << 23);
@@ -149,11 +150,6 @@ static inline float widen_half(uint16_t h)
 
     u = (h & 0x7c00) == 0x7c00 ? large : u;
     return float_of(sign | u);
-}
-
-float nf_f16_to_f32(uint16_t h)
-{
-    return widen_half(h);
 }
 
 uint16_t nf_f32_to_f16(float f)
@@ -187,22 +183,15 @@ uint16_t nf_f32_to_bf16(float f)
 void nf_to_f32(enum nf_dtype t, const void *src, size_t n, float *y)
 {
     const unsigned char *p = src;
-    uint16_t h;
     double d;
 
     assert(nf_dtype_real(t) && n % nf_dtype_block(t) == 0);
     switch (t) {
     case NF_F16:
-        for (size_t i = 0; i < n; i++) {
-            memcpy(&h, p + i * sizeof h, sizeof h);
-            y[i] = widen_half(h);
-        }
+        nf_widen_f16(p, n, y);
         break;
     case NF_BF16:
-        for (size_t i = 0; i < n; i++) {
-            memcpy(&h, p + i * sizeof h, sizeof h);
-            y[i] = nf_bf16_to_f32(h);
-        }
+        nf_widen_bf16(p, n, y);
         break;
     case NF_F64:
         for (size_t i = 0; i < n; i++) {

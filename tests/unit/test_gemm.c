@@ -1,4 +1,4 @@
-/* test_gemm.c - matrix products against plain loops, and a row's bits in any company. */
+/* test_gemm.c - matrix products against plain loops, and a row's bits in any company, by every engine and instruction set. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -7,6 +7,26 @@
 #include "base/alloc.h"
 #include "check.h"
 #include "tensor/gemm.h"
+#include "tensor/onednn.h"
+
+/* Who multiplies: all that this machine can run, one after the other. */
+struct way {
+    enum nf_gemm_engine engine;
+    enum nf_isa isa;
+};
+
+/* The i-th way for the type; false: there are no more. */
+static bool way_at(enum nf_dtype in, size_t i, struct way *way)
+{
+    size_t sets = (size_t)nf_cpu_isa() + 1;
+
+    if (i < sets) {
+        *way = (struct way){ NF_GEMM_PANELS, (enum nf_isa)i };
+        return true;
+    }
+    *way = (struct way){ NF_GEMM_ONEDNN, nf_cpu_isa() };
+    return i == sets && (in == NF_F32 || nf_onednn_bf16());
+}
 
 /* One product with everything it needs; x in both types, w as packed. */
 struct product {
@@ -30,17 +50,11 @@ static void round_bf16(float *x, size_t n, uint16_t *x16)
     }
 }
 
-/* false: this CPU has no kernel for the type (bf16 without AVX-512), which the message must say. */
-static bool product_open(struct product *p, struct nf_gemm_shape shape, size_t rows)
+static void product_open(struct product *p, const struct way *way, struct nf_gemm_shape shape, size_t rows)
 {
-    struct nf_err err = NF_ERR_INIT;
-
     *p = (struct product){ .shape = shape, .rows = rows };
-    p->gemm = nf_gemm_open(&shape, &err);
-    if (!p->gemm) {
-        CHECK(shape.in == NF_BF16 && strstr(err.text, "no matrix product of type bf16"));
-        return false;
-    }
+    p->gemm = nf_gemm_open_with(&shape, way->engine, way->isa, NULL);
+    CHECK(p->gemm);
     p->x = nf_alloc(rows * shape.K, sizeof(float), NULL);
     p->w = nf_alloc(shape.N * shape.K, sizeof(float), NULL);
     p->bias = nf_alloc(shape.N, sizeof(float), NULL);
@@ -54,7 +68,6 @@ static bool product_open(struct product *p, struct nf_gemm_shape shape, size_t r
         round_bf16(p->w, shape.N * shape.K, NULL);
     }
     CHECK(nf_gemm_pack(p->gemm, p->w, p->packed, NULL) == NF_OK);
-    return true;
 }
 
 static void product_close(struct product *p)
@@ -77,7 +90,7 @@ static void product_run(struct product *p, bool bias, size_t row, size_t rows, v
     CHECK(nf_gemm_run(p->gemm, p->packed, bias ? p->bias : NULL, x, rows, y, &err) == NF_OK);
 }
 
-static void check_against_loops(struct nf_gemm_shape shape, size_t rows, bool bias)
+static void check_way_against_loops(const struct way *way, struct nf_gemm_shape shape, size_t rows, bool bias)
 {
     size_t M = rows, K = shape.K, N = shape.N;
     double *x, *w, *b, *want;
@@ -85,8 +98,7 @@ static void check_against_loops(struct nf_gemm_shape shape, size_t rows, bool bi
     float *y;
     uint16_t *y16;
 
-    if (!product_open(&p, shape, rows))
-        return;
+    product_open(&p, way, shape, rows);
     x = malloc(M * K * sizeof *x);
     w = malloc(N * K * sizeof *w);
     b = malloc(N * sizeof *b);
@@ -113,6 +125,14 @@ static void check_against_loops(struct nf_gemm_shape shape, size_t rows, bool bi
     free(y16);
 }
 
+static void check_against_loops(struct nf_gemm_shape shape, size_t rows, bool bias)
+{
+    struct way way;
+
+    for (size_t i = 0; way_at(shape.in, i, &way); i++)
+        check_way_against_loops(&way, shape, rows, bias);
+}
+
 static void equals_plain_loops(void)
 {
     const size_t size[] = { 1, 2, 7, 16, 17, 33 };
@@ -125,22 +145,50 @@ static void equals_plain_loops(void)
     check_against_loops((struct nf_gemm_shape){ 64, 256, NF_F32, NF_F32, false }, 600, true);
 }
 
-static void packed_from_the_transpose_is_the_same(void)
+/* K round the depth of a block of weights, N round a group of panels, rows round a chunk: where the loops of panels.c turn. */
+static void equals_plain_loops_where_blocks_meet(void)
 {
-    const struct nf_gemm_shape shape = { 70, 33, NF_F32, NF_F32, false };
-    struct nf_gemm *g = nf_gemm_open(&shape, NULL);
-    float w[70 * 33], t[70 * 33];
-    char *a = nf_alloc(nf_gemm_packed_size(g), 1, NULL), *b = nf_alloc(nf_gemm_packed_size(g), 1, NULL);
+    const size_t depth[] = { 511, 512, 513, 520, 1024, 1025, 1537 }, columns[] = { 31, 1023, 1024, 1025, 1057 },
+                 rows[] = { 13, 15, 95, 145, 253, 260 };
 
-    ref_random(8, 70 * 33, w);
-    for (size_t n = 0; n < 33; n++)
-        for (size_t k = 0; k < 70; k++)
-            t[k * 33 + n] = w[n * 70 + k];
+    for (size_t i = 0; i < 7; i++)
+        check_against_loops((struct nf_gemm_shape){ depth[i], 40, NF_F32, NF_F32, i % 2 }, 20, true);
+    for (size_t i = 0; i < 5; i++)
+        check_against_loops((struct nf_gemm_shape){ 9, columns[i], i % 2 ? NF_BF16 : NF_F32, i % 2 ? NF_BF16 : NF_F32, false }, 30,
+                            true);
+    for (size_t i = 0; i < 6; i++)
+        check_against_loops((struct nf_gemm_shape){ 20, 33, NF_F32, NF_F32, false }, rows[i], true);
+}
+
+static void check_transpose(const struct way *way, enum nf_dtype type)
+{
+    enum { K = 700, N = 33 };
+    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false };
+    struct nf_gemm *g = nf_gemm_open_with(&shape, way->engine, way->isa, NULL);
+    size_t size = nf_gemm_packed_size(g);
+    float *w = malloc(K * N * sizeof *w), *t = malloc(K * N * sizeof *t);
+    char *a = nf_alloc(size, 1, NULL), *b = nf_alloc(size, 1, NULL);
+
+    ref_random(8, K * N, w);
+    for (size_t n = 0; n < N; n++)
+        for (size_t k = 0; k < K; k++)
+            t[k * N + n] = w[n * K + k];
     CHECK(nf_gemm_pack(g, w, a, NULL) == NF_OK && nf_gemm_pack_transposed(g, t, b, NULL) == NF_OK);
-    CHECK(memcmp(a, b, nf_gemm_packed_size(g)) == 0);
+    CHECK(memcmp(a, b, size) == 0);
     free(a);
     free(b);
+    free(w);
+    free(t);
     nf_gemm_close(g);
+}
+
+static void packed_from_the_transpose_is_the_same(void)
+{
+    struct way way;
+
+    for (enum nf_dtype type = NF_BF16; type <= NF_F32; type++)
+        for (size_t i = 0; way_at(type, i, &way); i++)
+            check_transpose(&way, type);
 }
 
 static void bf16_equals_plain_loops(void)
@@ -156,7 +204,7 @@ static void bf16_equals_plain_loops(void)
 }
 
 /* Every row alone, and in every batch that begins at row 0, with 1, 2 and 4 threads: the same bytes as in the whole. */
-static void check_rows_alone(struct nf_gemm_shape shape)
+static void check_way_alone(const struct way *way, struct nf_gemm_shape shape)
 {
     enum { ROWS = 700 };
     const size_t some[] = { 1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 255, 511, 512, 513, 640, 699 };
@@ -165,8 +213,7 @@ static void check_rows_alone(struct nf_gemm_shape shape)
     struct product p;
     char *whole, *part;
 
-    if (!product_open(&p, shape, ROWS))
-        return;
+    product_open(&p, way, shape, ROWS);
     whole = malloc(ROWS * row_bytes);
     part = malloc(ROWS * row_bytes);
     product_run(&p, true, 0, ROWS, whole);
@@ -187,6 +234,14 @@ static void check_rows_alone(struct nf_gemm_shape shape)
     free(part);
 }
 
+static void check_rows_alone(struct nf_gemm_shape shape)
+{
+    struct way way;
+
+    for (size_t i = 0; way_at(shape.in, i, &way); i++)
+        check_way_alone(&way, shape);
+}
+
 static void a_row_has_the_same_bits_in_any_company(void)
 {
     const size_t shape[][2] = { { 768, 200 }, { 64, 100 }, { 1024, 64 }, { 5, 3 } };
@@ -198,8 +253,106 @@ static void a_row_has_the_same_bits_in_any_company(void)
     }
 }
 
+/* y of some rows, by one instruction set */
+static char *panels_result(struct nf_gemm_shape shape, enum nf_isa isa, size_t rows)
+{
+    const struct way way = { NF_GEMM_PANELS, isa };
+    char *y = malloc(rows * shape.N * nf_dtype_size(shape.out));
+    struct product p;
+
+    product_open(&p, &way, shape, rows);
+    product_run(&p, true, 0, rows, y);
+    product_close(&p);
+    return y;
+}
+
+static void avx2_and_avx512_give_the_same_bits(void)
+{
+    enum { ROWS = 37 };
+    const enum nf_dtype type[][2] = { { NF_F32, NF_F32 }, { NF_BF16, NF_F32 }, { NF_BF16, NF_BF16 } };
+
+    for (size_t i = 0; i < 3 && nf_cpu_isa() == NF_ISA_AVX512; i++) {
+        const struct nf_gemm_shape shape = { 1100, 77, type[i][0], type[i][1], i == 2 };
+        char *a = panels_result(shape, NF_ISA_AVX2, ROWS), *b = panels_result(shape, NF_ISA_AVX512, ROWS);
+
+        CHECK(memcmp(a, b, ROWS * shape.N * nf_dtype_size(shape.out)) == 0);
+        free(a);
+        free(b);
+    }
+}
+
+/* Columns turned round: lib/model gathers the logits of targets into a tile of their own, and counts on it. */
+static void check_columns(const struct way *way, enum nf_dtype type)
+{
+    enum { ROWS = 19, K = 600, N = 75 };
+    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false };
+    float *turned = malloc(N * K * sizeof *turned), *a = malloc(ROWS * N * sizeof *a), *b = malloc(ROWS * N * sizeof *b);
+    struct product p;
+
+    product_open(&p, way, shape, ROWS);
+    product_run(&p, false, 0, ROWS, a);
+    for (size_t n = 0; n < N; n++)
+        memcpy(turned + n * K, p.w + (N - 1 - n) * K, K * sizeof *turned);
+    CHECK(nf_gemm_pack(p.gemm, turned, p.packed, NULL) == NF_OK);
+    product_run(&p, false, 0, ROWS, b);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t n = 0; n < N; n++)
+            CHECK(a[i * N + n] == b[i * N + N - 1 - n]);
+    product_close(&p);
+    free(turned);
+    free(a);
+    free(b);
+}
+
+static void a_column_has_the_same_bits_in_any_place(void)
+{
+    struct way way;
+
+    for (enum nf_dtype type = NF_BF16; type <= NF_F32; type++)
+        for (size_t i = 0; way_at(type, i, &way) && way.engine == NF_GEMM_PANELS; i++)
+            check_columns(&way, type);
+}
+
+static void relu_keeps_a_nan(void)
+{
+    struct way way;
+
+    for (size_t i = 0; way_at(NF_F32, i, &way) && way.engine == NF_GEMM_PANELS; i++) {
+        const struct nf_gemm_shape shape = { 3, 17, NF_F32, NF_F32, true };
+        struct product p;
+        float y[2 * 17];
+
+        product_open(&p, &way, shape, 2);
+        p.x[1] = NAN;
+        product_run(&p, false, 0, 2, y);
+        CHECK(isnan(y[0]) && isnan(y[16]) && !isnan(y[17]));
+        product_close(&p);
+    }
+}
+
+/* NF_GEMM chooses, and what it cannot mean is refused by name. */
+static void the_environment_names_the_engine(void)
+{
+    const struct nf_gemm_shape shape = { 8, 8, NF_F32, NF_F32, false };
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_gemm *g;
+
+    setenv("NF_GEMM", "onednn", 1);
+    g = nf_gemm_open(&shape, NULL);
+    CHECK(strncmp(nf_gemm_name(g), "onednn ", 7) == 0);
+    nf_gemm_close(g);
+    setenv("NF_GEMM", "panels", 1);
+    g = nf_gemm_open(&shape, NULL);
+    CHECK(strncmp(nf_gemm_name(g), "panels ", 7) == 0);
+    nf_gemm_close(g);
+    setenv("NF_GEMM", "mkl", 1);
+    CHECK(!nf_gemm_open(&shape, &err) && err.code == NF_EUSAGE && strstr(err.text, "NF_GEMM=mkl"));
+    unsetenv("NF_GEMM");
+}
+
 int main(void)
 {
-    return RUN(equals_plain_loops, packed_from_the_transpose_is_the_same, bf16_equals_plain_loops,
-               a_row_has_the_same_bits_in_any_company);
+    return RUN(equals_plain_loops, equals_plain_loops_where_blocks_meet, packed_from_the_transpose_is_the_same,
+               bf16_equals_plain_loops, a_row_has_the_same_bits_in_any_company, a_column_has_the_same_bits_in_any_place,
+               avx2_and_avx512_give_the_same_bits, relu_keeps_a_nan, the_environment_names_the_engine);
 }

@@ -235,32 +235,6 @@ static void relu_bits_equals_a_loop(void)
     }
 }
 
-static void bf16_rounds_as_the_scalar_does(void)
-{
-    float x[MOST + 1], back[MOST + 1];
-    uint16_t h[MOST + 1];
-    struct nf_rng rng = { 5 };
-
-    FOR_ALL(k, n)
-    {
-        for (size_t i = 0; i < n; i++) {
-            uint32_t u = (uint32_t)nf_rng_next(&rng);   /* any bits: NaN, infinities and denormals too */
-
-            memcpy(&x[1 + i], &u, sizeof u);
-        }
-        if (n > 2) {
-            x[1] = NAN;
-            x[2] = FLT_MAX;   /* rounds to infinity */
-        }
-        k->to_bf16(x + 1, n, h + 1);
-        k->from_bf16(h + 1, n, back + 1);
-        for (size_t i = 0; i < n; i++) {
-            CHECK(isnan(x[1 + i]) ? isnan(back[1 + i]) : h[1 + i] == nf_f32_to_bf16(x[1 + i]));
-            CHECK(isnan(x[1 + i]) || back[1 + i] == nf_bf16_to_f32(h[1 + i]));
-        }
-    }
-}
-
 static void add_adds(void)
 {
     float x[MOST + 1], y[MOST + 1], z[MOST + 1];
@@ -396,7 +370,7 @@ int main(void)
 {
     return RUN(exp_is_within_two_ulp, exp_ends_at_zero, layernorm_equals_the_formula, rmsnorm_equals_the_formula,
                activations_equal_their_formulas, activations_of_any_length_and_at_the_ends, nan_stays_nan,
-               pairs_turn_by_their_angles, relu_bits_equals_a_loop, bf16_rounds_as_the_scalar_does, add_adds,
+               pairs_turn_by_their_angles, relu_bits_equals_a_loop, add_adds,
                running_logits_equal_the_whole_row, no_target_is_nan, block_norms_by_hand, finds_the_first_nonfinite_row,
                threads_do_not_change_a_bit);
 }

@@ -3,7 +3,10 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "base/rng.h"
+#include "tensor/convert.h"
 #include "tensor/tensor.h"
 
 /* IEEE 754-2008 section 3.4 by its definition: (-1)^s * 2^(E - bias) * (1 + T / 2^t), subnormal where E = 0. */
@@ -96,6 +99,50 @@ static void arrays_convert_from_unaligned_memory(void)
     }
 }
 
+/* Every value, in rows of every length up to some vectors, gives the bits that it gives alone. */
+static void rows_convert_as_one_number_does(void)
+{
+    enum { LENGTH = 40 };
+    static unsigned char raw[1 + 2 * 65536];
+    static float y[65536];
+    uint16_t *back = (uint16_t *)calloc(65536, sizeof *back);
+
+    for (uint32_t h = 0; h < 65536; h++)
+        memcpy(raw + 1 + 2 * h, &(uint16_t){ (uint16_t)h }, 2);
+    for (uint32_t from = 0, n = 0; from + n <= 65536; from += n, n = (n + 1) % LENGTH) {
+        nf_to_f32(NF_BF16, raw + 1 + 2 * from, n, y + from);
+        nf_narrow_bf16(y + from, n, back + from);
+        for (uint32_t h = from; h < from + n; h++) {
+            float want = nf_bf16_to_f32((uint16_t)h);
+
+            CHECK(memcmp(&want, y + h, sizeof want) == 0);
+            CHECK(back[h] == nf_f32_to_bf16(want));
+        }
+        nf_to_f32(NF_F16, raw + 1 + 2 * from, n, y + from);
+        for (uint32_t h = from; h < from + n; h++)
+            CHECK(isnan(y[h]) ? isnan(nf_f16_to_f32((uint16_t)h)) : y[h] == nf_f16_to_f32((uint16_t)h));
+    }
+    free(back);
+}
+
+/* Floats round the middle between two bfloat16 numbers, and any bits (NaN and infinity too), in one row. */
+static void a_row_of_floats_rounds_as_one_does(void)
+{
+    enum { N = 2 * 4000 + 3 };
+    static float x[N];
+    static uint16_t y[N];
+    struct nf_rng rng = { 5 };
+
+    for (uint32_t i = 0; i < N; i++) {
+        uint32_t u = i % 2 ? (0x3f80u + i * 7919u % 0x4000u) << 16 | (0x7fffu + i % 3) : (uint32_t)nf_rng_next(&rng);
+
+        memcpy(x + i, &u, sizeof u);
+    }
+    nf_narrow_bf16(x, N, y);
+    for (uint32_t i = 0; i < N; i++)
+        CHECK(y[i] == nf_f32_to_bf16(x[i]));
+}
+
 static void counts_are_checked_products(void)
 {
     struct nf_tensor t = nf_tensor_3d(NF_F32, NULL, 3, 4, 5), scalar = { NF_F32, 0, { 0 }, NULL };
@@ -110,5 +157,6 @@ static void counts_are_checked_products(void)
 int main(void)
 {
     return RUN(half_widens_exactly, bfloat_widens_exactly, every_value_survives_widening_and_rounding, half_rounds, bfloat_rounds,
-               arrays_convert_from_unaligned_memory, counts_are_checked_products);
+               arrays_convert_from_unaligned_memory, rows_convert_as_one_number_does, a_row_of_floats_rounds_as_one_does,
+               counts_are_checked_products);
 }
