@@ -14,6 +14,7 @@
 #include "base/prog.h"
 #include "run/loaded_model.h"
 #include "classify/classifier.h"
+#include "record/context.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
@@ -140,25 +141,29 @@ static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in,
 
 static int pass(struct nf_reader *in, struct nf_writer *out, bool weights, struct nf_classifier *study, struct nf_err *err)
 {
+    struct nf_vocab_head head = { .V = size_of(nf_reader_header(in), "tokenizer", "vocab") };
     const msgpack_object *rec;
     size_t layer, layers, n;
     const void *bytes;
-    int rc;
+    int rc, head_rc;
 
     while ((rc = nf_reader_next(in, &rec)) == NF_OK) {
-        if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special")) {
+        head_rc = nf_vocab_head_take(&head, rec, err);
+        if (head_rc == NF_OK) {
             nf_reader_bytes(in, &bytes, &n);
             nf_writer_copy(out, bytes, n);
-            continue;
+        } else if (head_rc == NF_EOF && !weights) {   /* weights: of documents and windows nothing */
+            head_rc = nf_classifier_take(study, rec, err);
+            layer = nf_classifier_layer(study, &layers);
+            nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
         }
-        if (weights)
-            continue; /* documents and windows */
-        if (nf_classifier_take(study, rec, err) < 0)
-            return err->code;
-        layer = nf_classifier_layer(study, &layers);
-        nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
+        if (head_rc < 0) {
+            rc = head_rc;
+            break;
+        }
     }
     nf_progress_end();
+    nf_vocab_clear(&head.vocab);
     return rc;
 }
 

@@ -21,7 +21,7 @@
 #include "model/lesion.h"
 #include "model/streams.h"
 #include "run/neuron_set.h"
-#include "record/effects.h"
+#include "run/lesion_records.h"
 #include "run/window_reader.h"
 #include "run/loaded_model.h"
 #include "run/grouped_means.h"
@@ -301,9 +301,15 @@ static int take_rows(struct run *r, size_t i, size_t k, size_t T)
                 continue;
             nf_effects_of(base, own, x);
             rc = nf_grouped_means_add(&r->tallies, i, b->doc[w], r->intake.domain[w], pos, x, r->err);
-            if (r->o->per_token)
-                nf_effect_token_write(r->out, i, &r->plan->lesion[i],
-                                      &(struct nf_effect_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+            if (r->o->per_token) {
+                struct nf_effect_token_rec rec = nf_effect_token(i, &r->plan->lesion[i], base, own);
+
+                rec.doc = b->doc[w];
+                rec.window = b->window[w];
+                rec.position = pos;
+                rec.token = b->ids[row];
+                nf_record_write(&nf_effect_token_record, r->out, &rec);
+            }
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -351,7 +357,7 @@ static void write_effects(struct run *r)
         nf_die_err(r->err);
     for (size_t i = 0; i < r->plan->n; i++)
         name[i] = r->plan->lesion[i].name;
-    nf_grouped_means_write(&r->tallies, r->out, "effect", "intervention", name, r->intake.domains, nf_effect_names);
+    nf_grouped_means_write(&r->tallies, r->out, &nf_effect_record, name, r->intake.domains);
     free(name);
 }
 
@@ -405,7 +411,7 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
     };
     rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     for (size_t i = 0; i < p->n; i++)
-        nf_intervention_write(r.out, i, &p->lesion[i]);
+        nf_intervention_write(r.out, i, &p->lesion[i], err);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
         rc = nf_window_reader_next(&r.intake, err);
     nf_progress_end();

@@ -22,7 +22,7 @@
 #include "model/tuned.h"
 #include "run/window_reader.h"
 #include "run/activation_cache.h"
-#include "record/lens.h"
+#include "run/lens_records.h"
 #include "run/loaded_model.h"
 #include "run/grouped_means.h"
 #include "stream/reader.h"
@@ -221,10 +221,24 @@ static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
                 continue;
             nf_lens_of(base, own, x);
             rc = nf_grouped_means_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
-            if (r->o->per_token)
-                nf_lens_token_write(r->out, point,
-                                    &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own, k, r->top + top,
-                                                             r->top_p + top });
+            if (r->o->per_token) {
+                const struct nf_lens_token_rec rec = { .point = point,
+                                                       .doc = b->doc[w],
+                                                       .window = b->window[w],
+                                                       .position = pos,
+                                                       .token = b->ids[row],
+                                                       .top = own->top,
+                                                       .kl = x[NF_LENS_KL],
+                                                       .agree = x[NF_LENS_AGREE],
+                                                       .entropy = x[NF_LENS_ENTROPY],
+                                                       .loss = x[NF_LENS_LOSS],
+                                                       .rank = x[NF_LENS_RANK],
+                                                       .k = k,
+                                                       .top_ids = k ? r->top + top : NULL,
+                                                       .top_p = k ? r->top_p + top : NULL };
+
+                nf_record_write(&nf_lens_token_record, r->out, &rec);
+            }
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -238,9 +252,7 @@ static int take_parts(struct run *r)
 
     for (size_t w = 0; w < b->W; row += b->length[w++])
         for (size_t pos = 0; pos + 1 < b->length[w] && rc == NF_OK; pos++) {
-            const struct nf_lens_token t = {
-                .doc = b->doc[w], .window = b->window[w], .position = pos, .token = b->ids[row + pos]
-            };
+            const struct nf_parts_rec rec = { b->doc[w], b->window[w], pos, b->ids[row + pos], n, r->part };
 
             if (!counts(r, w, pos))
                 continue;
@@ -250,7 +262,7 @@ static int take_parts(struct run *r)
                 rc = nf_grouped_means_add(&r->parts, i, b->doc[w], r->intake.domain[w], pos, &x, r->err);
             }
             if (r->o->per_token)
-                nf_parts_write(r->out, &t, r->part, n);
+                nf_record_write(&nf_parts_record, r->out, &rec);
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -390,11 +402,9 @@ static void write_things(const struct run *r)
 
 static void write_means(const struct run *r)
 {
-    static const char *const logit[] = { "logit" };
-
-    nf_grouped_means_write(&r->tallies, r->out, "lens", "point", NULL, r->intake.domains, nf_lens_names);
+    nf_grouped_means_write(&r->tallies, r->out, &nf_lens_record, NULL, r->intake.domains);
     if (r->attribute)
-        nf_grouped_means_write(&r->parts, r->out, "attribution", "part", NULL, r->intake.domains, logit);
+        nf_grouped_means_write(&r->parts, r->out, &nf_attribution_record, NULL, r->intake.domains);
 }
 
 static void close_run(struct run *r)

@@ -16,7 +16,6 @@ upward_includes() {
             split($1, path, "/"); from = path[1] == "src" ? "src" : path[2]
             n = split($4, inc, "/"); to = n > 1 ? inc[1] : from
             if ($4 == "version.h") next     # made by the Makefile
-            if ($1 ~ /^lib\/record\/(effects|lens)\./ && to == "model") next     # what was measured is still a struct of model/
             if (!(from in rank) || !(to in rank) || rank[to] > rank[from] || (from != to && from in apart && to in apart))
                 print $1 ":" $2 ": " from " includes " $4
         }'
