@@ -38,7 +38,7 @@ B       := build/$(VARIANT)
 # Only the plain build fills bin/.
 BIN     := $(if $(filter cc-O2,$(VARIANT)),bin,$(B)/bin)
 
-LIB_SRC  := $(sort $(wildcard lib/*/*.c))
+LIB_SRC  := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 LIB      := $(B)/libnf.a
 # One file a filter: a new filter needs no line here.  Nor does a unit test, a test tool or a fuzz target.
@@ -48,7 +48,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT     := $(UNIT_SRC:%.c=$(B)/%)
 REF_SRC  := $(sort $(wildcard tests/ref/*.c))
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
-AID_SRC  := $(sort $(wildcard tests/oracle/*.c tests/bench/*.c tests/contract/*.c))
+AID_SRC  := $(sort $(wildcard tests/oracle/*.c tests/bench/*.c tests/contract/*.c tests/howto/*.c))
 AIDS     := $(AID_SRC:%.c=$(B)/%) $(patsubst %.c,$(B)/%.so,$(wildcard tests/fault/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ     := $(FUZZ_SRC:%.c=$(B)/%)
@@ -151,7 +151,7 @@ check-matrix:
 # struct owns; shifts too: it takes the width of a vector for that of its elements); layout, where the space before a comment is free;
 # shell.
 SCRIPTS = .ci/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bash tests/*/*.bats tests/*/*.sh)
-SOURCES = $(wildcard lib/*/*.[ch] src/*.c tests/*/*.[ch])
+SOURCES = $(wildcard lib/*/*.[ch] lib/*/*/*.[ch] src/*.c tests/*/*.[ch])
 lint:
 	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_LINT)"
 	$(Q)$(MAKE) -s -k lint-headers lint-analyzer lint-format lint-shell

@@ -15,6 +15,7 @@
 
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/forward.h"
@@ -27,7 +28,9 @@
 #include "stream/writer.h"
 
 struct options {
-    const char *model, *revision, *dtype, *out_dtype;
+    const char *model, *revision;
+    enum nf_dtype dtype;
+    bool half; /* --out-dtype */
     struct nf_list sites;
     struct nf_range layers, positions;
     double near_zero;
@@ -70,11 +73,11 @@ static void make_plan(const struct options *o, struct plan *p, struct nf_err *er
     p->capture = (struct nf_capture){ .cfg = &p->subject.cfg,
                                       .sites = &p->sites,
                                       .positions = o->positions,
-                                      .half = strcmp(o->out_dtype, "f16") == 0,
+                                      .half = o->half,
                                       .allow_nonfinite = o->allow_nonfinite,
                                       .err = err };
     p->tap = nf_capture_tap(&p->capture, (float)o->near_zero);
-    p->forward = (struct nf_forward_opts){ .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+    p->forward = (struct nf_forward_opts){ .dtype = o->dtype,
                                            .batch_tokens = o->batch_tokens ? nf_max(o->batch_tokens, p->subject.context) : 0,
                                            .memory = o->memory,
                                            .tap = &p->tap,
@@ -268,7 +271,7 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
            flops / 1e6, f.layers, share(f.flops_maps, flops), share(f.flops_attention, flops), share(f.flops_ffn, flops),
            share(f.flops_head, flops));
     printf("time         at least %.1f s: %.0f GFLOP/s measured on %zu threads in %s\n", flops * (double)r.tokens / rate,
-           rate / 1e9, nf_threads(), o->dtype);
+           rate / 1e9, nf_threads(), nf_dtype_name(o->dtype));
     if (fflush(stdout) != 0 || ferror(stdout))
         nf_die(NF_EXIT_SYS, "standard output: cannot write");
     nf_window_reader_clear(&r.intake);
@@ -276,25 +279,23 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32", .out_dtype = "f32", .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
+    struct options o = { .dtype = NF_F32, .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
-        { 's', "sites", NF_OPT_LIST, &o.sites, 0, 0, "SITE,...",
-          "sites to capture, by our names or TransformerLens names [ffn.active]", false },
-        { 'l', "layers", NF_OPT_RANGE, &o.layers, 0, 0, "A:B", "only these layers: 3, 0:6, 6:", false },
-        { 'p', "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "only these positions of each window", false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
-        { 0, "out-dtype", NF_OPT_CHOICE, &o.out_dtype, 0, 0, "f32|f16", "type of real-valued sites in the stream", false },
-        { 0, "near-zero", NF_OPT_REAL, &o.near_zero, 0, 1, "EPS", "count pre-activations with |value| < EPS (sign is uncertain)",
-          false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL, "do not stop at NaN or Inf in results; write them",
-          false },
-        { 0, "batch-tokens", NF_OPT_UINT, &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: automatic",
-          true },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and work space; 0: weights stay in memory", true },
-        { 'n', "dry-run", NF_OPT_FLAG, &o.dry_run, 0, 0, NULL, "compute nothing: print what a run would compute, hold and write",
-          true },
-        NF_OPT_LAST,
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_LIST("sites", &o.sites, "SITE,...", "sites to capture, by our names or TransformerLens names [ffn.active]",
+                 .letter = 's'),
+        OPT_RANGE("layers", &o.layers, "only these layers: 3, 0:6, 6:", .letter = 'l'),
+        OPT_RANGE("positions", &o.positions, "only these positions of each window", .letter = 'p'),
+        OPT_DTYPE(&o.dtype, "precision of weights and matrix products"),
+        OPT_EITHER("out-dtype", &o.half, "f32|f16", "type of real-valued sites in the stream"),
+        OPT_REAL("near-zero", &o.near_zero, 0, 1, "EPS", "count pre-activations with |value| < EPS (sign is uncertain)"),
+        OPT_FLAG("allow-nonfinite", &o.allow_nonfinite, "do not stop at NaN or Inf in results; write them"),
+        OPT_UINT("batch-tokens", &o.batch_tokens, 0, 1 << 20, "N", "tokens that go through a layer together; 0: automatic",
+                 .local = true),
+        OPT_SIZE("memory", &o.memory, 0, "limit for weights and work space; 0: weights stay in memory", .local = true),
+        OPT_FLAG("dry-run", &o.dry_run, "compute nothing: print what a run would compute, hold and write", .letter = 'n',
+                 .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = {
         "forward-capture", "run a model over windows of tokens and write its internal values", "", "tokens", "activations", opts
@@ -304,12 +305,12 @@ int main(int argc, char **argv)
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
+        nf_die_err(&err);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
-    if (!o.dry_run)
-        nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(!o.dry_run, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -324,5 +325,5 @@ int main(int argc, char **argv)
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

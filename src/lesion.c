@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/compare.h"
@@ -32,10 +33,12 @@ enum { LESIONS_MAX = 100000 };
 static const uint64_t STREAM_BYTES = (uint64_t)1 << 30; /* for streams, where --memory does not say */
 
 struct options {
-    const char *model, *revision, *dtype;
+    const char *model, *revision;
+    enum nf_dtype dtype;
     struct nf_list lesion[NF_LESION_KINDS]; /* by kind */
     struct nf_list neuron, classes;
-    const char *neurons, *stats, *ablate; /* files, and what neurons are set to */
+    const char *neurons, *stats; /* files */
+    bool at_mean; /* --ablate: neurons are set to their mean, not to zero */
     uint64_t memory;
     bool include_bos, per_token, allow_nonfinite;
 };
@@ -159,11 +162,6 @@ static void add_heads(struct plan *p, const char *text, struct nf_err *err)
             add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
 }
 
-static bool at_mean(const struct options *o)
-{
-    return strcmp(o->ablate, "mean") == 0;
-}
-
 /* Neurons "L.N". */
 static void name_neurons(const struct options *o, struct plan *p, struct nf_err *err)
 {
@@ -186,12 +184,12 @@ static void name_neurons(const struct options *o, struct plan *p, struct nf_err 
 static void add_neurons(const struct options *o, struct plan *p, struct nf_err *err)
 {
     const struct nf_config *cfg = &p->subject.cfg;
-    const char *at = at_mean(o) ? " at mean" : "";
+    const char *at = o->at_mean ? " at mean" : "";
     char name[64];
 
     if (o->classes.n && nf_neuron_set_classes(p->chosen + 1, o->neurons, &o->classes, cfg, p->neurons_digest, err) < 0)
         nf_die_err(err);
-    if (at_mean(o) && nf_neuron_set_means(p->chosen, 1 + o->classes.n, o->stats, cfg, p->stats_digest, err) < 0)
+    if (o->at_mean && nf_neuron_set_means(p->chosen, 1 + o->classes.n, o->stats, cfg, p->stats_digest, err) < 0)
         nf_die_err(err);
     for (size_t i = 0; i <= o->classes.n; i++) {
         struct nf_neuron_set *c = &p->chosen[i];
@@ -236,11 +234,11 @@ static void check_options(const struct options *o)
         nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is wanted, a stream that has the classes", o->classes.item[0]);
     if (o->neurons && !o->classes.n)
         nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is wanted, which of them", o->neurons);
-    if (at_mean(o) && !o->stats)
+    if (o->at_mean && !o->stats)
         nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is wanted, a stream that has the means");
-    if (at_mean(o) && !o->neuron.n && !o->classes.n)
+    if (o->at_mean && !o->neuron.n && !o->classes.n)
         nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is wanted, which of them");
-    if (o->stats && !at_mean(o))
+    if (o->stats && !o->at_mean)
         nf_die(NF_EXIT_USAGE, "--stats %s: is of use with --ablate mean only", o->stats);
 }
 
@@ -258,9 +256,7 @@ static uint64_t token_bytes(const struct plan *p, size_t group)
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
     uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES;
-    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
-                                    .memory = o->memory,
-                                    .allow_nonfinite = o->allow_nonfinite };
+    struct nf_forward_opts opts = { .dtype = o->dtype, .memory = o->memory, .allow_nonfinite = o->allow_nonfinite };
 
     p->parallel = 0;
     for (size_t i = 0; i < p->n; i++)
@@ -377,10 +373,9 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     json_t *header = nf_header_new("effects", nf_reader_header(in), cmd, err);
     struct nf_writer *out = NULL;
 
-    if (header && (json_object_set_new(header, "model",
-                                       nf_loaded_model_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
-         json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
-         json_object_set_new(header, "interventions", json_integer((json_int_t)p->n)) < 0))
+    if (header && (json_object_set_new(header, "model", nf_loaded_model_json(&p->subject, o->dtype)) < 0 ||
+                   json_object_set_new(header, "excluded", o->include_bos ? json_array() : json_pack("[s]", "BOS")) < 0 ||
+                   json_object_set_new(header, "interventions", json_integer((json_int_t)p->n)) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && add_input(header, "neurons", p->neurons_digest, err) == NF_OK &&
         add_input(header, "stats", p->stats_digest, err) == NF_OK && err->code == NF_OK)
@@ -434,41 +429,34 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32", .ablate = "zero" };
+    struct options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
-        { 0, "drop", NF_OPT_LIST, &o.lesion[NF_LESION_DROP], 0, 0, "L|all", "leave out block L", false },
-        { 0, "swap", NF_OPT_LIST, &o.lesion[NF_LESION_SWAP], 0, 0, "L|all", "exchange block L with block L + 1", false },
-        { 0, "repeat", NF_OPT_LIST, &o.lesion[NF_LESION_REPEAT], 0, 0, "N",
-          "run N consecutive blocks twice each (a a b b ..), for every first block", false },
-        { 0, "skip", NF_OPT_LIST, &o.lesion[NF_LESION_SKIP], 0, 0, "A:B", "leave out blocks A to B-1", false },
-        { 0, "reverse", NF_OPT_LIST, &o.lesion[NF_LESION_REVERSE], 0, 0, "A:B", "run blocks A to B-1 in reverse order", false },
-        { 0, "parallel", NF_OPT_LIST, &o.lesion[NF_LESION_PARALLEL], 0, 0, "A:B",
-          "give blocks A to B-1 the same input, continue with their mean output", false },
-        { 0, "move", NF_OPT_LIST, &o.lesion[NF_LESION_MOVE], 0, 0, "A:B", "move block A to place B", false },
-        { 0, "replace", NF_OPT_LIST, &o.lesion[NF_LESION_REPLACE], 0, 0, "A:B", "run block B in place of block A as well", false },
-        { 0, "drop-attention", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_ATTENTION], 0, 0, "L|all",
-          "set the output of the attention of block L to zero", false },
-        { 0, "drop-ffn", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_FFN], 0, 0, "L|all", "set the output of the FFN of block L to zero",
-          false },
-        { 0, "drop-head", NF_OPT_LIST, &o.lesion[NF_LESION_DROP_HEAD], 0, 0, "L.H|L.all|all",
-          "set the output of head H of block L to zero", false },
-        { 0, "neuron", NF_OPT_LIST, &o.neuron, 0, 0, "L.N,...", "set these FFN neurons to zero, all in one intervention", false },
-        { 0, "class", NF_OPT_LIST, &o.classes, 0, 0, "CLASS,...",
-          "set all neurons of a class to zero; each class is one intervention", false },
-        { 0, "neurons", NF_OPT_STR, &o.neurons, 0, 0, "FILE", "stream of kind neurons with the classes, for --class", false },
-        { 0, "ablate", NF_OPT_CHOICE, &o.ablate, 0, 0, "zero|mean", "set neurons to zero, or to their mean activation", false },
-        { 0, "stats", NF_OPT_STR, &o.stats, 0, 0, "FILE", "stream of kind stats with the moments of ffn.act, for --ablate mean",
-          false },
-        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "also count the predictions at the BOS position", false },
-        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "also write one record for each position and intervention",
-          false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL,
-          "do not stop at NaN or Inf in the residual stream or logits", false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and streams; 0: weights stay, 1G for streams",
-          true },
-        NF_OPT_LAST,
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_LIST("drop", &o.lesion[NF_LESION_DROP], "L|all", "leave out block L"),
+        OPT_LIST("swap", &o.lesion[NF_LESION_SWAP], "L|all", "exchange block L with block L + 1"),
+        OPT_LIST("repeat", &o.lesion[NF_LESION_REPEAT], "N",
+                 "run N consecutive blocks twice each (a a b b ..), for every first block"),
+        OPT_LIST("skip", &o.lesion[NF_LESION_SKIP], "A:B", "leave out blocks A to B-1"),
+        OPT_LIST("reverse", &o.lesion[NF_LESION_REVERSE], "A:B", "run blocks A to B-1 in reverse order"),
+        OPT_LIST("parallel", &o.lesion[NF_LESION_PARALLEL], "A:B",
+                 "give blocks A to B-1 the same input, continue with their mean output"),
+        OPT_LIST("move", &o.lesion[NF_LESION_MOVE], "A:B", "move block A to place B"),
+        OPT_LIST("replace", &o.lesion[NF_LESION_REPLACE], "A:B", "run block B in place of block A as well"),
+        OPT_LIST("drop-attention", &o.lesion[NF_LESION_DROP_ATTENTION], "L|all",
+                 "set the output of the attention of block L to zero"),
+        OPT_LIST("drop-ffn", &o.lesion[NF_LESION_DROP_FFN], "L|all", "set the output of the FFN of block L to zero"),
+        OPT_LIST("drop-head", &o.lesion[NF_LESION_DROP_HEAD], "L.H|L.all|all", "set the output of head H of block L to zero"),
+        OPT_LIST("neuron", &o.neuron, "L.N,...", "set these FFN neurons to zero, all in one intervention"),
+        OPT_LIST("class", &o.classes, "CLASS,...", "set all neurons of a class to zero; each class is one intervention"),
+        OPT_STR("neurons", &o.neurons, "FILE", "stream of kind neurons with the classes, for --class"),
+        OPT_EITHER("ablate", &o.at_mean, "zero|mean", "set neurons to zero, or to their mean activation"),
+        OPT_STR("stats", &o.stats, "FILE", "stream of kind stats with the moments of ffn.act, for --ablate mean"),
+        OPT_FLAG("include-bos", &o.include_bos, "also count the predictions at the BOS position"),
+        OPT_FLAG("per-token", &o.per_token, "also write one record for each position and intervention"),
+        OPT_DTYPE(&o.dtype, "precision of weights and matrix products"),
+        OPT_FLAG("allow-nonfinite", &o.allow_nonfinite, "do not stop at NaN or Inf in the residual stream or logits"),
+        OPT_SIZE("memory", &o.memory, 0, "limit for weights and streams; 0: weights stay, 1G for streams", .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "lesion",  "change which blocks or neurons of a model run, and measure the effect",
                                 "",        "tokens",
@@ -478,10 +466,11 @@ int main(int argc, char **argv)
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
+        nf_die_err(&err);
     check_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -498,5 +487,5 @@ int main(int argc, char **argv)
     free(p.lesion);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

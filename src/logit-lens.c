@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/attribute.h"
@@ -29,7 +30,9 @@
 #include "stream/writer.h"
 
 struct options {
-    const char *model, *revision, *dtype, *norm, *tuned;
+    const char *model, *revision, *tuned;
+    enum nf_dtype dtype;
+    bool cached; /* --norm */
     uint64_t memory, top_k;
     struct nf_range positions;
     bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
@@ -122,7 +125,7 @@ static uint64_t held_bytes(const struct plan *p)
 static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
 {
     uint64_t held = o->memory ? nf_min(held_bytes(p), o->memory - 1) : 0;
-    struct nf_forward_opts opts = { .dtype = strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32,
+    struct nf_forward_opts opts = { .dtype = o->dtype,
                                     .memory = o->memory ? o->memory - held : 0,
                                     .tap = &p->tap,
                                     .allow_nonfinite = o->allow_nonfinite,
@@ -356,13 +359,12 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
                                      const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("lens", nf_reader_header(in), cmd, err);
-    json_t *lens = json_pack("{s:I, s:b, s:s, s:b, s:b}", "points", (json_int_t)p->n, "mid", o->mid, "norm", o->norm, "bias",
-                             !o->no_bias, "tuned", o->tuned != NULL);
+    json_t *lens = json_pack("{s:I, s:b, s:s, s:b, s:b}", "points", (json_int_t)p->n, "mid", o->mid, "norm",
+                             o->cached ? "cached" : "own", "bias", !o->no_bias, "tuned", o->tuned != NULL);
     struct nf_writer *out = NULL;
 
-    if (header && (json_object_set_new(header, "model",
-                                       nf_loaded_model_json(&p->subject, strcmp(o->dtype, "bf16") == 0 ? NF_BF16 : NF_F32)) < 0 ||
-         json_object_set_new(header, "excluded", excluded(o)) < 0 || json_object_set_new(header, "lens", lens) < 0))
+    if (header && (json_object_set_new(header, "model", nf_loaded_model_json(&p->subject, o->dtype)) < 0 ||
+                   json_object_set_new(header, "excluded", excluded(o)) < 0 || json_object_set_new(header, "lens", lens) < 0))
         nf_fail(err, NF_ESYS, "out of memory");
     if (header && err->code == NF_OK)
         out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
@@ -429,11 +431,11 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     open_run(&r, in);
     r.out = open_output(o, p, in, cmd, err);
     r.intake = (struct nf_window_reader){ .in = in,
-                                   .V = p->subject.V,
-                                   .context = p->subject.context,
-                                   .captured = p->captured,
-                                   .most = p->tokens,
-                                   .out = o->per_token ? r.out : NULL };
+                                          .V = p->subject.V,
+                                          .context = p->subject.context,
+                                          .captured = p->captured,
+                                          .most = p->tokens,
+                                          .out = o->per_token ? r.out : NULL };
     rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     write_things(&r);
     while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
@@ -456,7 +458,7 @@ static void check_lens(const struct options *o, struct plan *p)
 {
     const struct nf_config *c = &p->subject.cfg;
 
-    p->lens = (struct nf_lens){ .cached = strcmp(o->norm, "cached") == 0, .no_bias = o->no_bias };
+    p->lens = (struct nf_lens){ .cached = o->cached, .no_bias = o->no_bias };
     p->legacy = p->lens.cached || p->lens.no_bias;
     if (o->top_k && !o->per_token)
         nf_die(NF_EXIT_USAGE, "--top-k goes with --per-token: it is of rows");
@@ -472,28 +474,23 @@ static void check_lens(const struct options *o, struct plan *p)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = "f32", .norm = "own", .positions = NF_RANGE_ALL };
+    struct options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model: a directory, or a name in the Hub cache"),
-        { 0, "mid", NF_OPT_FLAG, &o.mid, 0, 0, NULL, "add the points between attention and FFN", false },
-        { 0, "attribute", NF_OPT_FLAG, &o.attribute, 0, 0, NULL,
-          "also write what each attention and FFN adds to the next token's logit", false },
-        { 0, "tuned", NF_OPT_STR, &o.tuned, 0, 0, "DIR", "use a tuned lens: a folder with config.json and params.pt", false },
-        { 0, "norm", NF_OPT_CHOICE, &o.norm, 0, 0, "own|cached",
-          "final norm: scale of the point, or of the last point (a known error)", false },
-        { 0, "no-bias", NF_OPT_FLAG, &o.no_bias, 0, 0, NULL, "leave out the biases of final norm and unembedding (a known error)",
-          false },
-        { 0, "include-bos", NF_OPT_FLAG, &o.include_bos, 0, 0, NULL, "also count the predictions at the BOS position", false },
-        { 0, "positions", NF_OPT_RANGE, &o.positions, 0, 0, "A:B", "count only these positions of each window", false },
-        { 0, "with-next", NF_OPT_FLAG, &o.with_next, 0, 0, NULL, "count only positions that have a next token", false },
-        { 0, "per-token", NF_OPT_FLAG, &o.per_token, 0, 0, NULL, "also write one record for each position and point", false },
-        { 0, "top-k", NF_OPT_UINT, &o.top_k, 0, 1024, "K", "with --per-token: also write the K most probable tokens", false },
-        { 0, "dtype", NF_OPT_CHOICE, &o.dtype, 0, 0, "f32|bf16", "precision of weights and matrix products", false },
-        { 0, "allow-nonfinite", NF_OPT_FLAG, &o.allow_nonfinite, 0, 0, NULL,
-          "do not stop at NaN or Inf in the residual stream or logits", false },
-        { 0, "memory", NF_OPT_SIZE, &o.memory, 0, 0, "SIZE", "limit for weights and streams; 0: weights stay, 1G for streams",
-          true },
-        NF_OPT_LAST,
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_FLAG("mid", &o.mid, "add the points between attention and FFN"),
+        OPT_FLAG("attribute", &o.attribute, "also write what each attention and FFN adds to the next token's logit"),
+        OPT_STR("tuned", &o.tuned, "DIR", "use a tuned lens: a folder with config.json and params.pt"),
+        OPT_EITHER("norm", &o.cached, "own|cached", "final norm: scale of the point, or of the last point (a known error)"),
+        OPT_FLAG("no-bias", &o.no_bias, "leave out the biases of final norm and unembedding (a known error)"),
+        OPT_FLAG("include-bos", &o.include_bos, "also count the predictions at the BOS position"),
+        OPT_RANGE("positions", &o.positions, "count only these positions of each window"),
+        OPT_FLAG("with-next", &o.with_next, "count only positions that have a next token"),
+        OPT_FLAG("per-token", &o.per_token, "also write one record for each position and point"),
+        OPT_UINT("top-k", &o.top_k, 0, 1024, "K", "with --per-token: also write the K most probable tokens"),
+        OPT_DTYPE(&o.dtype, "precision of weights and matrix products"),
+        OPT_FLAG("allow-nonfinite", &o.allow_nonfinite, "do not stop at NaN or Inf in the residual stream or logits"),
+        OPT_SIZE("memory", &o.memory, 0, "limit for weights and streams; 0: weights stay, 1G for streams", .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "logit-lens", "what a model would predict from any point of its residual stream",
                                 "",           "tokens, or activations with resid.pre or resid.post",
@@ -503,11 +500,12 @@ int main(int argc, char **argv)
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "%s: no operand is taken; the stream comes on standard input", argv[argc - 1]);
+    if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
+        nf_die_err(&err);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -526,5 +524,5 @@ int main(int argc, char **argv)
     nf_tuned_close(p.tuned);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

@@ -5,13 +5,11 @@
  *   out  text for people; ndjson, csv, tsv, npy or safetensors for jq, DuckDB, R, NumPy
  *   doc  src/stream-dump.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "record/context.h"
 #include "inspect/arrays.h"
@@ -23,7 +21,8 @@
 enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */
 
 struct options {
-    const char *format, *field;
+    enum format { TEXT, NDJSON, CSV, TSV, NPY, SAFETENSORS } format;
+    const char *field;
     struct nf_list records, sites, columns;
     struct nf_range layers;
     uint64_t values;
@@ -38,14 +37,22 @@ struct dump {
     struct nf_arrays *arrays;
 };
 
-static bool is(const char *format, const char *name)
+static const char *format_name(enum format f)
 {
-    return strcmp(format, name) == 0;
+    static const char *const name[] = { "text", "ndjson", "csv", "tsv", "npy", "safetensors" };
+
+    return name[f];
 }
 
-static bool tabular(const struct options *opt)
+static bool is_table(const struct options *opt)
 {
-    return is(opt->format, "csv") || is(opt->format, "tsv");
+    return opt->format == CSV || opt->format == TSV;
+}
+
+/* Binary: the tensors alone. */
+static bool is_arrays(const struct options *opt)
+{
+    return opt->format == NPY || opt->format == SAFETENSORS;
 }
 
 static bool listed(const struct nf_list *list, const msgpack_object *o)
@@ -84,16 +91,19 @@ static const char *usual_record(const char *kind)
     return NULL;
 }
 
-static void check_options(const struct options *opt)
+static int check_options(const struct options *opt, struct nf_err *err)
 {
-    if (opt->field && !is(opt->format, "npy") && !is(opt->format, "safetensors"))
-        nf_die(NF_EXIT_USAGE, "--field is for --format npy and safetensors, not %s", opt->format);
-    if (opt->columns.n && !tabular(opt))
-        nf_die(NF_EXIT_USAGE, "--columns is for --format csv and tsv, not %s", opt->format);
-    if (opt->header && !is(opt->format, "ndjson") && !is(opt->format, "text"))
-        nf_die(NF_EXIT_USAGE, "--header is for --format text and ndjson, not %s", opt->format);
-    if (tabular(opt) && opt->records.n > 1)
-        nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+    const char *name = format_name(opt->format);
+
+    if (opt->field && !is_arrays(opt))
+        return nf_fail(err, NF_EUSAGE, "--field is for --format npy and safetensors, not %s", name);
+    if (opt->columns.n && !is_table(opt))
+        return nf_fail(err, NF_EUSAGE, "--columns is for --format csv and tsv, not %s", name);
+    if (opt->header && opt->format != NDJSON && opt->format != TEXT)
+        return nf_fail(err, NF_EUSAGE, "--header is for --format text and ndjson, not %s", name);
+    if (is_table(opt) && opt->records.n > 1)
+        return nf_fail(err, NF_EUSAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+    return NF_OK;
 }
 
 static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
@@ -101,7 +111,7 @@ static int header(const struct options *opt, const struct nf_reader *in, struct 
     json_t *h;
     bool whole;
 
-    if (is(opt->format, "text")) {
+    if (opt->format == TEXT) {
         nf_text_header(stdout, nf_reader_header(in));
         return NF_OK;
     }
@@ -115,13 +125,13 @@ static int header(const struct options *opt, const struct nf_reader *in, struct 
 static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
 {
     d->opt = opt;
-    if (tabular(opt)) {
+    if (is_table(opt)) {
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
             return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
-        d->table = nf_table_open(stdout, is(opt->format, "csv") ? ',' : '\t', opt->records.item[0], opt->columns.item,
-                                 opt->columns.n, err);
-    } else if (is(opt->format, "npy") || is(opt->format, "safetensors")) {
+        d->table =
+            nf_table_open(stdout, opt->format == CSV ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);
+    } else if (is_arrays(opt)) {
         d->arrays = nf_arrays_open(err);
     } else if (opt->header) {
         header(opt, in, err);
@@ -135,7 +145,7 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
         return nf_table_row(d->table, rec, err);
     if (d->arrays)
         return nf_arrays_add(d->arrays, rec, d->opt->field, err);
-    if (is(d->opt->format, "text")) {
+    if (d->opt->format == TEXT) {
         nf_text_record(stdout, rec, &d->vocab, d->opt->values);
     } else {
         nf_json_text(stdout, rec);
@@ -146,9 +156,9 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
 
 static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
 {
-    if (is(d->opt->format, "npy"))
+    if (d->opt->format == NPY)
         nf_arrays_npy(d->arrays, stdout, err);
-    else if (is(d->opt->format, "safetensors"))
+    else if (d->opt->format == SAFETENSORS)
         nf_arrays_safetensors(d->arrays, stdout, err);
     else if (d->opt->header)
         record(d, nf_reader_end(in), err);
@@ -158,64 +168,68 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
     return err->code;
 }
 
-static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int dump_stream(struct options *opt, struct nf_reader *in, struct nf_err *err)
 {
     struct dump d = { 0 };
     const msgpack_object *rec;
     int rc = begin(&d, opt, in, err);
 
     while (rc == NF_OK && !ferror(stdout) && (rc = nf_reader_next(in, &rec)) == NF_OK) {
-        if (is(opt->format, "text"))
+        if (opt->format == TEXT)
             rc = nf_context_read(rec, &d.vocab, err);
         if (rc >= 0)
             rc = chosen(opt, rec) ? record(&d, rec, err) : NF_OK;
     }
-    if (rc == NF_EOF)
-        rc = finish(&d, in, err);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return nf_fail_errno(err, "standard output");
-    return rc;
+    if (ferror(stdout))
+        rc = nf_fail_errno(err, "%s", nf_output_name());
+    return rc == NF_EOF ? finish(&d, in, err) : rc;
+}
+
+static int dump(struct options *opt, char **path, int n, struct nf_err *err)
+{
+    struct nf_reader *in;
+
+    if (n > 1)
+        return nf_fail(err, NF_EUSAGE, "one file at most is expected, %d were given", n);
+    if (check_options(opt, err) < 0 || nf_output_open(is_arrays(opt), err) < 0)
+        return (int)err->code;
+    if (opt->format == TEXT && opt->records.n + opt->sites.n == 0 && all_layers(opt))
+        opt->header = true;
+    in = nf_reader_open_file(path[0], NULL, err);
+    if (in)
+        dump_stream(opt, in, err);
+    nf_reader_close(in);
+    return (int)err->code;
 }
 
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options opt = { .format = "text", .layers = NF_RANGE_ALL, .values = 8 };
+    struct options opt = { .layers = NF_RANGE_ALL, .values = 8 };
     static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
-        { 'f', "format", NF_OPT_CHOICE, &opt.format, 0, 0, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", true },
-        { 'r', "record", NF_OPT_LIST, &opt.records, 0, 0, "TYPE,...", "only records of these types; csv and tsv take one type",
-          true },
-        { 'l', "layer", NF_OPT_RANGE, &opt.layers, 0, 0, "RANGE", "only records of these layers: 3, 0:6, 6:", true },
-        { 's', "site", NF_OPT_LIST, &opt.sites, 0, 0, "SITE,...", "only records of these sites", true },
-        { 'c', "columns", NF_OPT_LIST, &opt.columns, 0, 0, "PATH,...",
-          "csv, tsv: these columns, for example layer,dead.p or share=token.share.p", true },
-        { 0, "field", NF_OPT_STR, &opt.field, 0, 0, "PATH", "npy, safetensors: only the tensor of this name", true },
-        { 0, "header", NF_OPT_FLAG, &opt.header, 0, 0, NULL, "also print header and END (text of a whole stream always has them)",
-          true },
-        { 'n', "values", NF_OPT_UINT, &opt.values, 0, 0, "N", "text: print N values of an array or tensor; 0: all", true },
-        NF_OPT_LAST,
+        OPT_CHOICE("format", &opt.format, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", .letter = 'f',
+                   .local = true),
+        OPT_LIST("record", &opt.records, "TYPE,...", "only records of these types; csv and tsv take one type", .letter = 'r',
+                 .local = true),
+        OPT_RANGE("layer", &opt.layers, "only records of these layers: 3, 0:6, 6:", .letter = 'l', .local = true),
+        OPT_LIST("site", &opt.sites, "SITE,...", "only records of these sites", .letter = 's', .local = true),
+        OPT_LIST("columns", &opt.columns, "PATH,...", "csv, tsv: these columns, for example layer,dead.p or share=token.share.p",
+                 .letter = 'c', .local = true),
+        OPT_STR("field", &opt.field, "PATH", "npy, safetensors: only the tensor of this name", .local = true),
+        OPT_FLAG("header", &opt.header, "also print header and END (text of a whole stream always has them)", .local = true),
+        OPT_UINT("values", &opt.values, 0, 0, "N", "text: print N values of an array or tensor; 0: all", .letter = 'n',
+                 .local = true),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "stream-dump", "print a stream, or convert it for other programs", "[FILE]",
                                 "any kind",    "text, ndjson, csv, tsv, npy, safetensors",         opts };
-    int first, fd = STDIN_FILENO;
-    struct nf_reader *in;
+    int first;
 
     nf_prog_start(cmd.name, argv);
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    first = nf_opt_parse(&cmd, argc, argv);
-    if (argc - first > 1)
-        nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);
-    check_options(&opt);
-    opt.header |= is(opt.format, "text") && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
-    if (is(opt.format, "npy") || is(opt.format, "safetensors"))
-        nf_prog_no_terminal(STDOUT_FILENO);
-    if (first < argc && (fd = open(argv[first], O_RDONLY | O_CLOEXEC)) < 0)
-        nf_die(NF_EXIT_SYS, "%s: %s", argv[first], strerror(errno));
-
-    in = nf_reader_open(fd, first < argc ? argv[first] : "standard input", NULL, &err);
-    if (!in || dump(&opt, in, &err) != NF_OK)
-        nf_die_err(&err);
-    nf_reader_close(in);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0)
+        dump(&opt, argv + first, argc - first, &err);
+    return nf_prog_end(&err);
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "base/rng.h"
@@ -29,10 +30,13 @@
 enum { HOLD_BYTES = 256 << 10 };
 
 /* Longest window when nobody says: the memory of a forward pass grows with it, and models of 131,072 positions are run on texts of some thousand. */
-enum { CONTEXT = 2048 };
+enum { CONTEXT = 2048, SHARDS_MAX = 1000000 };
 
 struct options {
-    const char *model, *revision, *split, *field, *domain_field, *domain, *bos, *special, *shard;
+    const char *model, *revision, *field, *domain_field, *domain, *shard;
+    enum nf_split split;
+    enum bos { BOS_AUTO, BOS_ALWAYS, BOS_NEVER } bos;
+    bool special_as_text; /* --special */
     uint64_t max_bad, context, limit, seed;
     double sample;
     bool full_only;
@@ -57,30 +61,36 @@ struct run {
     struct totals sum; /* of what was written */
 };
 
-static void parse_shard(struct options *o)
+/* K/N */
+static int read_shard(struct options *o, struct nf_err *err)
 {
     char *end = NULL, *stop = NULL;
 
     o->shard_k = o->shard_n = 1;
     if (!o->shard)
-        return;
+        return NF_OK;
     o->shard_k = strtoull(o->shard, &end, 10);
-    o->shard_n = *end == '/' ? strtoull(end + 1, &stop, 10) : 0;
-    if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n || o->shard_n > 1000000)
-        nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is wanted", o->shard);
+    if (*end == '/')
+        o->shard_n = strtoull(end + 1, &stop, 10);
+    if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n ||
+        o->shard_n > SHARDS_MAX)
+        return nf_fail(err, NF_EUSAGE, "--shard %s: K/N with K from 1 to N is expected", o->shard);
+    return NF_OK;
 }
 
-static void check_options(struct options *o)
+static int check_options(struct options *o, struct nf_err *err)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
-    if (o->field && strcmp(o->split, "file") != 0)
-        nf_die(NF_EXIT_USAGE, "--jsonl with --split %s: each JSON line is one document", o->split);
-    if (!o->field && (o->domain_field || o->max_bad))
-        nf_die(NF_EXIT_USAGE, "--%s is for --jsonl", o->domain_field ? "jsonl-domain" : "max-bad");
+        return nf_fail(err, NF_EUSAGE, "-m MODEL is expected: the model whose tokenizer to use");
+    if (o->field && o->split != NF_SPLIT_FILE)
+        return nf_fail(err, NF_EUSAGE, "--jsonl excludes --split: each JSON line is one document");
+    if (!o->field && o->domain_field)
+        return nf_fail(err, NF_EUSAGE, "--jsonl-domain is for --jsonl");
+    if (!o->field && o->max_bad)
+        return nf_fail(err, NF_EUSAGE, "--max-bad is for --jsonl");
     if (o->domain_field && o->domain)
-        nf_die(NF_EXIT_USAGE, "--domain and --jsonl-domain exclude each other");
-    parse_shard(o);
+        return nf_fail(err, NF_EUSAGE, "--domain and --jsonl-domain exclude each other");
+    return read_shard(o, err);
 }
 
 static int begin(void *self, const char *name, const char *domain, struct nf_err *err)
@@ -215,62 +225,66 @@ static int end(void *self, struct nf_err *err)
     return rc;
 }
 
-static void plan(struct run *r, struct nf_err *err)
+static int make_plan(struct run *r, struct nf_err *err)
 {
     const struct options *o = r->o;
+    const struct nf_tokenizer *t = r->t;
+    struct nf_pack *pack = &r->pack;
 
-    r->pack.context = o->context ? o->context : nf_min(r->t->context, CONTEXT);
-    r->pack.full_only = o->full_only;
-    r->pack.bos = strcmp(o->bos, "always") == 0 || (strcmp(o->bos, "auto") == 0 && r->t->bos_auto);
-    if (!r->pack.context)
-        nf_die(NF_EXIT_USAGE, "--context N is wanted: no config.json in %s says how many positions the model has", o->model);
-    if (r->pack.bos && r->t->bos_id < 0)
-        nf_die(NF_EXIT_USAGE, "--bos always: no file in %s names a BOS token", o->model);
-    if (r->pack.bos && (uint64_t)r->t->bos_id >= r->t->vocab.V)
-        nf_die(NF_EXIT_INPUT, "%s: BOS has id %" PRId64 ", the vocabulary %zu tokens", o->model, r->t->bos_id, r->t->vocab.V);
-    if (r->pack.context < 1 + (size_t)r->pack.bos)
-        nf_die(NF_EXIT_USAGE, "--context %zu: no room for text after BOS", r->pack.context);
-    r->pack.bos_id = r->pack.bos ? (uint32_t)r->t->bos_id : 0;
-    r->encoder = nf_encoder_open(r->t, strcmp(o->special, "parse") == 0, err);
-    if (!r->encoder || nf_pack_init(&r->pack, err) < 0)
-        nf_die_err(err);
+    pack->context = o->context ? o->context : nf_min(t->context, CONTEXT);
+    pack->full_only = o->full_only;
+    pack->bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && t->bos_auto);
+    if (!pack->context)
+        return nf_fail(err, NF_EUSAGE, "--context N is expected: no config.json in %s says how many positions the model has",
+                       o->model);
+    if (pack->bos && t->bos_id < 0)
+        return nf_fail(err, NF_EUSAGE, "--bos always: no file in %s names a BOS token", o->model);
+    if (pack->bos && (uint64_t)t->bos_id >= t->vocab.V)
+        return nf_fail(err, NF_EFORMAT, "%s: BOS has id %" PRId64 ", the vocabulary %zu tokens", o->model, t->bos_id, t->vocab.V);
+    if (pack->context < 1 + (size_t)pack->bos)
+        return nf_fail(err, NF_EUSAGE, "--context %zu: no room for text after BOS", pack->context);
+    pack->bos_id = pack->bos ? (uint32_t)t->bos_id : 0;
+    r->encoder = nf_encoder_open(t, !o->special_as_text, err);
+    return r->encoder ? nf_pack_init(pack, err) : (int)err->code;
 }
 
 static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
+    const struct nf_tokenizer *t = r->t;
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
-    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", nf_tokenizer_type(r->t),
-                                  "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
-                                  r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special", r->o->special, "unicode",
-                                  nf_pretok_unicode());
+    json_t *bos_id = t->bos_id < 0 ? json_null() : json_integer(t->bos_id);
 
-    if (header && (json_object_set_new(header, "tokenizer", tokenizer) < 0 ||
-                   json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context)) < 0))
-        nf_fail(err, NF_ESYS, "out of memory");
+    json_object_set_new(header, "tokenizer",
+                        json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", t->digest, "type", nf_tokenizer_type(t), "vocab",
+                                  (json_int_t)t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id", bos_id, "special",
+                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_pretok_unicode()));
+    json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context));
     return header;
 }
 
-static void open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static int open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = make_header(r, cmd, err);
 
-    if (header && err->code == NF_OK)
+    if (header)
         r->out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
-    if (!r->out)
-        nf_die_err(err);
-    nf_vocab_write(r->out, &r->t->vocab);
+    if (r->out)
+        nf_vocab_write(r->out, &r->t->vocab);
+    return (int)err->code;
 }
 
 /* An empty corpus is refused; a shard of a corpus that has documents may be empty. */
-static void check_not_empty(const struct run *r)
+static int check_not_empty(const struct run *r, struct nf_err *err)
 {
+    const struct options *o = r->o;
+
     if (!r->read)
-        nf_die(NF_EXIT_INPUT, "no documents: there is no text in the input");
-    if (r->sum.windows || r->counted || r->o->shard_n > 1)
-        return;
-    nf_die(NF_EXIT_INPUT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read, r->o->full_only ? "enough" : "any",
-           r->o->sample < 1 ? " in the sample" : "");
+        return nf_fail(err, NF_EFORMAT, "no documents: there is no text in the input");
+    if (r->sum.windows || r->counted || o->shard_n > 1)
+        return NF_OK;
+    return nf_fail(err, NF_EFORMAT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read,
+                   o->full_only ? "enough" : "any", o->sample < 1 ? " in the sample" : "");
 }
 
 static void close_output(struct run *r)
@@ -279,13 +293,10 @@ static void close_output(struct run *r)
     json_t *totals =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)s->tokens, "bos", (json_int_t)s->bos, "windows",
                   (json_int_t)s->windows, "full", (json_int_t)s->full, "docs", (json_int_t)s->docs, "bytes", (json_int_t)s->bytes);
-    int rc = totals ? nf_writer_close(r->out, totals) : NF_ESYS;
 
+    nf_writer_close(r->out, totals); /* a failure is in the slot */
     json_decref(totals);
     r->out = NULL;
-    if (!totals)
-        nf_die(NF_EXIT_SYS, "out of memory");
-    (void)rc; /* the slot has it */
 }
 
 static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
@@ -302,72 +313,34 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
-static enum nf_split split_of(const struct options *o)
+static int read_corpus(struct run *r, char **path, size_t n, struct nf_err *err)
 {
-    if (o->field)
-        return NF_SPLIT_JSONL;
-    return strcmp(o->split, "line") == 0 ? NF_SPLIT_LINE : strcmp(o->split, "paragraph") == 0 ? NF_SPLIT_PARAGRAPH : NF_SPLIT_FILE;
+    static char *standard[] = { (char *)"-" };
+    const struct options *o = r->o;
+    const struct nf_corpus_sink sink = { r, begin, text, end };
+    struct nf_corpus c = { o->field ? NF_SPLIT_JSONL : o->split, o->field, o->domain_field, o->domain, o->max_bad, 0 };
+    int rc = nf_corpus_read(&c, n ? path : standard, nf_max(n, 1), &sink, err);
+
+    if (rc == NF_OK && check_not_empty(r, err) == NF_OK)
+        close_output(r);
+    nf_writer_abort(r->out);
+    if (err->code == NF_OK)
+        say_what_was_done(r, &c);
+    return (int)err->code;
 }
 
-int main(int argc, char **argv)
+/* n operands; without one, standard input. */
+static int tokenize(const struct options *o, const struct nf_cmd *cmd, char **path, size_t n, struct nf_err *err)
 {
-    struct options o = { .split = "file", .bos = "auto", .special = "parse", .sample = 1 };
-    const struct nf_opt opts[] = {
-        NF_OPT_MODEL(o.model, o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
-        { 0, "split", NF_OPT_CHOICE, &o.split, 0, 0, "file|line|paragraph", "one document is a file, a line, or a paragraph",
-          false },
-        { 0, "jsonl", NF_OPT_STR, &o.field, 0, 0, "FIELD", "input is JSON lines; the text of a document is in FIELD", false },
-        { 0, "jsonl-domain", NF_OPT_STR, &o.domain_field, 0, 0, "FIELD", "JSON lines: the domain of a document is in FIELD",
-          false },
-        { 0, "max-bad", NF_OPT_UINT, &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines", false },
-        { 0, "domain", NF_OPT_STR, &o.domain, 0, 0, "NAME", "domain of all documents; default: the name of their folder", false },
-        { 0, "bos", NF_OPT_CHOICE, &o.bos, 0, 0, "auto|always|never",
-          "BOS before each window; auto: as the tokenizer of the model does", false },
-        { 0, "special", NF_OPT_CHOICE, &o.special, 0, 0, "parse|text",
-          "special tokens in the text: parse them, or keep them as text", false },
-        { 'c', "context", NF_OPT_UINT, &o.context, 0, 1 << 20, "N",
-          "tokens in a window with BOS; 0: positions of the model, up to 2048", false },
-        { 0, "full-only", NF_OPT_FLAG, &o.full_only, 0, 0, NULL, "leave out windows shorter than --context", false },
-        { 0, "limit", NF_OPT_UINT, &o.limit, 0, 0, "TOKENS", "stop after this many tokens, BOS included; 0: no limit", false },
-        { 0, "sample", NF_OPT_REAL, &o.sample, 0, 1, "P", "keep each window with probability P", false },
-        { 0, "seed", NF_OPT_UINT, &o.seed, 0, 0, "N", "seed of --sample", false },
-        { 0, "shard", NF_OPT_STR, &o.shard, 0, 0, "K/N", "only every Nth document, starting with the Kth", false },
-        NF_OPT_LAST,
-    };
-    const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
-    struct nf_err err = NF_ERR_INIT;
-    struct nf_corpus corpus = { 0 };
-    struct run r = { .o = &o };
-    const struct nf_corpus_sink sink = { &r, begin, text, end };
-    char *standard[] = { (char *)"-" }, **paths = standard;
-    size_t n_paths = 1;
+    struct run r = { .o = o };
     char *dir;
-    int first;
 
-    nf_prog_start(cmd.name, argv);
-    first = nf_opt_parse(&cmd, argc, argv);
-    if (first < argc) {
-        paths = argv + first;
-        n_paths = (size_t)(argc - first);
-    }
-    check_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
-    corpus = (struct nf_corpus){ split_of(&o), o.field, o.domain_field, o.domain, o.max_bad, 0 };
-
-    dir = nf_model_dir(o.model, o.revision, &err);
-    r.t = dir ? nf_tokenizer_open(dir, &err) : NULL;
-    if (!r.t)
-        nf_die_err(&err);
-    plan(&r, &err);
-    open_output(&r, &cmd, &err);
-    if (nf_corpus_read(&corpus, paths, n_paths, &sink, &err) == NF_OK) {
-        check_not_empty(&r);
-        close_output(&r);
-    }
-    if (err.code != NF_OK)
-        nf_die_err(&err);
-    say_what_was_done(&r, &corpus);
-
+    if (n == 0 && isatty(STDIN_FILENO))
+        return nf_fail(err, NF_EUSAGE, "standard input is a terminal: files or folders are expected; - for what is typed");
+    dir = nf_model_dir(o->model, o->revision, err);
+    r.t = dir ? nf_tokenizer_open(dir, err) : NULL;
+    if (r.t && make_plan(&r, err) == NF_OK && open_output(&r, cmd, err) == NF_OK)
+        read_corpus(&r, path, n, err);
     nf_encoder_close(r.encoder);
     nf_ids_clear(&r.ids);
     nf_pack_clear(&r.pack);
@@ -375,5 +348,37 @@ int main(int argc, char **argv)
     free(r.name);
     free(r.domain);
     free(dir);
-    return NF_EXIT_OK;
+    return (int)err->code;
+}
+
+int main(int argc, char **argv)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct options o = { .sample = 1 };
+    const struct nf_opt opts[] = {
+        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
+        OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
+        OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD"),
+        OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD"),
+        OPT_UINT("max-bad", &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines"),
+        OPT_STR("domain", &o.domain, "NAME", "domain of all documents; default: the name of their folder"),
+        OPT_CHOICE("bos", &o.bos, "auto|always|never", "BOS before each window; auto: as the tokenizer of the model does"),
+        OPT_EITHER("special", &o.special_as_text, "parse|text", "special tokens in the text: parse them, or keep them as text"),
+        OPT_UINT("context", &o.context, 0, 1 << 20, "N", "tokens in a window with BOS; 0: positions of the model, up to 2048",
+                 .letter = 'c'),
+        OPT_FLAG("full-only", &o.full_only, "leave out windows shorter than --context"),
+        OPT_UINT("limit", &o.limit, 0, 0, "TOKENS", "stop after this many tokens, BOS included; 0: no limit"),
+        OPT_REAL("sample", &o.sample, 0, 1, "P", "keep each window with probability P"),
+        OPT_UINT("seed", &o.seed, 0, 0, "N", "seed of --sample"),
+        OPT_STR("shard", &o.shard, "K/N", "only every Nth document, starting with the Kth"),
+        OPT_END,
+    };
+    const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
+    int first;
+
+    nf_prog_start(cmd.name, argv);
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0 && check_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+        tokenize(&o, &cmd, argv + first, (size_t)(argc - first), &err);
+    return nf_prog_end(&err);
 }

@@ -29,14 +29,16 @@ upward_includes() {
 }
 
 @test "a planted upward include is found" {
-    mkdir -p "$BATS_TEST_TMPDIR/lib/base" "$BATS_TEST_TMPDIR/lib/count" "$BATS_TEST_TMPDIR/src"
+    mkdir -p "$BATS_TEST_TMPDIR/lib/base" "$BATS_TEST_TMPDIR/lib/checkpoint/family" "$BATS_TEST_TMPDIR/lib/count" "$BATS_TEST_TMPDIR/src"
     echo '#include "base/err.h"' >"$BATS_TEST_TMPDIR/src/a.c"
     echo '#include "stream/mp.h"' >"$BATS_TEST_TMPDIR/lib/base/a.c"
     echo '#include "report/page.h"' >"$BATS_TEST_TMPDIR/lib/count/b.c"
     printf '#include "err.h"\n#include "record/stats.h"\n  #  include "nowhere/x.h"\n' >"$BATS_TEST_TMPDIR/lib/count/c.h"
+    printf '#include "checkpoint/family.h"\n#include "model/forward.h"\n' >"$BATS_TEST_TMPDIR/lib/checkpoint/family/d.c"
     run upward_includes "$BATS_TEST_TMPDIR"
     echo "$output"
-    [ "${#lines[@]}" -eq 3 ]
+    [ "${#lines[@]}" -eq 4 ]
+    [[ $output == *"lib/checkpoint/family/d.c:2: checkpoint includes model/forward.h"* ]]
     [[ $output == *"lib/base/a.c:1: base includes stream/mp.h"* ]]
     [[ $output == *"lib/count/b.c:1: count includes report/page.h"* ]]
     [[ $output == *"lib/count/c.h:3: count includes nowhere/x.h"* ]]

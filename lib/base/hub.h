@@ -11,11 +11,9 @@
 #include "base/err.h"
 
 /* The rows of an option table for a model that is looked up here. */
-/* clang-format off */
-#define NF_OPT_MODEL(model, revision, help)                                                                    \
-    { 'm', "model", NF_OPT_STR, &(model), 0, 0, "MODEL", help, false },                                        \
-    { 0, "revision", NF_OPT_STR, &(revision), 0, 0, "REV", "branch, tag or commit of a model in the Hub cache [main]", false }
-/* clang-format on */
+#define OPT_MODEL(model, revision, help)                                                                                           \
+    OPT_STR("model", model, "MODEL", help, .letter = 'm'),                                                                         \
+        OPT_STR("revision", revision, "REV", "branch, tag or commit of a model in the Hub cache [main]")
 
 /*
  * nf_model_dir - the directory of a model.

@@ -10,14 +10,17 @@
 
 #include <jansson.h>
 
+#include "base/err.h"
+
 /* What `value` points to is in the comment. */
 enum nf_opt_type {
     NF_OPT_FLAG,     /* bool: present or not */
     NF_OPT_REAL,     /* double in [min, max] */
     NF_OPT_UINT,     /* uint64_t in [min, max]; max 0: no upper bound */
-    NF_OPT_SIZE,     /* uint64_t bytes: 512M, 2G, 100000; suffixes k M G T, powers of 1024 */
+    NF_OPT_SIZE,     /* uint64_t bytes, at least min: 100000, 4k, 512M, 1.5G; suffixes k M G T, powers of 1024 */
     NF_OPT_STR,      /* const char * */
-    NF_OPT_CHOICE,   /* const char *: one of `arg`, "auto|always|never" */
+    NF_OPT_CHOICE,   /* an enum: one of `arg`, "auto|always|never"; its index there, or what `means` has at that index */
+    NF_OPT_EITHER,   /* bool: false for the first of `arg`, "half|all", true for the second */
     NF_OPT_RANGE,    /* struct nf_range: "3", "0:6", ":6", "6:"; [from, to) */
     NF_OPT_LIST,     /* struct nf_list: may be given many times, or comma-separated */
     NF_OPT_END,
@@ -37,33 +40,61 @@ struct nf_list {
     size_t n;
 };
 
+/* A row of an option table; made by the macros below. */
 struct nf_opt {
-    char letter;              /* 0: long form only */
-    const char *name;
     enum nf_opt_type type;
+    const char *name;         /* of the long form */
+    char letter;              /* of the short form; 0: none */
     void *value;              /* holds the default when parsing starts; NULL strings have no default */
     double min, max;          /* NF_OPT_REAL, NF_OPT_UINT, NF_OPT_SIZE */
-    const char *arg;          /* shown in -h; NF_OPT_CHOICE: the alternatives */
+    const char *arg;          /* shown in -h; NF_OPT_CHOICE, NF_OPT_EITHER: the alternatives */
+    const unsigned *means;    /* NF_OPT_CHOICE: the enum's value of each alternative; NULL: 0, 1, .. */
     const char *help;         /* one sentence, lower case, no full stop */
     bool local;               /* does not change the result (threads, verbosity, output file): not written to the history */
 };
 
-/* Common to all filters: the last row of every table.  `-h`, `--version`, `-j`, `-q`, `-v`, `-u`. */
+/*
+ * The rows of a table.  What `value` points to is checked when the row is compiled.  Members that few rows have come last, by name:
+ *
+ *     OPT_FLAG("mid", &o.mid, "add the points between attention and FFN"),
+ *     OPT_UINT("top-k", &o.top_k, 0, 1024, "K", "write the K most probable tokens"),
+ *     OPT_RANGE("layers", &o.layers, "only these layers: 3, 0:6, 6:", .letter = 'l'),
+ */
+/* clang-format off */
+#define NF_OPT_IS(type, v) _Generic((v), type *: (v))
+#define OPT_FLAG(n, v, h, ...) { .type = NF_OPT_FLAG, .name = n, .value = NF_OPT_IS(bool, v), .help = h, __VA_ARGS__ }
+#define OPT_REAL(n, v, low, high, a, h, ...) \
+    { .type = NF_OPT_REAL, .name = n, .value = NF_OPT_IS(double, v), .min = low, .max = high, .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_UINT(n, v, low, high, a, h, ...) \
+    { .type = NF_OPT_UINT, .name = n, .value = NF_OPT_IS(uint64_t, v), .min = low, .max = high, .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_SIZE(n, v, low, h, ...) \
+    { .type = NF_OPT_SIZE, .name = n, .value = NF_OPT_IS(uint64_t, v), .min = low, .arg = "SIZE", .help = h, __VA_ARGS__ }
+#define OPT_STR(n, v, a, h, ...) \
+    { .type = NF_OPT_STR, .name = n, .value = NF_OPT_IS(const char *, v), .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_CHOICE(n, v, a, h, ...) \
+    { .type = NF_OPT_CHOICE, .name = n, .value = _Generic((v), unsigned *: (v), int *: (v)), .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_EITHER(n, v, a, h, ...) \
+    { .type = NF_OPT_EITHER, .name = n, .value = NF_OPT_IS(bool, v), .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_RANGE(n, v, h, ...) \
+    { .type = NF_OPT_RANGE, .name = n, .value = NF_OPT_IS(struct nf_range, v), .arg = "A:B", .help = h, __VA_ARGS__ }
+#define OPT_LIST(n, v, a, h, ...) \
+    { .type = NF_OPT_LIST, .name = n, .value = NF_OPT_IS(struct nf_list, v), .arg = a, .help = h, __VA_ARGS__ }
+#define OPT_END { .type = NF_OPT_END }
+/* clang-format on */
+
+/* Common to all filters, behind the rows of every table: -o, -j, -u, -q, -v, -h, -V. */
 struct nf_common {
+    const char *output;       /* NULL or "-": standard output */
     uint64_t threads;         /* 0: all cores the process may use */
     bool quiet, verbose;
     bool raw;                 /* write msgpack without zstd */
 };
 extern struct nf_common nf_common;
 
-/* clang-format off */
-#define NF_OPT_LAST { 0, NULL, NF_OPT_END, NULL, 0, 0, NULL, NULL, false }
-/* clang-format on */
-
 struct nf_cmd {
     const char *name;
     const char *summary;      /* "name the role of each FFN neuron" */
-    const char *operands;     /* "[FILE...]", "" when there are none */
+    const char *operands;     /* "[FILE...]"; "" when there are none */
     const char *in, *out;     /* stream kinds for -h: "stats", "neurons", "text" */
     const struct nf_opt *opts;
 };
@@ -71,12 +102,15 @@ struct nf_cmd {
 /*
  * nf_opt_parse - parse argv against cmd->opts and the common options.
  *
- * Prints -h / --version to stdout and exits 0; a bad command line is a message naming the option, the value and its range, and
- * exit 2.  Applies -j (nf_threads_start).  Operands may stand between options; `--` ends the options.
+ * Long options may be abbreviated, and written --x=y or --x y; short ones joined: -qj2.  Operands may stand between options; `--` ends the
+ * options.  -h and -V print to stdout and exit.  Applies -j (nf_threads_start).
+ *
+ * NF_EUSAGE  an unknown option (named, with the nearest that exists), a value missing or out of its range (both named), an operand
+ *            where the command takes none
  *
  * Returns the index in argv of the first operand; argv is permuted so that operands stand at the end.
  */
-int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv);
+int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv, struct nf_err *err);
 
 /*
  * nf_opt_json - the options as they were used, defaults included: {"min-kurtosis": 10.0, ...}, for the stream's history.

@@ -1,4 +1,4 @@
-/* weights.c - from the names in a checkpoint to the roles in a model, by a table for each family; everything checked and hashed once. */
+/* weights.c - from the names in a checkpoint to the roles in a model, by the table of its family; everything checked and hashed once. */
 #include "checkpoint/weights.h"
 
 #include <stdarg.h>
@@ -12,224 +12,40 @@
 #include "base/file.h"
 #include "base/par.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/family.h"
 
 enum { NAME_MAX_BYTES = 128, CHUNK = 1 << 20 };
 
-/* ---- tables: which tensors a family has ---- */
+/* ---- what a family's letters and bits mean for this model ---- */
 
-/* A tensor is there when the model has all of these. */
-enum need {
-    ALWAYS = 0,
-    AFFINE = 1,
-    POSITIONS = 2,
-    PROJECTED = 4,
-    FINAL = 8,
-    BIAS_QKV = 16,
-    BIAS_O = 32,
-    BIAS_FFN = 64,
-    QK_NORM = 128,
-};
-
-struct slot {
-    const char *name;      /* behind the prefix; of a layer: behind "layers.N." */
-    size_t offset;         /* of its nf_tensor in struct nf_weights, or in struct nf_layer */
-    const char *shape;     /* letters(); of a transposed matrix: as stored */
-    unsigned needs;        /* enum need */
-};
-
-/* How query, key and value are stored: three matrices; side by side; side by side head by head.  The last two under q. */
-enum fused { SEPARATE, THIRDS, BY_HEAD };
-
-struct family {
-    const char *const *prefixes;      /* before all names but the unembedding's; the one that is in use is found by `first` */
-    const char *first, *layers, *unembed;
-    const char *const *stale;   /* ends of names of tensors that old checkpoints have, and that no computation uses */
-    const struct slot *model, *layer;
-    enum fused fused;
-    bool transposed;   /* the linear maps of a layer are stored [in, out] */
-};
-
-#define MODEL(field) offsetof(struct nf_weights, field)
-#define LAYER(field) offsetof(struct nf_layer, field)
-#define NORM(name, field, needs)                                                                                                   \
-    { name ".weight", LAYER(field.gain), "D", needs },                                                                             \
-    {                                                                                                                              \
-        name ".bias", LAYER(field.bias), "D", needs                                                                                \
-    }
-#define LINEAR(name, field, shape, row, bias)                                                                                      \
-    { name ".weight", LAYER(field.w), shape, ALWAYS },                                                                             \
-    {                                                                                                                              \
-        name ".bias", LAYER(field.b), row, bias                                                                                    \
-    }
-#define WEIGHT(name, field, shape)                                                                                                 \
-    {                                                                                                                              \
-        name ".weight", LAYER(field.w), shape, ALWAYS                                                                              \
-    }
-#define GAIN(name, field)                                                                                                          \
-    {                                                                                                                              \
-        name ".weight", LAYER(field.gain), "D", ALWAYS                                                                             \
-    }
-#define LAST                                                                                                                       \
-    {                                                                                                                              \
-        NULL, 0, NULL, 0                                                                                                           \
-    }
-
-static const char *const opt_prefixes[] = { "model.decoder.", "decoder.", NULL };
-static const char *const opt_stale[] = { "version", NULL };
-
-static const struct slot opt_model[] = {
-    { "embed_tokens.weight", MODEL(embed), "VE", ALWAYS },
-    { "embed_positions.weight", MODEL(positions), "PD", POSITIONS },
-    { "project_in.weight", MODEL(project_in.w), "DE", PROJECTED },
-    { "project_out.weight", MODEL(project_out.w), "ED", PROJECTED },
-    { "final_layer_norm.weight", MODEL(final_norm.gain), "D", FINAL | AFFINE },
-    { "final_layer_norm.bias", MODEL(final_norm.bias), "D", FINAL | AFFINE },
-    LAST,
-};
-
-static const struct slot opt_layer[] = {
-    NORM("self_attn_layer_norm", attn_norm, AFFINE),
-    LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
-    LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
-    LINEAR("self_attn.v_proj", v, "GD", "G", BIAS_QKV),
-    LINEAR("self_attn.out_proj", o, "DQ", "D", BIAS_O),
-    NORM("final_layer_norm", ffn_norm, AFFINE),
-    LINEAR("fc1", ffn_in, "FD", "F", BIAS_FFN),
-    LINEAR("fc2", ffn_out, "DF", "D", BIAS_FFN),
-    LAST,
-};
-
-static const char *const gpt_prefixes[] = { "transformer.", "", NULL };
-
-static const struct slot gpt_model[] = {
-    { "wte.weight", MODEL(embed), "VD", ALWAYS },
-    { "wpe.weight", MODEL(positions), "PD", ALWAYS },
-    { "ln_f.weight", MODEL(final_norm.gain), "D", ALWAYS },
-    { "ln_f.bias", MODEL(final_norm.bias), "D", ALWAYS },
-    LAST,
-};
-
-static const char *const gpt2_stale[] = { "attn.bias", "attn.masked_bias", NULL };
-
-static const struct slot gpt2_layer[] = {
-    NORM("ln_1", attn_norm, ALWAYS),
-    LINEAR("attn.c_attn", q, "DX", "X", ALWAYS),
-    LINEAR("attn.c_proj", o, "QD", "D", ALWAYS),
-    NORM("ln_2", ffn_norm, ALWAYS),
-    LINEAR("mlp.c_fc", ffn_in, "DF", "F", ALWAYS),
-    LINEAR("mlp.c_proj", ffn_out, "FD", "D", ALWAYS),
-    LAST,
-};
-
-static const char *const gpt_neo_stale[] = { "attn.attention.bias", "attn.attention.masked_bias", NULL };
-
-static const struct slot gpt_neo_layer[] = {
-    NORM("ln_1", attn_norm, ALWAYS),
-    WEIGHT("attn.attention.q_proj", q, "QD"),
-    WEIGHT("attn.attention.k_proj", k, "GD"),
-    WEIGHT("attn.attention.v_proj", v, "GD"),
-    LINEAR("attn.attention.out_proj", o, "DQ", "D", ALWAYS),
-    NORM("ln_2", ffn_norm, ALWAYS),
-    LINEAR("mlp.c_fc", ffn_in, "FD", "F", ALWAYS),
-    LINEAR("mlp.c_proj", ffn_out, "DF", "D", ALWAYS),
-    LAST,
-};
-
-static const char *const gpt_neox_prefixes[] = { "gpt_neox.", "", NULL };
-static const char *const gpt_neox_stale[] = { "attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq", NULL };
-
-static const struct slot gpt_neox_model[] = {
-    { "embed_in.weight", MODEL(embed), "VD", ALWAYS },
-    { "final_layer_norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
-    { "final_layer_norm.bias", MODEL(final_norm.bias), "D", ALWAYS },
-    LAST,
-};
-
-static const struct slot gpt_neox_layer[] = {
-    NORM("input_layernorm", attn_norm, ALWAYS),
-    LINEAR("attention.query_key_value", q, "XD", "X", BIAS_QKV),
-    LINEAR("attention.dense", o, "DQ", "D", BIAS_O),
-    NORM("post_attention_layernorm", ffn_norm, ALWAYS),
-    LINEAR("mlp.dense_h_to_4h", ffn_in, "FD", "F", ALWAYS),
-    LINEAR("mlp.dense_4h_to_h", ffn_out, "DF", "D", ALWAYS),
-    LAST,
-};
-
-static const char *const model_prefixes[] = { "model.", "", NULL };
-static const char *const rotary_stale[] = { "self_attn.rotary_emb.inv_freq", NULL };
-
-static const struct slot phi_model[] = {
-    { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
-    { "final_layernorm.weight", MODEL(final_norm.gain), "D", ALWAYS },
-    { "final_layernorm.bias", MODEL(final_norm.bias), "D", ALWAYS },
-    LAST,
-};
-
-static const struct slot phi_layer[] = {
-    NORM("input_layernorm", attn_norm, ALWAYS),
-    LINEAR("self_attn.q_proj", q, "QD", "Q", ALWAYS),
-    LINEAR("self_attn.k_proj", k, "GD", "G", ALWAYS),
-    LINEAR("self_attn.v_proj", v, "GD", "G", ALWAYS),
-    { "self_attn.q_layernorm.weight", LAYER(q_norm.gain), "K", QK_NORM },
-    { "self_attn.q_layernorm.bias", LAYER(q_norm.bias), "K", QK_NORM },
-    { "self_attn.k_layernorm.weight", LAYER(k_norm.gain), "K", QK_NORM },
-    { "self_attn.k_layernorm.bias", LAYER(k_norm.bias), "K", QK_NORM },
-    LINEAR("self_attn.dense", o, "DQ", "D", ALWAYS),
-    LINEAR("mlp.fc1", ffn_in, "FD", "F", ALWAYS),
-    LINEAR("mlp.fc2", ffn_out, "DF", "D", ALWAYS),
-    LAST,
-};
-
-static const struct slot llama_model[] = {
-    { "embed_tokens.weight", MODEL(embed), "VD", ALWAYS },
-    { "norm.weight", MODEL(final_norm.gain), "D", ALWAYS },
-    LAST,
-};
-
-/* Llama, Mistral, Qwen. */
-static const struct slot llama_layer[] = {
-    GAIN("input_layernorm", attn_norm),
-    LINEAR("self_attn.q_proj", q, "QD", "Q", BIAS_QKV),
-    LINEAR("self_attn.k_proj", k, "GD", "G", BIAS_QKV),
-    LINEAR("self_attn.v_proj", v, "GD", "G", BIAS_QKV),
-    { "self_attn.q_norm.weight", LAYER(q_norm.gain), "K", QK_NORM },
-    { "self_attn.k_norm.weight", LAYER(k_norm.gain), "K", QK_NORM },
-    LINEAR("self_attn.o_proj", o, "DQ", "D", BIAS_O),
-    GAIN("post_attention_layernorm", ffn_norm),
-    LINEAR("mlp.gate_proj", ffn_in, "FD", "F", BIAS_FFN),
-    LINEAR("mlp.up_proj", ffn_up, "FD", "F", BIAS_FFN),
-    LINEAR("mlp.down_proj", ffn_out, "DF", "D", BIAS_FFN),
-    LAST,
-};
-
-#define LLAMA                                                                                                                      \
-    {                                                                                                                              \
-        model_prefixes, "embed_tokens.weight", "layers.", "lm_head", rotary_stale, llama_model, llama_layer, SEPARATE, false       \
-    }
-
-static const struct family families[NF_FAMILY_COUNT] = {
-    [NF_FAMILY_OPT] = { opt_prefixes, "embed_tokens.weight", "layers.", "lm_head", opt_stale, opt_model, opt_layer, SEPARATE,
-                        false },
-    [NF_FAMILY_GPT2] = { gpt_prefixes, "wte.weight", "h.", "lm_head", gpt2_stale, gpt_model, gpt2_layer, THIRDS, true },
-    [NF_FAMILY_GPT_NEO] = { gpt_prefixes, "wte.weight", "h.", "lm_head", gpt_neo_stale, gpt_model, gpt_neo_layer, SEPARATE, false },
-    [NF_FAMILY_GPT_NEOX] = { gpt_neox_prefixes, "embed_in.weight", "layers.", "embed_out", gpt_neox_stale, gpt_neox_model,
-                             gpt_neox_layer, BY_HEAD, false },
-    [NF_FAMILY_PHI] = { model_prefixes, "embed_tokens.weight", "layers.", "lm_head", rotary_stale, phi_model, phi_layer, SEPARATE,
-                        false },
-    [NF_FAMILY_LLAMA] = LLAMA,
-    [NF_FAMILY_MISTRAL] = LLAMA,
-    [NF_FAMILY_QWEN2] = LLAMA,
-    [NF_FAMILY_QWEN3] = LLAMA,
-};
-
-static unsigned has(const struct nf_config *cfg)
+/* What a layer has; SIZE_MAX: the model, outside its layers. */
+static unsigned list_needs(const struct nf_config *cfg, size_t layer)
 {
-    return (cfg->norm_affine ? AFFINE : 0) | (cfg->positions == NF_POS_LEARNED ? POSITIONS : 0) |
-           (cfg->E != cfg->D ? PROJECTED : 0) | (cfg->final_norm ? FINAL : 0) | (cfg->bias_qkv ? BIAS_QKV : 0) |
-           (cfg->bias_o ? BIAS_O : 0) | (cfg->bias_ffn ? BIAS_FFN : 0) | (cfg->qk_norm != NF_NORM_NONE ? QK_NORM : 0);
+    bool experts = layer < cfg->L && cfg->layer[layer] & NF_LAYER_EXPERTS;
+    const struct {
+        bool has;
+        unsigned bit;
+    } all[] = {
+        { cfg->norm_affine, NF_IF_AFFINE },
+        { cfg->positions == NF_POS_LEARNED, NF_IF_POSITIONS },
+        { cfg->E != cfg->D, NF_IF_PROJECTED },
+        { cfg->final_norm, NF_IF_FINAL },
+        { cfg->bias_qkv, NF_IF_BIAS_QKV },
+        { cfg->bias_o, NF_IF_BIAS_O },
+        { cfg->bias_ffn, NF_IF_BIAS_FFN },
+        { cfg->qk_norm != NF_NORM_NONE, NF_IF_QK_NORM },
+        { experts, NF_IF_EXPERTS },
+        { !experts, NF_IF_DENSE },
+        { cfg->sinks, NF_IF_SINKS },
+    };
+    unsigned needs = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        needs |= all[i].has ? all[i].bit : 0;
+    return needs;
 }
 
-static size_t letter(const struct nf_config *cfg, char c)
+static size_t size_of_letter(const struct nf_config *cfg, char c)
 {
     switch (c) {
     case 'V':
@@ -240,14 +56,20 @@ static size_t letter(const struct nf_config *cfg, char c)
         return cfg->D;
     case 'F':
         return cfg->F;
+    case 'H':
+        return cfg->H;
     case 'K':
         return cfg->K;
-    case 'Q':   /* all queries */
+    case 'Q': /* all queries */
         return cfg->H * cfg->K;
-    case 'G':   /* all keys, all values */
+    case 'G': /* all keys, all values */
         return cfg->G * cfg->K;
-    case 'X':   /* queries, keys and values */
+    case 'X': /* queries, keys and values */
         return (cfg->H + 2 * cfg->G) * cfg->K;
+    case 'Y': /* gate and up */
+        return 2 * cfg->F;
+    case 'N':
+        return cfg->experts;
     case 'P':
         return cfg->max_positions + cfg->position_offset;
     }
@@ -258,19 +80,19 @@ static size_t letter(const struct nf_config *cfg, char c)
 
 struct load {
     const char *dir;
-    const struct family *family;
+    const struct nf_tensors *tensors;
     const char *prefix;
     struct nf_config *cfg;
     struct nf_weights *w;
-    const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
-    char (*name)[NAME_MAX_BYTES];      /* [n_kept] their names without prefix: what is hashed */
+    const struct nf_tf_entry **kept; /* [n_kept] tensors with a role, the embedding first */
+    char (*name)[NAME_MAX_BYTES]; /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
-    const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
+    const struct nf_tf_entry *unembed; /* one of its own, the last that is kept; NULL: none */
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(const struct load *l, const char *fmt, ...)
+static int refuse_weights(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse_weights(const struct load *l, const char *fmt, ...)
 {
     char text[320];
     va_list ap;
@@ -299,7 +121,7 @@ static const char *shape_text(const size_t *shape, size_t n, char *buf, size_t s
 static int keep(struct load *l, struct nf_tf_entry *e, const char *short_name)
 {
     if (e->used)
-        return refuse(l, "tensor %s has two roles", e->name);
+        return refuse_weights(l, "tensor %s has two roles", e->name);
     e->used = true;
     snprintf(l->name[l->n_kept], NAME_MAX_BYTES, "%s", short_name);
     l->kept[l->n_kept++] = e;
@@ -307,83 +129,208 @@ static int keep(struct load *l, struct nf_tf_entry *e, const char *short_name)
     return NF_OK;
 }
 
+/* Is it a weight, and of the shape that the first n letters say? */
 static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const char *letters)
 {
-    size_t want[NF_NDIM_MAX], n = strlen(letters);
-    char got_text[96], want_text[96];
+    size_t expected[NF_NDIM_MAX], n = strlen(letters);
+    char got_text[96], expected_text[96];
 
     for (size_t i = 0; i < n; i++)
-        want[i] = letter(l->cfg, letters[i]);
+        expected[i] = size_of_letter(l->cfg, letters[i]);
     if (!e->weight)
-        return refuse(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
-    if (e->t.ndim != n || memcmp(e->t.shape, want, n * sizeof *want) != 0)
-        return refuse(l, "tensor %s: shape %s, config.json asks for %s", e->name,
-                      shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
-                      shape_text(want, n, want_text, sizeof want_text));
+        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16 is wanted", e->name, e->type);
+    if (e->t.ndim != n || memcmp(e->t.shape, expected, n * sizeof *expected) != 0)
+        return refuse_weights(l, "tensor %s: shape %s, config.json asks for %s", e->name,
+                              shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
+                              shape_text(expected, n, expected_text, sizeof expected_text));
     return NF_OK;
 }
 
-/* The tensors of one table: `inner` is "" or, of a layer, "layers.N."; `base` the struct that holds them. */
-static int take(struct load *l, const struct slot *slots, const char *inner, void *base)
+/* One name of a slot's "a|b", from *at on, which moves behind it; % becomes the number. */
+static void next_name(const char **at, const char *inner, size_t number, char *buf, size_t size)
 {
-    char short_name[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 32];
+    size_t n = (size_t)snprintf(buf, size, "%s", inner);
 
-    for (const struct slot *s = slots; s->name; s++) {
+    for (; **at && **at != '|' && n + 1 < size; ++*at)
+        if (**at == '%')
+            n += (size_t)snprintf(buf + n, size - n, "%zu", number);
+        else
+            buf[n++] = **at;
+    buf[n < size ? n : size - 1] = '\0';
+    *at += **at == '|';
+}
+
+/* The tensor of a slot, by whichever of its names is there; `short_name` [NAME_MAX_BYTES] out: that name without prefix. */
+static struct nf_tf_entry *find_slot(const struct load *l, const struct nf_slot *s, const char *inner, size_t number,
+                                     char *short_name)
+{
+    char name[NAME_MAX_BYTES + 32];
+
+    for (const char *at = s->name; *at;) {
         struct nf_tf_entry *e;
 
-        if ((s->needs & has(l->cfg)) != s->needs)
-            continue;
-        snprintf(short_name, sizeof short_name, "%s%s", inner, s->name);
+        next_name(&at, inner, number, short_name, NAME_MAX_BYTES);
         snprintf(name, sizeof name, "%s%s", l->prefix, short_name);
         e = find(l, name);
-        if (!e)
-            return refuse(l, "tensor %s is missing", name);
-        if (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)
+        if (e)
+            return e;
+    }
+    next_name(&(const char *){ s->name }, inner, number, short_name, NAME_MAX_BYTES);
+    refuse_weights(l, "tensor %s%s is missing", l->prefix, short_name);
+    return NULL;
+}
+
+/* The tensors of one table: `inner` is "" or, of a layer, "layers.N."; `base` the struct that holds them. */
+static int take_slots(struct load *l, const struct nf_slot *slots, unsigned has, const char *inner, void *base)
+{
+    char short_name[NAME_MAX_BYTES];
+
+    for (const struct nf_slot *s = slots; s->name; s++) {
+        struct nf_tf_entry *e;
+
+        if ((s->needs & has) != s->needs)
+            continue;
+        e = find_slot(l, s, inner, 0, short_name);
+        if (!e || check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)
             return NF_EFORMAT;
         *(struct nf_tensor *)((unsigned char *)base + s->offset) = e->t;
     }
     return NF_OK;
 }
 
-/* The maps of a layer, whose w and b are there as they are stored, with their layout. */
-static void lay_out(const struct load *l, struct nf_layer *y)
+/* Item i of a tensor [N, ...]. */
+static struct nf_tensor item_of(const struct nf_tensor *t, size_t i)
+{
+    struct nf_tensor item = *t;
+    size_t n = 1;
+
+    item.ndim--;
+    memmove(item.shape, t->shape + 1, item.ndim * sizeof *item.shape);
+    for (size_t d = 0; d < item.ndim; d++)
+        n *= item.shape[d];
+    item.data = (const unsigned char *)t->data + i * n * nf_dtype_size(t->dtype);
+    return item;
+}
+
+/* The experts of one layer: a tensor each, or one of all. */
+static int take_experts(struct load *l, unsigned has, const char *inner, struct nf_expert *expert)
+{
+    char short_name[NAME_MAX_BYTES];
+
+    for (const struct nf_slot *s = l->tensors->expert; s->name; s++) {
+        bool stacked = *s->shape == 'N';
+
+        for (size_t i = 0; i < l->cfg->experts && (s->needs & has) == s->needs; i++) {
+            struct nf_tf_entry *e = find_slot(l, s, inner, i, short_name);
+
+            if (!e || ((i == 0 || !stacked) && (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)))
+                return NF_EFORMAT;
+            *(struct nf_tensor *)((unsigned char *)&expert[i] + s->offset) = stacked ? item_of(&e->t, i) : e->t;
+        }
+    }
+    return NF_OK;
+}
+
+/* ---- how the maps lie in their tensors ---- */
+
+/* The slot of a matrix; NULL: the table has none. */
+static const struct nf_slot *slot_at(const struct nf_slot *s, size_t offset)
+{
+    while (s && s->name && s->offset != offset)
+        s++;
+    return s && s->name ? s : NULL;
+}
+
+/* A map of a layer or of an expert: where it is, its sizes, and the letter of its input. */
+struct map_place {
+    size_t offset, out, in;
+    char letter;
+};
+
+static struct nf_linear *map_at(void *base, const struct map_place *p)
+{
+    return (struct nf_linear *)((unsigned char *)base + p->offset);
+}
+
+/* Maps p[0..n) of `base`: each a matrix of its own, or all in the first one's. */
+static void lay_out(const struct nf_config *cfg, const struct nf_slot *slots, void *base, const struct map_place *p, size_t n)
+{
+    const struct nf_slot *first = slot_at(slots, p[0].offset + offsetof(struct nf_linear, w));
+    bool fused = n > 1 && first && strpbrk(first->shape, "XY");
+    size_t from = 0, group = n == 3 ? cfg->H / cfg->G + 2 : 2, unit = n == 3 ? cfg->K : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct nf_slot *s = fused ? first : slot_at(slots, p[i].offset + offsetof(struct nf_linear, w));
+        struct nf_linear *m = map_at(base, &p[i]);
+        size_t share = p[i].out / (n == 3 ? cfg->G * cfg->K : cfg->F); /* of a group's units */
+
+        if (fused) {
+            m->w = map_at(base, p)->w;
+            m->b = map_at(base, p)->b;
+        }
+        m->out = m->run = m->jump = p[i].out;
+        m->in = p[i].in;
+        m->transposed = s && s->shape[strlen(s->shape) - 2] == p[i].letter;
+        m->first = fused ? from : 0;
+        if (fused && first->layout != NF_STACKED) {
+            m->run = share * unit;
+            m->jump = group * unit;
+        }
+        from += m->run;
+    }
+}
+
+#define PLACE(type, field, out, letter, in)                                                                                        \
+    {                                                                                                                              \
+        offsetof(type, field), out, in, letter                                                                                     \
+    }
+
+static void lay_out_layer(const struct load *l, struct nf_layer *y)
 {
     const struct nf_config *cfg = l->cfg;
     size_t Q = cfg->H * cfg->K, G = cfg->G * cfg->K, D = cfg->D, F = cfg->F;
-    const struct {
-        struct nf_linear *map;
-        size_t out, in;
-    } maps[] = { { &y->q, Q, D },      { &y->k, G, D },      { &y->v, G, D },      { &y->o, D, Q },
-                 { &y->ffn_in, F, D }, { &y->ffn_up, F, D }, { &y->ffn_out, D, F } };
+    const struct map_place qkv[] = { PLACE(struct nf_layer, q, Q, 'D', D), PLACE(struct nf_layer, k, G, 'D', D),
+                                     PLACE(struct nf_layer, v, G, 'D', D) },
+                           in[] = { PLACE(struct nf_layer, ffn_in, F, 'D', D), PLACE(struct nf_layer, ffn_up, F, 'D', D) },
+                           o = PLACE(struct nf_layer, o, D, 'Q', Q), out = PLACE(struct nf_layer, ffn_out, D, 'F', F),
+                           router = PLACE(struct nf_layer, router, cfg->experts, 'D', D),
+                           expert_in[] = { PLACE(struct nf_expert, in, F, 'D', D), PLACE(struct nf_expert, up, F, 'D', D) },
+                           expert_out = PLACE(struct nf_expert, out, D, 'F', F);
 
-    if (l->family->fused != SEPARATE)
-        y->k = y->v = y->q;
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
-        struct nf_linear *m = maps[i].map;
-
-        m->out = m->run = m->jump = maps[i].out;
-        m->in = maps[i].in;
-        m->transposed = l->family->transposed;
-        if (i < 3 && l->family->fused == THIRDS)
-            m->first = i * D;
-        if (i < 3 && l->family->fused == BY_HEAD) {
-            m->first = i * cfg->K;
-            m->run = cfg->K;
-            m->jump = 3 * cfg->K;
-        }
+    lay_out(cfg, l->tensors->layer, y, qkv, 3);
+    lay_out(cfg, l->tensors->layer, y, &o, 1);
+    lay_out(cfg, l->tensors->layer, y, in, cfg->gated ? 2 : 1);
+    lay_out(cfg, l->tensors->layer, y, &out, 1);
+    lay_out(cfg, l->tensors->layer, y, &router, 1);
+    for (size_t i = 0; y->expert && i < cfg->experts; i++) {
+        lay_out(cfg, l->tensors->expert, &y->expert[i], expert_in, cfg->gated ? 2 : 1);
+        lay_out(cfg, l->tensors->expert, &y->expert[i], &expert_out, 1);
     }
+}
+
+static int take_layer(struct load *l, size_t i)
+{
+    struct nf_layer *y = &l->w->layer[i];
+    unsigned has = list_needs(l->cfg, i);
+    char inner[32];
+    int rc;
+
+    snprintf(inner, sizeof inner, "%s%zu.", l->tensors->layers, i);
+    rc = take_slots(l, l->tensors->layer, has, inner, y);
+    if (rc == NF_OK && has & NF_IF_EXPERTS) {
+        y->expert = l->w->experts + i * l->cfg->experts;
+        rc = take_experts(l, has, inner, y->expert);
+    }
+    lay_out_layer(l, y);
+    return rc;
 }
 
 static int take_all(struct load *l)
 {
-    char inner[32];
-    int rc = take(l, l->family->model, "", l->w);
+    int rc = take_slots(l, l->tensors->model, list_needs(l->cfg, SIZE_MAX), "", l->w);
 
-    for (size_t i = 0; i < l->cfg->L && rc == NF_OK; i++) {
-        snprintf(inner, sizeof inner, "%s%zu.", l->family->layers, i);
-        rc = take(l, l->family->layer, inner, &l->w->layer[i]);
-        lay_out(l, &l->w->layer[i]);
-    }
+    for (size_t i = 0; i < l->cfg->L && rc == NF_OK; i++)
+        rc = take_layer(l, i);
     if (l->w->project_in.w.data) {
         l->w->project_in = nf_linear_whole(l->w->project_in.w, l->w->project_in.b);
         l->w->project_out = nf_linear_whole(l->w->project_out.w, l->w->project_out.b);
@@ -397,15 +344,15 @@ static int take_unembed(struct load *l)
     char name[NAME_MAX_BYTES], bias[NAME_MAX_BYTES];
     struct nf_tf_entry *e, *b;
 
-    snprintf(name, sizeof name, "%s.weight", l->family->unembed);
-    snprintf(bias, sizeof bias, "%s.bias", l->family->unembed);
+    snprintf(name, sizeof name, "%s.weight", l->tensors->unembed);
+    snprintf(bias, sizeof bias, "%s.bias", l->tensors->unembed);
     e = find(l, name);
     b = l->cfg->bias_head ? find(l, bias) : NULL;
     l->w->unembed = l->w->embed;
     if (!e && !l->cfg->tied)
-        return refuse(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
+        return refuse_weights(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
     if (!b && l->cfg->bias_head)
-        return refuse(l, "tensor %s is missing", bias);
+        return refuse_weights(l, "tensor %s is missing", bias);
     if (b && (check_tensor(l, b, "V") < 0 || keep(l, b, bias) < 0))
         return NF_EFORMAT;
     if (b)
@@ -426,7 +373,7 @@ static bool starts(const char *s, const char *with)
 
 static bool is_stale(const struct load *l, const char *name)
 {
-    for (const char *const *s = l->family->stale; *s; s++) {
+    for (const char *const *s = l->tensors->stale; *s; s++) {
         size_t n = strlen(name), m = strlen(*s);
 
         if (n >= m && strcmp(name + n - m, *s) == 0 && (n == m || name[n - m - 1] == '.'))
@@ -440,35 +387,35 @@ static int check_rest(const struct load *l)
 {
     char head[NAME_MAX_BYTES];
 
-    snprintf(head, sizeof head, "%s.", l->family->unembed);
+    snprintf(head, sizeof head, "%s.", l->tensors->unembed);
     for (size_t i = 0; i < l->w->file->n; i++)
         for (size_t k = 0; k < l->w->file->file[i].n; k++) {
             const struct nf_tf_entry *e = &l->w->file->file[i].entry[k];
             bool inside = !*l->prefix || starts(e->name, head);
 
-            for (const char *const *p = l->family->prefixes; *p; p++)
+            for (const char *const *p = l->tensors->prefixes; *p; p++)
                 inside = inside || (**p && starts(e->name, *p));
             if (!e->used && inside && !is_stale(l, e->name))
-                return refuse(l, "tensor %s is not part of the model that config.json describes", e->name);
+                return refuse_weights(l, "tensor %s is not part of the model that config.json describes", e->name);
         }
     return NF_OK;
 }
 
 static int find_prefix(struct load *l)
 {
+    const char *first = l->tensors->model->name, *found = NULL;
     char name[NAME_MAX_BYTES];
-    const char *found = NULL;
 
-    for (const char *const *p = l->family->prefixes; *p; p++) {
-        snprintf(name, sizeof name, "%s%s", *p, l->family->first);
+    for (const char *const *p = l->tensors->prefixes; *p; p++) {
+        snprintf(name, sizeof name, "%s%s", *p, first);
         if (!find(l, name))
             continue;
         if (found)
-            return refuse(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", l->family->first, found, *p);
+            return refuse_weights(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", first, found, *p);
         found = *p;
     }
     l->prefix = found;
-    return found ? NF_OK : refuse(l, "tensor %s%s is missing", l->family->prefixes[0], l->family->first);
+    return found ? NF_OK : refuse_weights(l, "tensor %s%s is missing", l->tensors->prefixes[0], first);
 }
 
 /* ---- one pass over the bytes: digest, finiteness ---- */
@@ -499,8 +446,8 @@ static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
 /* What one tensor's bytes showed. */
 struct seen {
     char hex[NF_DIGEST_HEX];
-    size_t bad;          /* element that is not finite; SIZE_MAX: none */
-    bool failed;         /* no memory for the digest */
+    size_t bad; /* element that is not finite; SIZE_MAX: none */
+    bool failed; /* no memory for the digest */
 };
 
 static void look(const struct nf_tf_entry *e, struct seen *s)
@@ -532,7 +479,7 @@ static int look_at_all(const struct load *l, struct seen *seen)
         if (seen[i].failed)
             return nf_fail(l->err, NF_ESYS, "SHA-256 cannot start: out of memory");
         if (seen[i].bad != SIZE_MAX)
-            return refuse(l, "tensor %s: NaN or Inf at element %zu", l->kept[i]->name, seen[i].bad);
+            return refuse_weights(l, "tensor %s: NaN or Inf at element %zu", l->kept[i]->name, seen[i].bad);
     }
     return NF_OK;
 }
@@ -546,8 +493,8 @@ static int settle_tie(struct load *l, const struct seen *seen)
         return NF_OK;
     equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
     if (l->cfg->tied && !equal)
-        return refuse(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
-                      l->unembed->name);
+        return refuse_weights(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
+                              l->unembed->name);
     if (equal) {
         l->w->unembed = l->w->embed;
         l->w->bytes -= l->unembed->bytes;
@@ -606,26 +553,34 @@ static int check_bytes(struct load *l)
     return rc;
 }
 
-static size_t count(const struct slot *s)
+static size_t count_slots(const struct nf_slot *s)
 {
     size_t n = 0;
 
-    while (s[n].name)
+    while (s && s[n].name)
         n++;
     return n;
 }
 
+/* Tensors that may have a role: of the model, of its layers and their experts, the unembedding and its bias. */
+static size_t most_tensors(const struct nf_config *cfg)
+{
+    const struct nf_tensors *t = cfg->family->tensors;
+
+    return count_slots(t->model) + cfg->L * (count_slots(t->layer) + cfg->experts * count_slots(t->expert)) + 2;
+}
+
 int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w, struct nf_err *err)
 {
-    const struct family *family = &families[cfg->family];
-    struct load l = { .dir = dir, .family = family, .cfg = cfg, .w = w, .err = err };
-    size_t most = count(family->model) + cfg->L * count(family->layer) + 2;   /* the unembedding and its bias */
+    struct load l = { .dir = dir, .tensors = cfg->family->tensors, .cfg = cfg, .w = w, .err = err };
+    size_t most = most_tensors(cfg);
     int rc;
 
     *w = (struct nf_weights){ .file = nf_checkpoint_open(dir, err), .layer = nf_alloc(cfg->L, sizeof *w->layer, err) };
+    w->experts = cfg->experts ? nf_alloc(cfg->L * cfg->experts, sizeof *w->experts, err) : NULL;
     l.kept = nf_alloc(most, sizeof *l.kept, err);
     l.name = nf_alloc(most, sizeof *l.name, err);
-    if (!w->file || !w->layer || !l.kept || !l.name)
+    if (!w->file || !w->layer || (cfg->experts && !w->experts) || !l.kept || !l.name)
         rc = (int)err->code;
     else
         rc = find_prefix(&l);
@@ -662,5 +617,6 @@ void nf_weights_close(struct nf_weights *w)
 {
     nf_checkpoint_close(w->file);
     free(w->layer);
+    free(w->experts);
     *w = (struct nf_weights){ 0 };
 }

@@ -18,15 +18,25 @@ struct nf_norm {
     struct nf_tensor gain, bias;   /* [D], of a head's norm [K]; data NULL: one, zero */
 };
 
+/* One FFN of a mixture. */
+struct nf_expert {
+    struct nf_linear in, up, out;   /* as ffn_in, ffn_up, ffn_out */
+};
+
 struct nf_layer {
     struct nf_norm attn_norm;        /* before attention (pre-norm) or after its residual sum (post-norm) */
     struct nf_linear q, k, v;        /* [H*K, D], [G*K, D], [G*K, D] */
-    struct nf_norm q_norm, k_norm;   /* of each head; none: cfg.qk_norm NONE */
+    struct nf_norm q_norm, k_norm;   /* of each head [K], or wide [H*K], [G*K]; none: cfg.qk_norm NONE */
+    struct nf_tensor sinks;          /* [H]; none: !cfg.sinks */
     struct nf_linear o;              /* [D, H*K] */
+    struct nf_norm attn_out_norm;    /* of what attention gives; none: !cfg.branch_norm */
     struct nf_norm ffn_norm;         /* before the FFN, or after its residual sum; none: cfg.one_norm */
     struct nf_linear ffn_in;         /* [F, D]; gated: the gate, whose output goes into the activation function */
     struct nf_linear ffn_up;         /* [F, D]; none: not gated */
-    struct nf_linear ffn_out;        /* [D, F] */
+    struct nf_linear ffn_out;        /* [D, F]; a mixture of experts has none of these three */
+    struct nf_norm ffn_out_norm;     /* of what the FFN gives; none: !cfg.branch_norm */
+    struct nf_linear router;         /* [N, D], N = cfg.experts; none: a layer without experts */
+    struct nf_expert *expert;        /* [N]; NULL: a layer without experts */
 };
 
 struct nf_weights {
@@ -38,6 +48,7 @@ struct nf_weights {
     struct nf_tensor unembed;          /* [V, E]; the same memory as embed when tied */
     struct nf_tensor unembed_bias;     /* [V]; none: !bias_head */
     struct nf_layer *layer;            /* [L] */
+    struct nf_expert *experts;         /* those of all layers, one after the other; NULL: none */
     size_t bytes;                      /* of all tensors above, as stored, shared ones counted once */
     struct nf_checkpoint *file;        /* the mapped files */
 };

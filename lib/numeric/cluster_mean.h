@@ -1,5 +1,17 @@
 /*
  * cluster_mean.h - means with a standard error over documents: rows of one document are not independent, documents are.
+ *
+ * Each mean is a ratio of two sums over D documents: X_d, the sum of the values of document d, and W_d, the sum of their weights (a count: the
+ * weight of a row is 1 unless a caller has another).
+ *
+ *   mean      m = sum X_d / sum W_d                                     every row counts alike
+ *   se        sqrt(D / (D - 1) sum (X_d - m W_d)^2) / sum W_d           Cochran 1977, Sampling Techniques, section 6.4 (ratio estimate)
+ *   doc_mean  sum (X_d / W_d) / D                                       every document counts alike
+ *   doc_sd    standard deviation of X_d / W_d, divisor D - 1            doc_se = doc_sd / sqrt(D)
+ *   sd        standard deviation of the values of all rows, divisor n
+ *
+ * Sums inside a document are doubles, in the order of its rows.  Sums over documents are exact integers (exact.h), so documents add up in any
+ * order and grouping to the same bits.  |X_d| < 2^63, and the sum of weights < 2^53.
  */
 #ifndef NF_NUMERIC_CLUSTER_MEAN_H
 #define NF_NUMERIC_CLUSTER_MEAN_H
@@ -7,31 +19,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * Rows arrive document by document; sums in double, in the order of the rows.  A zeroed struct is empty.
- *
- * The mean is of rows: m = S / n with S, n the sums over documents of S_d (values) and n_d (rows).  It is a ratio of two sums over G documents, so its
- * standard error is sqrt(G / (G-1) sum_d (S_d - m n_d)^2) / n.  Source: Cochran 1977, Sampling Techniques, section 6.4 (ratio estimate).
- *
- * Beside it the mean of documents, each alike: doc_mean = sum_d (S_d / n_d) / G, and doc_sd the standard deviation of the S_d / n_d, divisor G-1, as
- * in mergeable_means.h (whose doc_se is doc_sd / sqrt(G)).  By Welford's update, so that a spread far below the mean is not lost.
- */
-struct nf_cluster_mean {
-    uint64_t n, docs;            /* rows; documents that are complete */
-    double sum, square;          /* over rows: of x, x^2 */
-    uint64_t doc;                /* at hand: its number + 1; 0: none */
-    double doc_sum, doc_n;
-    double ss, sn, nn;           /* over complete documents: of S_d^2, S_d n_d, n_d^2 */
-    double doc_mean, doc_square; /* over complete documents: mean of S_d / n_d, sum of their squares about it */
+#include "numeric/exact.h"
+#include "record/stages.h"
+
+/* Sums over documents of X, W, XX, XW, WW, X/W, (X/W)^2. */
+struct nf_doc_sums {
+    struct nf_exact of[NF_DOC_SUMS];
 };
 
 struct nf_cluster_estimate {
-    uint64_t n, docs;
-    double mean, sd, se;         /* NaN: n = 0; sd divides by n; se NaN with fewer than two documents */
-    double doc_mean, doc_sd;     /* NaN: n = 0; doc_sd divides by docs - 1, NaN with fewer than two documents */
+    uint64_t n, docs;              /* n: the sum of weights */
+    double mean, sd, se;           /* NaN: n = 0; se NaN with fewer than two documents; sd NaN where rows were not kept */
+    double doc_mean, doc_sd, doc_se;
 };
 
-void nf_cluster_mean_add(struct nf_cluster_mean *t, uint64_t doc, double x);   /* NaN is left out */
+/* nf_doc_sums_add - one more document; w > 0. */
+void nf_doc_sums_add(struct nf_doc_sums *s, double x, double w);
+
+/* nf_doc_sums_squares - sum over documents of (X - mean W)^2. */
+struct nf_dd nf_doc_sums_squares(const struct nf_doc_sums *s, struct nf_dd mean);
+
+struct nf_cluster_estimate nf_doc_sums_estimate(const struct nf_doc_sums *s, uint64_t docs);
+
+/* The mean of one stream of rows.  A zeroed struct is empty. */
+struct nf_cluster_mean {
+    uint64_t docs;               /* documents that are complete */
+    struct nf_doc_sums sum;      /* over them */
+    struct nf_exact square;      /* over their rows: x^2 */
+    double beyond;               /* sum of infinite rows, which no exact sum can hold; 0: none */
+    uint64_t doc;                /* at hand: its number + 1; 0: none */
+    double x, w, xx;             /* over its rows: values, their number, their squares */
+};
+
+/* nf_cluster_mean_add - a row.  Rows of a document come together.  NaN is left out. */
+void nf_cluster_mean_add(struct nf_cluster_mean *t, uint64_t doc, double x);
+
+/* nf_cluster_mean_end - the document at hand is complete. */
+void nf_cluster_mean_end(struct nf_cluster_mean *t);
+
+/* nf_cluster_mean_merge - add what another saw, of other documents; both are complete (nf_cluster_mean_end). */
+void nf_cluster_mean_merge(struct nf_cluster_mean *t, const struct nf_cluster_mean *from);
+
 struct nf_cluster_estimate nf_cluster_mean_read(const struct nf_cluster_mean *t);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "record/stats.h"
 
-enum { X, W, XX, XW, WW, M, MM };        /* struct nf_doc_sums */
+enum { X, W };                           /* the first of struct nf_doc_sums */
 enum { XA_XB, XA_WB, WA_XB, WA_WB };     /* struct nf_doc_cross */
 
 _Static_assert(sizeof(struct nf_doc_sums) == NF_DOC_SUMS * NF_SUM_LIMBS * sizeof(uint64_t) &&
@@ -42,21 +42,6 @@ void nf_mergeable_means_close(struct nf_mergeable_means *m)
     *m = (struct nf_mergeable_means){ 0 };
 }
 
-static void fold_column(struct nf_mergeable_means *m, size_t u)
-{
-    struct nf_exact *s = m->sum[u].of;
-    double x = m->x[u], w = m->w[u], mean = x / w;
-
-    m->docs[u]++;
-    nf_exact_add_product(&s[X], x, 1);
-    nf_exact_add_product(&s[W], w, 1);
-    nf_exact_add_product(&s[XX], x, x);
-    nf_exact_add_product(&s[XW], x, w);
-    nf_exact_add_product(&s[WW], w, w);
-    nf_exact_add_product(&s[M], mean, 1);
-    nf_exact_add_product(&s[MM], mean, mean);
-}
-
 static void fold_pair(struct nf_mergeable_means *m, size_t a)
 {
     struct nf_exact *s = m->cross[a].of;
@@ -74,7 +59,8 @@ void nf_mergeable_means_end(struct nf_mergeable_means *m)
 
     for (size_t u = 0; m->open && u < m->U; u++)
         if (m->w[u] > 0) {
-            fold_column(m, u);
+            m->docs[u]++;
+            nf_doc_sums_add(&m->sum[u], m->x[u], m->w[u]);
             any = true;
         }
     for (size_t p = 0; any && p < m->pairs; p++)
@@ -108,40 +94,9 @@ static struct nf_dd sum_of(const struct nf_mergeable_means *m, size_t u, size_t 
     return nf_exact_dd(&m->sum[u].of[which]);
 }
 
-/* sum over documents of (X - mean W)^2 */
-static struct nf_dd squares(const struct nf_mergeable_means *m, size_t u, struct nf_dd mean)
+struct nf_cluster_estimate nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u)
 {
-    struct nf_dd cross = nf_dd_scale(nf_dd_mul(mean, sum_of(m, u, XW)), -2),
-                 weight = nf_dd_mul(nf_dd_mul(mean, mean), sum_of(m, u, WW));
-
-    return nf_dd_add(sum_of(m, u, XX), nf_dd_add(cross, weight));
-}
-
-/* A sum of squares that rounding may have left below 0. */
-static double root(double x)
-{
-    return x > 0 ? sqrt(x) : 0;
-}
-
-struct nf_mergeable_mean nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u)
-{
-    struct nf_mergeable_mean y = { .docs = m->docs[u], .mean = NAN, .se = NAN, .doc_mean = NAN, .doc_se = NAN };
-    double docs = (double)y.docs, w = sum_of(m, u, W).hi;
-    struct nf_dd mean, doc_mean, spread;
-
-    if (!y.docs)
-        return y;
-    y.n = (uint64_t)w;
-    mean = nf_dd_div(sum_of(m, u, X), w);
-    doc_mean = nf_dd_div(sum_of(m, u, M), docs);
-    y.mean = mean.hi;
-    y.doc_mean = doc_mean.hi;
-    if (y.docs < 2)
-        return y;
-    spread = nf_dd_add(sum_of(m, u, MM), nf_dd_scale(nf_dd_mul(doc_mean, doc_mean), -docs));
-    y.se = root(squares(m, u, mean).hi * (docs / (docs - 1))) / w;
-    y.doc_se = root(spread.hi / (docs - 1) / docs);
-    return y;
+    return nf_doc_sums_estimate(&m->sum[u], m->docs[u]);
 }
 
 /* By linearisation: the document's share in the difference is (Xa - ma Wa) / sum Wa - (Xb - mb Wb) / sum Wb. */
@@ -163,8 +118,9 @@ void nf_mergeable_means_difference(const struct nf_mergeable_means *m, size_t p,
     both = nf_dd_add(nf_exact_dd(&s[XA_XB]), nf_dd_scale(nf_dd_mul(mb, nf_exact_dd(&s[XA_WB])), -1));
     both = nf_dd_add(both, nf_dd_scale(nf_dd_mul(ma, nf_exact_dd(&s[WA_XB])), -1));
     both = nf_dd_add(both, nf_dd_mul(nf_dd_mul(ma, mb), nf_exact_dd(&s[WA_WB])));
-    var = squares(m, p, ma).hi / (wa * wa) + squares(m, b, mb).hi / (wb * wb) - 2 * both.hi / (wa * wb);
-    *se = root(var * (docs / (docs - 1)));
+    var = nf_doc_sums_squares(&m->sum[p], ma).hi / (wa * wa) + nf_doc_sums_squares(&m->sum[b], mb).hi / (wb * wb) -
+          2 * both.hi / (wa * wb);
+    *se = sqrt(fmax(0, var * (docs / (docs - 1))));
 }
 
 /* ---- records ---- */
@@ -178,7 +134,7 @@ int nf_mergeable_means_fill(const struct nf_mergeable_means *m, struct nf_mergea
     if (!n)
         return NF_ESYS;
     for (size_t u = 0; u < U; u++) {
-        struct nf_mergeable_mean x = nf_mergeable_means_get(m, u);
+        struct nf_cluster_estimate x = nf_mergeable_means_get(m, u);
 
         n[u] = x.n;
         n[U + u] = x.docs;

@@ -1,17 +1,8 @@
 /*
- * mergeable_means.h - means over positions with a standard error over documents, in a form whose merging is exact.
+ * mergeable_means.h - many clustered means (cluster_mean.h) side by side, whose sums travel in a record and merge exactly.
  *
- * Each of U columns is a ratio: sum of x over sum of weights, a weight being a count (1 for a plain mean).  A document is the unit of
- * sampling and is never split between shards.  With X_d, W_d the sums over document d, in double, in the order of its positions, and
- * D the number of documents with W_d > 0:
- *
- *   mean      m = sum X_d / sum W_d                                            every position counts alike
- *   se        sqrt(D / (D - 1) sum (X_d - m W_d)^2) / sum W_d                  Cochran 1977, Sampling Techniques, ch. 6
- *   doc_mean  sum (X_d / W_d) / D                                              every document counts alike
- *   doc_se    sd of X_d / W_d (divisor D - 1) / sqrt(D)
- *
- * Their sums over documents are exact integers (exact.h), so documents add up in any order and grouping to the same bits.
- * |X_d| < 2^63 and the sum of weights < 2^53: values under 2^31, fewer than 2^32 positions, weights of at most 16.
+ * There are U columns.  A document is the unit of sampling and is never split between shards.  Values are below 2^31, positions fewer than 2^32,
+ * weights at most 16.
  */
 #ifndef NF_NUMERIC_MERGEABLE_MEANS_H
 #define NF_NUMERIC_MERGEABLE_MEANS_H
@@ -22,12 +13,7 @@
 
 #include "base/err.h"
 #include "record/stages.h"
-#include "numeric/exact.h"
-
-/* Of one column: sums over documents of X, W, XX, XW, WW, X/W, (X/W)^2. */
-struct nf_doc_sums {
-    struct nf_exact of[NF_DOC_SUMS];
-};
+#include "numeric/cluster_mean.h"
 
 /* Of two columns a, b: sums over documents of Xa Xb, Xa Wb, Wa Xb, Wa Wb. */
 struct nf_doc_cross {
@@ -56,11 +42,8 @@ void nf_mergeable_means_end(struct nf_mergeable_means *m);     /* the last docum
 /* nf_mergeable_means_add - x [U] with weight 1 each. */
 void nf_mergeable_means_add(struct nf_mergeable_means *m, const double *x);
 
-struct nf_mergeable_mean {
-    uint64_t n, docs;              /* n: the sum of weights */
-    double mean, se, doc_mean, doc_se;   /* NaN: n = 0, fewer than two documents for se */
-};
-struct nf_mergeable_mean nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u);
+/* nf_mergeable_means_get - column u; sd is NaN. */
+struct nf_cluster_estimate nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u);
 
 /* nf_mergeable_means_difference - mean of column p less that of column p + pairs; its se counts documents that have both as one. */
 void nf_mergeable_means_difference(const struct nf_mergeable_means *m, size_t p, double *difference, double *se);

@@ -82,7 +82,8 @@ static void body(struct nf_doc_writer *d, const struct nf_report *r)
 static void provenance(struct nf_doc_writer *d, const struct nf_report *r)
 {
     nf_doc_section(d, "provenance", "Where the numbers come from",
-                     "Enough to repeat the run: models, tokenizers, corpus, thresholds, and the commands with all their options.");
+                   "Models, tokenizers, corpus, thresholds, and the commands with their options. The names of the text files are "
+                   "not in a stream: keep them to repeat the run.");
     nf_fig_provenance(d, r);
     nf_doc_section_end(d);
 }

@@ -9,9 +9,13 @@
 
 #include <jansson.h>
 
+#include "base/opt.h"
 #include "checkpoint/config.h"
 #include "checkpoint/weights.h"
 #include "stream/reader.h"
+
+/* The row of an option table for an enum nf_dtype: what weights and products are computed in. */
+#define OPT_DTYPE(dtype, help) OPT_CHOICE("dtype", dtype, "f32|bf16", help, .means = (const unsigned[]){ NF_F32, NF_BF16 })
 
 struct nf_loaded_model {
     const char *dir;             /* borrowed, or `found` */
@@ -22,6 +26,9 @@ struct nf_loaded_model {
     size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
     bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
 };
+
+/* nf_model_has_tokenizer - whether `dir` holds the files of one. */
+bool nf_model_has_tokenizer(const char *dir, struct nf_err *err);
 
 /*
  * nf_loaded_model_open - the configuration of the model in `dir`, for the stream `in`.

@@ -292,7 +292,7 @@ static void fill_matrices(const struct nf_mergeable_means *m, size_t P, bool ang
 {
     for (size_t i = 0; i < P; i++)
         for (size_t j = 0; j < P; j++) {
-            struct nf_mergeable_mean x =
+            struct nf_cluster_estimate x =
                 nf_mergeable_means_get(m, (angle ? pairs_of(P) : 0) + (i == j ? 0 : pair(P, nf_min(i, j), nf_max(i, j))));
             double self = x.docs ? !angle : NAN, no_error = x.docs > 1 ? 0 : NAN;
 
@@ -307,7 +307,7 @@ static int write_similarity(const struct nf_similarity *s, bool last, bool angle
 {
     const struct nf_mergeable_means *m = last ? &s->lasts : &s->positions;
     size_t P = s->P;
-    struct nf_mergeable_mean any = nf_mergeable_means_get(m, 0);
+    struct nf_cluster_estimate any = nf_mergeable_means_get(m, 0);
     double *y = nf_alloc(P * P, 4 * sizeof *y, err);
     struct nf_similarity_rec rec = { .P = P,
                                      .n = any.n,
@@ -337,7 +337,7 @@ int nf_similarity_write(struct nf_similarity *s, struct nf_writer *w, struct nf_
         if (write_similarity(s, which & 2, which & 1, w, err) < 0)
             return NF_ESYS;
     for (size_t l = 0; l + 1 < s->P; l++) {
-        struct nf_mergeable_mean x = nf_mergeable_means_get(&s->positions, pair(s->P, l, l + 1));
+        struct nf_cluster_estimate x = nf_mergeable_means_get(&s->positions, pair(s->P, l, l + 1));
 
         nf_record_write(&nf_influence_record, w, &(struct nf_influence_rec){ l, x.n, x.docs, 1 - x.mean, x.se });
     }

@@ -413,7 +413,7 @@ static unsigned parts(enum nf_measure m)
 static void write_ratios(const struct layer *l, struct nf_writer *w)
 {
     for (size_t u = 0; u < NF_RATIOS; u++) {
-        struct nf_mergeable_mean x = nf_mergeable_means_get(&l->m, u);
+        struct nf_cluster_estimate x = nf_mergeable_means_get(&l->m, u);
 
         nf_record_write(&nf_ratio_record, w, &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
     }

@@ -272,7 +272,7 @@ refuses() {
     refuses "--ablate mean: --stats FILE is wanted" --neuron 0.1 --ablate mean
     refuses "--ablate mean: --neuron or --class is wanted" --drop 0 --ablate mean --stats x
     refuses "--stats x: is of use with --ablate mean only" --neuron 0.1 --stats x
-    refuses "--ablate median: one of zero|mean is wanted" --neuron 0.1 --ablate median
+    refuses "--ablate median: one of zero|mean is expected" --neuron 0.1 --ablate median
     refuses "--memory 1024 is too small: one layer and the streams of one window need " --drop 0 --memory 1k
     refuses "no operand is taken" --drop 0 file
 }

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct nf_config cfg = { .family = NF_FAMILY_OPT };
+    struct nf_config cfg = { 0 };
 
     if (nf_config_parse((const char *)data, size, "fuzz", &cfg, &err) == NF_OK &&
         (!cfg.K || !cfg.G || cfg.H % cfg.G || !cfg.D || !cfg.F || !cfg.E || !cfg.L || !cfg.V || cfg.L > NF_LAYERS_MAX ||

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# What the README shows works as shown: its sh blocks in order, its python block where Python has the three packages.
+# What the README and pipelines/README.md show works as shown: their sh blocks in order, the python block where Python has the three packages.
 
 load ../helpers
 
-# blocks LANGUAGE: the fenced blocks of that language.
+# blocks LANGUAGE [FILE]: the fenced blocks of that language, in README.md or FILE.
 blocks() {
-    awk -v fence="^\`\`\`$1\$" '$0 ~ fence { on = 1; next } /^```/ { on = 0 } on' "$ROOT/README.md"
+    awk -v fence="^\`\`\`$1\$" '$0 ~ fence { on = 1; next } /^```/ { on = 0 } on' "$ROOT/${2:-README.md}"
 }
 
 @test "the README's commands work" {
@@ -23,7 +23,30 @@ blocks() {
     grep -q "^$dead dead neurons in model" "$BATS_TEST_TMPDIR/said"
 }
 
-@test "every file that the README links to is there" {
+@test "the README's Python refuses a stream that was cut" {
     cd "$ROOT"
-    grep -oE '\]\([^)#]+\)' README.md | tr -d '])(' | grep -v '^https:' | while read -r file; do [ -e "$file" ] || { echo "$file"; exit 1; }; done
+    python=${NF_PYTHON:-python3}
+    "$python" -c 'import msgpack, msgpack_numpy, zstandard' 2>/dev/null || skip "python3 has no msgpack, msgpack_numpy and zstandard"
+    size=$(wc -c <tests/data/neurons-fixture.nf)
+    blocks python | sed "s|build/|$BATS_TEST_TMPDIR/|" >"$BATS_TEST_TMPDIR/dead.py"
+    for bytes in $((size / 2)) $((size - 20)); do
+        head -c "$bytes" tests/data/neurons-fixture.nf >"$BATS_TEST_TMPDIR/neurons.nf"
+        exits 1 "$python" "$BATS_TEST_TMPDIR/dead.py"
+        [ ! -s "$BATS_TEST_TMPDIR/out" ]
+    done
+}
+
+@test "the command of pipelines/README.md works" {
+    cd "$ROOT"
+    blocks sh pipelines/README.md | sed "s|build/|$BATS_TEST_TMPDIR/|g" | bash -eu -
+    grep -q '</html>' "$BATS_TEST_TMPDIR/letters/report.html"
+}
+
+@test "every file that a README links to is there" {
+    cd "$ROOT"
+    for page in README.md pipelines/README.md; do
+        grep -oE '\]\([^)#]+\)' "$page" | tr -d '])(' | grep -v '^https:' | while read -r file; do
+            [ -e "${page%README.md}$file" ] || { echo "$page: $file"; exit 1; }
+        done
+    done
 }

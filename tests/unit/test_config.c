@@ -30,7 +30,7 @@ static bool refused(const char *text, const char *key, const char *value)
 static void opt_125m_is_what_missing_keys_stand_for(void)
 {
     CHECK(parse("{\"model_type\": \"opt\"}") == NF_OK);
-    CHECK(cfg.family == NF_FAMILY_OPT && strcmp(cfg.architecture, "OPTForCausalLM") == 0);
+    CHECK(strcmp(nf_family_name(cfg.family), "opt") == 0 && strcmp(cfg.architecture, "OPTForCausalLM") == 0);
     CHECK(cfg.L == 12 && cfg.D == 768 && cfg.H == 12 && cfg.K == 64 && cfg.F == 3072 && cfg.V == 50272 && cfg.E == 768);
     CHECK(cfg.max_positions == 2048 && cfg.positions == NF_POS_LEARNED && cfg.position_offset == 2);
     CHECK(cfg.pre_norm && cfg.final_norm && cfg.norm_affine && cfg.bias_qkv && cfg.bias_o && cfg.bias_ffn && cfg.tied &&
@@ -70,10 +70,8 @@ static void switches(void)
 
 static void what_changes_the_computation_is_refused_by_name(void)
 {
-    CHECK(refused(OPT("\"rope_scaling\": {\"type\": \"linear\"}"), "rope_scaling", "linear"));
     CHECK(refused(OPT("\"quantization_config\": {\"bits\": 4}"), "quantization_config", "4"));
-    CHECK(refused(OPT("\"some_new_key\": 1"), "some_new_key", "1"));
-    CHECK(refused(OPT("\"activation_function\": \"gelu\""), "activation_function", "gelu"));
+    CHECK(refused(OPT("\"activation_function\": \"tanh\""), "activation_function", "tanh"));
     CHECK(refused(OPT("\"activation_function\": \"rel\""), "activation_function", "rel"));
     CHECK(refused(OPT("\"activation_function\": 3"), "activation_function", "no string"));
     CHECK(refused(OPT("\"position_embedding_type\": \"rotary\""), "position_embedding_type", "rotary"));
@@ -83,9 +81,6 @@ static void what_changes_the_computation_is_refused_by_name(void)
     CHECK(refused(OPT("\"pruned_heads\": {\"1\": [2]}"), "pruned_heads", "[2]"));
     CHECK(refused("{\"model_type\": \"bert\"}", "model_type", "bert"));
     CHECK(refused("{}", "model_type", "missing"));
-    CHECK(refused(OPT("\"architectures\": [\"OPTForSequenceClassification\"]"), "architectures", "OPTForSequenceClassification"));
-    CHECK(refused(OPT("\"architectures\": [\"OPTModel\", \"OPTForCausalLM\"]"), "architectures", "more than one"));
-    CHECK(refused(OPT("\"architectures\": []"), "architectures", ""));
 }
 
 static void impossible_values_are_refused_by_name(void)
@@ -102,7 +97,6 @@ static void impossible_values_are_refused_by_name(void)
         }
     CHECK(refused(OPT("\"num_attention_heads\": 7"), "768", "7 heads"));
     CHECK(refused(OPT("\"enable_bias\": 1"), "enable_bias", "true or false"));
-    CHECK(refused(OPT("\"bos_token_id\": -3"), "bos_token_id", "-3"));
 }
 
 static void text_that_is_no_config(void)
@@ -111,7 +105,8 @@ static void text_that_is_no_config(void)
     CHECK(refused("[1]", "config.json", "object"));
     CHECK(refused("{\"model_type\": \"opt\"", "config.json", "line 1"));
     CHECK(refused("{\"model_type\": \"opt\", \"ffn_dim\": 8, \"ffn_dim\": 9}", "config.json", "duplicate"));
-    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "config.json", "line 1"));
+    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "vocab_size", "from 1 to"));
+    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1.2.3}", "config.json", "line 1"));
 }
 
 static void from_a_directory(void)

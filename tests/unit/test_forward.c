@@ -150,7 +150,7 @@ static struct nf_config llama(void)
     cfg.positions = NF_POS_ROTARY;
     cfg.rope = (struct nf_rope_config){ NF_ROPE_LLAMA3, 8, 50, 4, 1, 3, 20 };
     cfg.window = 9;
-    cfg.windowed[0] = cfg.windowed[2] = 1;
+    cfg.layer[0] = cfg.layer[2] = NF_LAYER_WINDOW;
     return cfg;
 }
 

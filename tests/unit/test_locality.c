@@ -82,7 +82,7 @@ static void check(size_t first, bool exclude)
     for (size_t h = 0; h < H + 2; h++)
         for (size_t k = 0; k < 7; k++) {
             double sum = 0, queries = 0, pairs = 0;
-            struct nf_mergeable_mean got = nf_mergeable_means_get(&m, h * NF_LOCAL_COLUMNS + k), offset;
+            struct nf_cluster_estimate got = nf_mergeable_means_get(&m, h * NF_LOCAL_COLUMNS + k), offset;
 
             for (size_t doc = 0; doc < DOCS; doc++)
                 for (size_t t = first; t < length[doc]; t++) {
@@ -142,7 +142,7 @@ static void errors_over_documents(void)
     struct nf_rng rng = { 9 };
     double x[DOCS][5], w[DOCS][5], X = 0, Wt = 0, residuals = 0, each = 0, spread = 0;
     struct nf_mergeable_means m, back;
-    struct nf_mergeable_mean got;
+    struct nf_cluster_estimate got;
 
     CHECK(nf_mergeable_means_open(&m, 1, false, &err) == NF_OK && nf_mergeable_means_open(&back, 1, false, &err) == NF_OK);
     for (size_t d = 0; d < DOCS; d++)
@@ -200,7 +200,7 @@ static void one_document_has_no_error(void)
 {
     struct nf_err err = NF_ERR_INIT;
     struct nf_mergeable_means m;
-    struct nf_mergeable_mean got;
+    struct nf_cluster_estimate got;
 
     CHECK(nf_mergeable_means_open(&m, 2, false, &err) == NF_OK);
     got = nf_mergeable_means_get(&m, 0);

@@ -135,7 +135,7 @@ static void check_means(const struct nf_similarity *s, size_t from, size_t to, b
             for (size_t j = i + 1; j < P; j++, pair++) {
                 uint64_t n;
                 double sum = brute(which & 2, which & 1, i, j, from, to, bos, &n);
-                struct nf_mergeable_mean m =
+                struct nf_cluster_estimate m =
                     nf_mergeable_means_get(which & 2 ? &s->lasts : &s->positions, (which & 1 ? PAIRS : 0) + pair);
 
                 CHECK(m.n == n && n > 0);
@@ -248,7 +248,7 @@ static void a_zero_vector_has_no_cosine(void)
 static void a_point_with_itself(void)
 {
     struct nf_similarity s;
-    struct nf_mergeable_mean m;
+    struct nf_cluster_estimate m;
 
     make(5);
     for (size_t w = 0; w < W; w++)

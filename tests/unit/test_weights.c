@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "checkpoint/family.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/weights.h"
 
@@ -16,7 +17,7 @@ enum { MOST = 40 };
 
 struct item {
     char name[96];
-    const char *type;      /* "F32": element i is value + i / 64 */
+    const char *type; /* "F32": element i is value + i / 64 */
     size_t shape[3], ndim;
     float value;
 };
@@ -25,8 +26,8 @@ static struct item item[MOST];
 static size_t n_items;
 static const char *config =
     "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
-                            " \"vocab_size\": 5, \"max_position_embeddings\": 3";
-static char more[256];           /* of config.json */
+    " \"vocab_size\": 5, \"max_position_embeddings\": 3";
+static char more[256]; /* of config.json */
 static char dir[] = "/tmp/nf-weights-XXXXXX";
 static struct nf_err err;
 static struct nf_config cfg;
@@ -207,7 +208,7 @@ static void every_tensor_has_its_role(void)
         float x[6];
         nf_to_f32(NF_F32, w.layer[0].ffn_in.b.data, 6, x);
         CHECK(x[0] == find("fc1.bias")->value && x[5] == x[0] + 5.0f / 64);
-        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0);   /* the prefix does not matter */
+        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0); /* the prefix does not matter */
         strcpy(digest, cfg.weights_sha256);
         nf_weights_close(&w);
     }
@@ -372,7 +373,7 @@ static void unknown(void)
     find("fc1.bias")->type = "I16";
     CHECK(refused("layers.0.fc1.bias", "I16"));
     whole("model.decoder.");
-    add("", "score.weight", 2, 4);   /* a head for another task: outside the decoder */
+    add("", "score.weight", 2, 4); /* a head for another task: outside the decoder */
     CHECK(open_items() == NF_OK);
     nf_weights_close(&w);
 }
@@ -453,6 +454,155 @@ static void cut_anywhere(void)
     free(path);
 }
 
+/* ---- layouts, in families made up here: D 4, H 4, G 2, K 2, F 6, V 5, 3 experts ---- */
+
+static const char *const no_prefix[] = { "", NULL };
+static const char *const no_stale[] = { NULL };
+static const struct nf_slot made_model[] = { SLOT_MODEL("e", embed, "VD", NF_ALWAYS), SLOT_END };
+
+static const struct nf_slot grouped_layer[] = {
+    SLOT_FUSED("qkv", q, "XD", NF_ALWAYS, NF_BY_GROUP),
+    SLOT_LAYER("qkv_bias", q.b, "X", NF_ALWAYS),
+    SLOT_LAYER("old_o|new_o", o.w, "QD", NF_ALWAYS),
+    SLOT_FUSED("gate_up", ffn_in, "DY", NF_IF_DENSE, NF_INTERLEAVED),
+    SLOT_LAYER("down", ffn_out.w, "DF", NF_IF_DENSE),
+    SLOT_LAYER("router", router.w, "ND", NF_IF_EXPERTS),
+    SLOT_END,
+};
+static const struct nf_slot stacked_expert[] = {
+    { "experts.gate_up", offsetof(struct nf_expert, in.w), "NDY", NF_IF_EXPERTS, NF_STACKED },
+    SLOT_EXPERT("experts.down", out.w, "NDF", NF_IF_EXPERTS),
+    SLOT_END,
+};
+static const struct nf_slot single_expert[] = {
+    SLOT_EXPERT("experts.%.gate", in.w, "FD", NF_IF_EXPERTS),
+    SLOT_EXPERT("experts.%.up", up.w, "FD", NF_IF_EXPERTS),
+    SLOT_EXPERT("experts.%.down", out.w, "DF", NF_IF_EXPERTS),
+    SLOT_END,
+};
+static const struct nf_tensors grouped = { no_prefix, "l.", "head", no_stale, made_model, grouped_layer, stacked_expert };
+static const struct nf_tensors singles = { no_prefix, "l.", "head", no_stale, made_model, grouped_layer, single_expert };
+
+static int open_made(const struct nf_tensors *t, bool experts)
+{
+    static struct nf_family made;
+
+    made = (struct nf_family){ .name = "made", .tensors = t };
+    err = (struct nf_err)NF_ERR_INIT;
+    cfg = (struct nf_config){ .family = &made,
+                              .L = 1,
+                              .D = 4,
+                              .E = 4,
+                              .H = 4,
+                              .G = 2,
+                              .K = 2,
+                              .F = 6,
+                              .V = 5,
+                              .gated = true,
+                              .tied = true,
+                              .experts = experts ? 3 : 0 };
+    cfg.layer[0] = experts ? NF_LAYER_EXPERTS : 0;
+    clear();
+    put_file("model.safetensors", 0, 1);
+    return nf_weights_open(dir, &cfg, &w, &err);
+}
+
+static void put_attention(const char *o)
+{
+    n_items = 0;
+    add("", "e", 5, 4);
+    add("l.0.", "qkv", 16, 4);
+    add("l.0.", "qkv_bias", 16, 0);
+    add("l.0.", o, 8, 4);
+}
+
+/* Row `row` of the map is row (column) `stored` of the item, matrix `matrix` of it, [in, width] or [out, in]. */
+static bool row_is(const struct nf_linear *m, size_t row, const struct item *it, size_t matrix, size_t width, size_t stored)
+{
+    float x[8];
+    bool same = true;
+
+    nf_linear_rows(m, row, 1, x);
+    for (size_t i = 0; i < m->in; i++) {
+        size_t at = matrix * m->in * width + (m->transposed ? i * width + stored : stored * m->in + i);
+
+        same = same && x[i] == it->value + (float)at / 64;
+    }
+    return same;
+}
+
+/* A group is two queries, a key, a value, of two rows each. */
+static void query_key_value_group_by_group(void)
+{
+    const struct item *qkv;
+    float b[8];
+
+    put_attention("new_o");
+    add("l.0.", "gate_up", 4, 12);
+    add("l.0.", "down", 4, 6);
+    CHECK(open_made(&grouped, false) == NF_OK);
+    qkv = find("qkv");
+    CHECK(row_is(&w.layer[0].q, 0, qkv, 0, 0, 0) && row_is(&w.layer[0].q, 3, qkv, 0, 0, 3) &&
+          row_is(&w.layer[0].q, 4, qkv, 0, 0, 8));
+    CHECK(row_is(&w.layer[0].k, 1, qkv, 0, 0, 5) && row_is(&w.layer[0].k, 2, qkv, 0, 0, 12));
+    CHECK(row_is(&w.layer[0].v, 1, qkv, 0, 0, 7) && row_is(&w.layer[0].v, 3, qkv, 0, 0, 15));
+    nf_linear_bias(&w.layer[0].v, b);
+    CHECK(b[0] == find("qkv_bias")->value + 6.0f / 64 && b[3] == find("qkv_bias")->value + 15.0f / 64);
+    CHECK(w.layer[0].o.transposed && w.layer[0].o.out == 4 && row_is(&w.layer[0].o, 3, find("new_o"), 0, 4, 3));
+    CHECK(row_is(&w.layer[0].ffn_in, 5, find("gate_up"), 0, 12, 10) && row_is(&w.layer[0].ffn_up, 5, find("gate_up"), 0, 12, 11));
+    CHECK(!w.layer[0].ffn_out.transposed && !w.layer[0].expert && !w.layer[0].router.w.data);
+    nf_weights_close(&w);
+    drop("new_o");
+    CHECK(open_made(&grouped, false) == NF_EFORMAT && strstr(err.text, "l.0.old_o is missing"));
+}
+
+static void experts_in_one_tensor(void)
+{
+    struct item *it;
+
+    put_attention("old_o");
+    add("l.0.", "router", 3, 4);
+    it = add("l.0.", "experts.gate_up", 3, 4);
+    it->shape[2] = 12;
+    it->ndim = 3;
+    it = add("l.0.", "experts.down", 3, 4);
+    it->shape[2] = 6;
+    it->ndim = 3;
+    CHECK(open_made(&grouped, true) == NF_OK);
+    CHECK(w.layer[0].router.out == 3 && row_is(&w.layer[0].router, 2, find("router"), 0, 0, 2) && !w.layer[0].ffn_in.w.data);
+    for (size_t i = 0; i < 3; i++) {
+        const struct nf_expert *e = &w.layer[0].expert[i];
+
+        CHECK(row_is(&e->in, 5, find("experts.gate_up"), i, 12, 5) && row_is(&e->up, 5, find("experts.gate_up"), i, 12, 11));
+        CHECK(e->out.out == 4 && row_is(&e->out, 3, find("experts.down"), 0, 0, 4 * i + 3));
+    }
+    nf_weights_close(&w);
+}
+
+static void experts_with_a_tensor_each(void)
+{
+    char name[32];
+
+    put_attention("old_o");
+    add("l.0.", "router", 3, 4);
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "experts.%d.gate", i);
+        add("l.0.", name, 6, 4);
+        snprintf(name, sizeof name, "experts.%d.up", i);
+        add("l.0.", name, 6, 4);
+        snprintf(name, sizeof name, "experts.%d.down", i);
+        add("l.0.", name, 4, 6);
+    }
+    CHECK(open_made(&singles, true) == NF_OK);
+    CHECK(row_is(&w.layer[0].expert[2].up, 5, find("experts.2.up"), 0, 0, 5) &&
+          row_is(&w.layer[0].expert[1].out, 3, find("experts.1.down"), 0, 0, 3));
+    nf_weights_close(&w);
+    drop("experts.1.up");
+    CHECK(open_made(&singles, true) == NF_EFORMAT && strstr(err.text, "l.0.experts.1.up is missing"));
+    put_attention("old_o");
+    CHECK(open_made(&singles, true) == NF_EFORMAT && strstr(err.text, "l.0.router is missing"));
+}
+
 int main(void)
 {
     int status;
@@ -460,7 +610,8 @@ int main(void)
     if (!mkdtemp(dir))
         return 1;
     status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types,
-                 lm_head_tied_or_not, missing, doubled, misshapen, not_finite, unknown, no_weights, headers, cut_anywhere);
+                 lm_head_tied_or_not, missing, doubled, misshapen, not_finite, unknown, no_weights, headers, cut_anywhere,
+                 query_key_value_group_by_group, experts_in_one_tensor, experts_with_a_tensor_each);
     clear();
     rmdir(dir);
     return status;
