@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "record/read_impl.h"
 #include "stream/mp.h"
 
@@ -46,6 +47,7 @@ int nf_read_fail(struct nf_read_walk *w, const char *fmt, ...)
 const char *nf_read_describe(const msgpack_object *o, char text[NF_EXPECTED])
 {
     struct nf_tensor t;
+    char shown[80];
     size_t n;
 
     if (nf_mp_tensor_any(o, &t) == NF_OK) {
@@ -71,7 +73,8 @@ const char *nf_read_describe(const msgpack_object *o, char text[NF_EXPECTED])
         snprintf(text, NF_EXPECTED, "%.9g", o->via.f64);
         return text;
     case MSGPACK_OBJECT_STR:
-        snprintf(text, NF_EXPECTED, "\"%.*s\"", o->via.str.size < 60 ? (int)o->via.str.size : 60, o->via.str.ptr);
+        nf_utf8_show(o->via.str.ptr, o->via.str.size, shown, sizeof shown);
+        snprintf(text, NF_EXPECTED, "\"%s\"", shown);
         return text;
     case MSGPACK_OBJECT_ARRAY:
         snprintf(text, NF_EXPECTED, "an array of %" PRIu32, o->via.array.size);
@@ -180,6 +183,13 @@ static const msgpack_object *find_pair(const msgpack_object *map, const char *ke
     return nf_mp_find(map, key);
 }
 
+/* Everything is 0 from the start, but for integers, which are open until they are read. */
+static void set_zero(struct nf_read_frame *s, const struct nf_field *f)
+{
+    if (f->type == NF_FIELD_UINT && !f->list)
+        nf_member_set_uint(f, nf_member(f, s->rec), 0);
+}
+
 static int read_field(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *v)
 {
     bool nil = v && v->type == MSGPACK_OBJECT_NIL;
@@ -187,8 +197,7 @@ static int read_field(struct nf_read_frame *s, const struct nf_field *f, const m
     if (!v && !(f->flags & (NF_OPT | NF_LATER)))
         return nf_read_fail(s->w, "missing");
     if (!v && f->flags & NF_LATER) {
-        if (f->type == NF_FIELD_UINT && !f->list)
-            nf_member_set_uint(f, nf_member(f, s->rec), 0);
+        set_zero(s, f);
         return NF_OK;
     }
     if (f->nil)
@@ -209,9 +218,12 @@ static const struct nf_field *first_of_group(const struct nf_record *r, const st
 }
 
 /* The field of a group that is not there must not be there either. */
-static int check_left_out(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *v)
+static int leave_out(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *v)
 {
-    return v ? nf_read_fail(s->w, "there, but %s is missing", first_of_group(s->record, f)->key) : NF_OK;
+    if (v)
+        return nf_read_fail(s->w, "there, but %s is missing", first_of_group(s->record, f)->key);
+    set_zero(s, f);
+    return NF_OK;
 }
 
 static bool left_out(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *v)
@@ -276,7 +288,7 @@ int nf_read_fields(struct nf_read_frame *s, const msgpack_object *o, bool by_key
         v = by_key ? find_pair(o, f->key, &next) : &o->via.array.ptr[i];
         nf_read_enter(s->w, f->key);
         if (left_out(s, f, v))
-            rc = check_left_out(s, f, v);
+            rc = leave_out(s, f, v);
         else
             rc = read_field(s, f, v);
         nf_read_leave(s->w);

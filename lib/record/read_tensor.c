@@ -19,16 +19,13 @@ struct nf_names nf_read_names(const struct nf_read_frame *s)
 static int set_size(struct nf_read_frame *s, const char *name, size_t v)
 {
     const struct nf_field *f = nf_size_row(s->record, name);
-    int rc;
 
     if (!f)
         return NF_OK;
-    nf_read_enter(s->w, f->key);
-    rc = nf_read_limits(s, f, v);
-    nf_read_leave(s->w);
-    if (rc == NF_OK)
-        nf_member_set_uint(f, nf_member(f, s->rec), v);
-    return rc;
+    if (nf_read_limits(s, f, v) < 0)
+        return NF_EFORMAT;
+    nf_member_set_uint(f, nf_member(f, s->rec), v);
+    return NF_OK;
 }
 
 /* "f8[P,P] = f8[4,4]", or without a type "[n] = [4]". */

@@ -26,13 +26,14 @@ bool nf_read_in_range(const struct nf_field *f, double v)
 
 int nf_read_limits(struct nf_read_frame *s, const struct nf_field *f, uint64_t v)
 {
+    const char *name = f->type == NF_FIELD_SIZE ? f->key : "", *is = *name ? " = " : "";
     char expected[NF_EXPECTED];
     size_t limit = nf_read_below(s, f);
 
     if (v >= limit)
-        return nf_read_fail(s->w, "%" PRIu64 ", below %s = %zu expected", v, f->below, limit);
+        return nf_read_fail(s->w, "%s%s%" PRIu64 ", below %s = %zu expected", name, is, v, f->below, limit);
     if (!nf_read_in_range(f, (double)v))
-        return nf_read_fail(s->w, "%" PRIu64 ", %s expected", v, nf_field_expected(f, NULL, expected));
+        return nf_read_fail(s->w, "%s%s%" PRIu64 ", %s expected", name, is, v, nf_field_expected(f, NULL, expected));
     if (f->width == 4 && v >= UINT32_MAX)
         return nf_read_fail(s->w, "%" PRIu64 ", below %" PRIu32 " expected", v, UINT32_MAX);
     return NF_OK;

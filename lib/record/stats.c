@@ -49,7 +49,11 @@ int nf_totals_check(const struct nf_totals *t, struct nf_err *err)
 
 static int check_totals_record(const void *rec, struct nf_err *err)
 {
-    return nf_totals_check(rec, err);
+    const struct nf_totals *t = rec;
+
+    if (t->context == 0 || t->bin == 0)
+        return nf_fail(err, NF_EFORMAT, "context %zu, bin %zu, both from 1 up expected", t->context, t->bin);
+    return nf_totals_check(t, err);
 }
 
 const struct nf_record nf_totals_record = RECORD("totals", totals, "what was counted over", .check = check_totals_record, .mem = NF_MEM);

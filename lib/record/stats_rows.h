@@ -14,7 +14,7 @@
     UINT_AS("windows", p windows, "windows"),                                                                                      \
     UINT_AS("full", p full, "windows of `context` tokens"),                                                                        \
     UINT_AS("docs", p docs, "documents that have windows"),                                                                        \
-    UINT_AS("context", p context, "tokens of a window at most", .min = 1, .max = NF_CONTEXT_MAX),                                  \
+    UINT_AS("context", p context, "tokens of a window at most", .max = NF_CONTEXT_MAX),                                            \
     UINT_AS("from", p from, "positions from .. to-1 of each window were counted", IN_U32),                                         \
     UINT_AS("to", p to, "behind the last of them", IN_U32),                                                                        \
     TEXTS_IN("domains", p domain, "Q", "names, in byte order", .flags = NF_ASCENDING),                                             \
@@ -23,7 +23,7 @@
     UINTS_AS("ngram_layers", p ngram_layers, "n_ngram_layers", "layers for which n-grams were counted", .below = "L", IN_U32,      \
              .flags = NF_ASCENDING),                                                                                               \
     UINT_AS("F", p F, "neurons of a layer; 0: no firings were captured", IN_U32),                                                  \
-    UINT_AS("bin", p bin, "positions of a bin of `domain_position`", .min = 1, IN_U32)
+    UINT_AS("bin", p bin, "positions of a bin of `domain_position`", IN_U32)
 /* clang-format on */
 
 int nf_totals_check(const struct nf_totals *t, struct nf_err *err);   /* what no row says alone */
