@@ -90,8 +90,11 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
     const struct nf_config *cfg = &m->subject.cfg;
     const struct nf_weights *w = &m->subject.weights;
 
-    if (read_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0)
+    if (read_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0 ||
+        nf_weights_need_unembed(cfg, w, err) < 0)
         return err->code;
+    if (nf_common.verbose && *m->subject.differs)
+        nf_warn("%s: %s", dir, m->subject.differs);
     m->end = (struct nf_output_end){ .V = cfg->V,
                                      .D = cfg->D,
                                      .unembed = w->unembed,

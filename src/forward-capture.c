@@ -66,6 +66,8 @@ static void read_model(const struct options *o, struct plan *p, struct nf_err *e
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p->subject.dir);
     if (nf_loaded_model_weights(&p->subject, err) < 0)
         nf_die_err(err);
+    if (nf_common.verbose && *p->subject.differs)
+        nf_warn("%s: %s", p->subject.dir, p->subject.differs);
 }
 
 static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
@@ -308,7 +310,7 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to run");
     if (nf_output_open(!o.dry_run, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);

@@ -86,7 +86,7 @@ static size_t number_of(enum nf_lesion_kind kind, const char *text, const char *
     size_t v = strtoul(text, end, 10);
 
     if (*end == text || text[0] < '0' || text[0] > '9')
-        nf_die(NF_EXIT_USAGE, "--%s %s: %s is wanted", nf_lesion_kind_name(kind), text, wanted);
+        nf_die(NF_EXIT_USAGE, "--%s %s: %s is expected", nf_lesion_kind_name(kind), text, wanted);
     return v;
 }
 
@@ -102,7 +102,7 @@ static void add_by_layer(struct plan *p, enum nf_lesion_kind kind, const char *t
         return;
     layer = number_of(kind, text, "a layer, or all,", &end);
     if (*end)
-        nf_die(NF_EXIT_USAGE, "--%s %s: a layer, or all, is wanted", nf_lesion_kind_name(kind), text);
+        nf_die(NF_EXIT_USAGE, "--%s %s: a layer, or all, is expected", nf_lesion_kind_name(kind), text);
     add_lesion(p, kind, layer, 0, err);
 }
 
@@ -114,7 +114,7 @@ static void add_repeats(struct plan *p, const char *text, struct nf_err *err)
 
     n = number_of(NF_LESION_REPEAT, text, "a number of layers", &end);
     if (*end || n < 1 || n > L)
-        nf_die(NF_EXIT_USAGE, "--repeat %s: from 1 to %zu layers are wanted", text, L);
+        nf_die(NF_EXIT_USAGE, "--repeat %s: from 1 to %zu layers are expected", text, L);
     for (size_t l = 0; l + n <= L; l++)
         add_lesion(p, NF_LESION_REPEAT, l, l + n, err);
 }
@@ -139,7 +139,7 @@ static void add_by_range(struct plan *p, enum nf_lesion_kind kind, const char *t
     size_t a, b;
 
     if (!read_pair(text, ':', &a, &b))
-        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
+        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is expected", nf_lesion_kind_name(kind), text);
     add_lesion(p, kind, a, b, err);
 }
 
@@ -156,7 +156,7 @@ static void add_heads(struct plan *p, const char *text, struct nf_err *err)
     }
     layer = all ? 0 : number_of(NF_LESION_DROP_HEAD, text, "L.H, L.all or all", &end);
     if (!all && strcmp(end, ".all") != 0)
-        nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+        nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is expected", text);
     for (size_t l = layer; l < (all ? L : layer + 1); l++)
         for (size_t h = 0; h < H; h++)
             add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
@@ -172,7 +172,7 @@ static void name_neurons(const struct options *o, struct plan *p, struct nf_err 
         nf_die_err(err);
     for (size_t i = 0; i < o->neuron.n; i++) {
         if (!read_pair(o->neuron.item[i], '.', &layer, &neuron))
-            nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is wanted", o->neuron.item[i]);
+            nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is expected", o->neuron.item[i]);
         if (nf_neuron_set_add(p->chosen, layer, neuron, &p->subject.cfg, err) < 0)
             nf_die_err(err);
     }
@@ -223,21 +223,21 @@ static void make_lesions(const struct options *o, struct plan *p, struct nf_err 
                 add_by_layer(p, k, text, err);
         }
     if (p->n == 1 && !o->neuron.n && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "an intervention is wanted: --drop, --swap, ..; --help names them");
+        nf_die(NF_EXIT_USAGE, "an intervention is required: --drop, --swap, ..; --help names them");
 }
 
 static void check_options(const struct options *o)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to run");
     if (o->classes.n && !o->neurons)
-        nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is wanted, a stream that has the classes", o->classes.item[0]);
+        nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is required, a stream with the classes", o->classes.item[0]);
     if (o->neurons && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is wanted, which of them", o->neurons);
+        nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is required", o->neurons);
     if (o->at_mean && !o->stats)
-        nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is wanted, a stream that has the means");
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is required, a stream with the means");
     if (o->at_mean && !o->neuron.n && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is wanted, which of them");
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is required");
     if (o->stats && !o->at_mean)
         nf_die(NF_EXIT_USAGE, "--stats %s: is of use with --ablate mean only", o->stats);
 }
@@ -479,6 +479,8 @@ int main(int argc, char **argv)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     add_neurons(&o, &p, &err);
     lesion(&o, &p, in, &cmd, &err);
 

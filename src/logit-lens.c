@@ -56,10 +56,10 @@ struct run {
     struct nf_window_reader intake;
     struct nf_activation_cache kept; /* captured */
     struct nf_grouped_means tallies, parts; /* of points, of parts */
-    struct nf_attribute *attribute; /* NULL: not wanted */
+    struct nf_attribute *attribute; /* NULL: not needed */
     float *part; /* [parts] of one row */
     struct nf_writer *out;
-    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not wanted */
+    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not needed */
     struct nf_divergence *row; /* [n + 1, tokens] */
     uint32_t *top; /* [n + 1, tokens, top_k] */
     float *top_p;
@@ -503,7 +503,7 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to look into");
     if (nf_output_open(true, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
@@ -519,6 +519,8 @@ int main(int argc, char **argv)
         nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     look(&o, &p, in, &cmd, &err);
 
     nf_tuned_close(p.tuned);

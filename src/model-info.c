@@ -46,7 +46,8 @@ struct facts {
     struct nf_config cfg;
     struct nf_weights weights;
     bool checked; /* the weights were read */
-    struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
+    struct nf_tokenizer *tokenizer; /* NULL: the directory has none, or it is refused */
+    struct nf_err refused; /* why the tokenizer is */
     struct nf_parameters parameters;
     struct need f32, bf16;
     size_t context;
@@ -86,10 +87,15 @@ static int find_facts(const struct options *o, struct facts *f, struct nf_err *e
     f->checked = !o->no_weights;
     if (f->checked && nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
         return (int)err->code;
-    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
-        return (int)err->code;
+    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, &f->refused)) &&
+        f->refused.code != NF_EFORMAT)
+        return nf_fail(err, f->refused.code, "%s", f->refused.text);
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
     f->parameters = nf_parameters_count(&f->cfg);
+    if (f->checked && !f->weights.unembed.data) {
+        f->parameters.all -= f->parameters.unembedding;
+        f->parameters.unembedding = 0;
+    }
     find_need(&f->cfg, NF_F32, f->context, &f->f32, err);
     find_need(&f->cfg, NF_BF16, f->context, &f->bf16, err);
     return (int)err->code;
@@ -137,6 +143,12 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
     };
 
     memcpy(a, all, sizeof all);
+    for (size_t i = 0; f->checked && !f->weights.unembed.data && i < ANALYSES; i++)
+        if (strcmp(a[i].name, "vocabulary effects") == 0 || strcmp(a[i].name, "logit lens") == 0 ||
+            strcmp(a[i].name, "layer lesions") == 0) {
+            a[i].applies = "no";
+            a[i].why = "the checkpoint has no unembedding";
+        }
     return sizeof all / sizeof *all;
 }
 
@@ -208,7 +220,7 @@ static void print_tokenizer(const struct facts *f)
     char name[64];
 
     if (!t) {
-        printf("tokenizer    none in this directory\n");
+        printf("tokenizer    %s%s\n", *f->refused.text ? "refused: " : "none in this directory", f->refused.text);
         return;
     }
     printf("tokenizer    %s, %zu tokens", nf_tokenizer_type(t), t->vocab.V);
@@ -235,11 +247,25 @@ static void print_parameters(const struct facts *f)
     printf(", all else %" PRIu64 "\n", p->all - p->embedding - p->unembedding);
 }
 
+/* Number i of what is done differently from what the files say; tokens without rows come first. */
+static bool find_difference(const struct facts *f, size_t i, char *buf, size_t size)
+{
+    size_t rows = f->cfg.V;
+
+    if (f->tokenizer && f->tokenizer->vocab.V > rows && i-- == 0) {
+        snprintf(buf, size, "%zu tokens have no row in the embedding: a text with one of them is refused",
+                 f->tokenizer->vocab.V - rows);
+        return true;
+    }
+    return nf_difference(&f->cfg, f->checked ? &f->weights : NULL, i, buf, size);
+}
+
 static void print_text(const struct facts *f)
 {
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
+    char line[600];
 
     printf("model        %s%s%s\n", c->name, *c->revision ? ", revision " : "", c->revision);
     printf("family       %s: %s\n", nf_family_name(c->family), c->architecture);
@@ -258,6 +284,8 @@ static void print_text(const struct facts *f)
     print_need("bf16", &f->bf16);
     printf("work         %.1f MFLOP a token, in windows of %zu\n", f->f32.flops / 1e6, f->context);
     print_tokenizer(f);
+    for (size_t i = 0; find_difference(f, i, line, sizeof line); i++)
+        printf("%-12s %s\n", i ? "" : "differs", line);
     printf("digests      config %.12s.., weights %.12s%s\n", c->config_sha256, f->checked ? c->weights_sha256 : "not read",
            f->checked ? ".." : "");
     for (size_t i = 0; i < n; i++)
@@ -291,8 +319,12 @@ static json_t *positions_json(const struct nf_config *c)
     return p;
 }
 
-static json_t *tokenizer_json(const struct nf_tokenizer *t)
+static json_t *tokenizer_json(const struct facts *f)
 {
+    const struct nf_tokenizer *t = f->tokenizer;
+
+    if (!t && *f->refused.text)
+        return json_pack("{s:s}", "refused", f->refused.text);
     return t ? json_pack("{s:s, s:I, s:s, s:o, s:b}", "type", nf_tokenizer_type(t), "vocab", (json_int_t)t->vocab.V, "digest",
                          t->digest, "bos_id", t->bos_id < 0 ? json_null() : json_integer(t->bos_id), "bos_auto", t->bos_auto)
              : json_null();
@@ -303,10 +335,13 @@ static json_t *facts_json(const struct facts *f)
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
-    json_t *analyses = json_array(), *j;
+    json_t *analyses = json_array(), *differs = json_array(), *j;
+    char line[600];
 
     for (size_t i = 0; i < n; i++)
         json_array_append_new(analyses, json_pack("{s:s, s:s, s:s}", "name", a[i].name, "applies", a[i].applies, "why", a[i].why));
+    for (size_t i = 0; find_difference(f, i, line, sizeof line); i++)
+        json_array_append_new(differs, json_string(line));
     j = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:s, s:b, s:f, s:s, s:b, s:b, s:b}",
                   "name", c->name, "revision", c->revision, "family", nf_family_name(c->family), "architecture", c->architecture,
                   "sizes", "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G", (json_int_t)c->G, "K",
@@ -314,11 +349,12 @@ static json_t *facts_json(const struct facts *f)
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
     json_object_update_new(j,
-                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
+                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
                                      (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding, "unembedding",
                                      (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context, "f32",
-                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer),
-                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
+                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
+                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
+                                     "analyses", analyses));
     return j;
 }
 
@@ -473,11 +509,11 @@ static int verify(const struct options *o, struct facts *f, struct nf_err *err)
 static int check_options(struct options *o, char **operand, int n, struct nf_err *err)
 {
     if (n > 1 || (n == 1 && o->model))
-        return nf_fail(err, NF_EUSAGE, "one model is expected, as operand or with -m");
+        return nf_fail(err, NF_EUSAGE, "one model is required, as operand or with -m");
     if (n == 1)
         o->model = operand[0];
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "a model is expected: a directory, or its name in the Hub cache");
+        return nf_fail(err, NF_EUSAGE, "a model is required: a directory, or its name in the Hub cache");
     if (o->verify && o->no_weights)
         return nf_fail(err, NF_EUSAGE, "--verify needs the weights");
     return NF_OK;

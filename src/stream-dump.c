@@ -127,7 +127,7 @@ static int begin(struct dump *d, struct options *opt, struct nf_reader *in, stru
     d->opt = opt;
     if (is_table(opt)) {
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
-            return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
+            return nf_fail(err, NF_EUSAGE, "--record is required: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
         d->table =
             nf_table_open(stdout, opt->format == CSV ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);

@@ -81,7 +81,7 @@ static int read_shard(struct options *o, struct nf_err *err)
 static int check_options(struct options *o, struct nf_err *err)
 {
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "-m MODEL is expected: the model whose tokenizer to use");
+        return nf_fail(err, NF_EUSAGE, "-m MODEL is required: the model whose tokenizer to use");
     if (o->field && o->split != NF_SPLIT_FILE)
         return nf_fail(err, NF_EUSAGE, "--jsonl excludes --split: each JSON line is one document");
     if (!o->field && o->domain_field)
@@ -235,7 +235,7 @@ static int make_plan(struct run *r, struct nf_err *err)
     pack->full_only = o->full_only;
     pack->bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && t->bos_auto);
     if (!pack->context)
-        return nf_fail(err, NF_EUSAGE, "--context N is expected: no config.json in %s says how many positions the model has",
+        return nf_fail(err, NF_EUSAGE, "--context N is required: no config.json in %s says how many positions the model has",
                        o->model);
     if (pack->bos && t->bos_id < 0)
         return nf_fail(err, NF_EUSAGE, "--bos always: no file in %s names a BOS token", o->model);

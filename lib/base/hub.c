@@ -138,7 +138,7 @@ static int read_ref(const char *repo, const char *revision, char commit[COMMIT +
             ;
         snprintf(commit, COMMIT + 1, "%.*s", n <= COMMIT ? (int)n : 0, (const char *)map.data);
         if (!is_commit(commit))
-            rc = nf_fail(err, NF_EFORMAT, "%s: the name of a commit is wanted", path);
+            rc = nf_fail(err, NF_EFORMAT, "%s: the name of a commit is expected", path);
     }
     nf_map_close(&map);
     free(path);

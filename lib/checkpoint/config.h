@@ -1,5 +1,5 @@
 /*
- * config.h - what a checkpoint is: the sizes and switches that drive the one forward pass.
+ * config.h - describes a checkpoint: the sizes and switches that drive the forward pass.
  *
  * A family is a table from config.json keys to these fields and from tensor names to weights (family.h); there is no second forward pass, and
  * no code outside family/ asks which family a model is of.
@@ -104,7 +104,7 @@ size_t nf_config_window(const struct nf_config *cfg, size_t layer);
  *   any other                        plays no part: listed in `passed`; refused where auto_map names code of the checkpoint's own
  *   one thing said twice             what transformers takes, listed in `taken`, or refused with both names
  *
- * NF_EFORMAT  no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
+ * NF_EFORMAT  an adapter_config.json in the folder; no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
  * NF_ESYS     the file cannot be read
  *
  * config.json may be of transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters, layer_types).  `architectures` is not looked at, but for a

@@ -148,7 +148,7 @@ static int make_tuple(struct machine *m, size_t n)
     if (!t)
         return NF_ESYS;
     if (m->depth < n)
-        return corrupt(m, "a tuple wants more values than there are");
+        return corrupt(m, "a tuple takes more values than there are");
     for (size_t i = m->depth - n; i < m->depth; i++)
         if (!m->stack[i])
             return corrupt(m, "a mark inside a tuple");
@@ -305,7 +305,7 @@ static int push_global(struct machine *m, const struct nf_pickle_value *module, 
             v->dtype = known_globals[i].dtype;
             return push(m, v);
         }
-    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle wants %.*s.%.*s, which no state dict needs: refused", m->what,
+    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle names %.*s.%.*s, which no state dict needs: refused", m->what,
                    name_width(module->n), module->s, name_width(name->n), name->s);
 }
 

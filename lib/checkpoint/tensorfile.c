@@ -31,6 +31,10 @@ int nf_tf_open(const char *path,
     *f = (struct nf_tf){ 0 };
     if (rc < 0)
         return rc;
+    if (nf_is_lfs_pointer(map.data, map.size)) {
+        nf_map_close(&map);
+        return nf_fail_lfs(err, path);
+    }
     rc = parse(map.data, map.size, path, f, err);
     if (rc < 0)
         nf_map_close(&map);

@@ -5,7 +5,7 @@
 
 /* The walk down the counts: m n-grams taken, `sum` fires on them. */
 struct walk {
-    uint64_t need, lost, each;   /* fires wanted; lost fires, and how many one n-gram may have */
+    uint64_t need, lost, each;   /* fires needed; lost fires, and how many one n-gram may have */
     uint64_t m, sum;
     uint64_t *lo, *hi;
     int lo_found, hi_found;

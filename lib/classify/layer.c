@@ -99,7 +99,7 @@ static int take_position(struct nf_layer_counts *l, const struct nf_position *p,
     size_t first = l->positions ? l->positions : l->totals->from;
 
     if (p->layer != l->layer || p->first != first || p->P > l->T - first)
-        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is wanted", p->layer,
+        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is expected", p->layer,
                        p->first, l->layer, first);
     if (make_room(&l->curve, &l->curve_cap, (first + p->P) * l->F, l->T * l->F, err) < 0)
         return NF_ESYS;
@@ -115,7 +115,7 @@ static int take_position(struct nf_layer_counts *l, const struct nf_position *p,
 static int take_domain_position(struct nf_layer_counts *l, const struct nf_domain_position *p, struct nf_err *err)
 {
     if (p->layer != l->layer || p->domain >= l->Q || p->first != l->bins[p->domain] || p->B > l->B - p->first)
-        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not wanted here", p->layer,
+        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not expected here", p->layer,
                        p->domain, p->first);
     if (make_room(&l->domain_curve, &l->domain_cap, (p->domain * l->B + p->first + p->B) * l->F, l->Q * l->B * l->F, err) < 0)
         return NF_ESYS;
@@ -127,14 +127,14 @@ static int take_domain_position(struct nf_layer_counts *l, const struct nf_domai
 static int take_counts(struct nf_layer_counts *l, const struct nf_counts *c, struct nf_err *err)
 {
     if (c->layer != l->layer || c->order < 1 || c->order > NF_ORDERS || !l->totals->order[c->order - 1])
-        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not wanted here", c->layer, c->order);
+        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not expected here", c->layer, c->order);
     return l->in_scope ? nf_triggers_add(&l->triggers[c->order - 1], c, err) : NF_OK;
 }
 
 static int take_lost(struct nf_layer_counts *l, const struct nf_lost *x, struct nf_err *err)
 {
     if (x->layer != l->layer || x->order < 1 || x->order > NF_ORDERS)
-        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not wanted here", x->layer, x->order);
+        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not expected here", x->layer, x->order);
     memcpy(l->lost[x->order - 1], x->fires, l->F * sizeof(uint64_t));
     return NF_OK;
 }

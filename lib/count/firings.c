@@ -300,7 +300,7 @@ int nf_firings_rows(struct nf_firings *f, const struct nf_site_rows *s, struct n
     size_t R = s->data.shape[0];
 
     if (s->data.dtype != NF_U8 || s->data.ndim != 2 || s->data.shape[1] != (f->t->F + 7) / 8)
-        return nf_fail(err, NF_EFORMAT, "ffn.active of layer %zu: rows of %zu packed bits are wanted", s->layer, f->t->F);
+        return nf_fail(err, NF_EFORMAT, "ffn.active of layer %zu: rows of %zu packed bits are expected", s->layer, f->t->F);
     if (!R)
         return NF_OK;
     if (f->layer == f->t->n_layers || s->batch != f->batch || s->layer != f->t->layers[f->layer] || s->row != f->row ||

@@ -45,7 +45,7 @@ static int add_site(struct activations *a, const json_t *site, struct nf_err *er
     const json_t *layers = json_object_get(site, "layers"), *width = json_object_get(site, "width");
 
     if (!name || strlen(name) >= sizeof a->slot->site || !json_is_array(layers) || json_integer_value(width) < 1)
-        return nf_fail(err, NF_EFORMAT, "header: sites: site, layers and width are wanted");
+        return nf_fail(err, NF_EFORMAT, "header: sites: site, layers and width are expected");
     for (size_t i = 0; i < json_array_size(layers); i++) {
         const json_t *layer = json_array_get(layers, i);
 
@@ -66,7 +66,7 @@ static int read_capture(struct activations *a, const json_t *header, struct nf_e
     const json_t *to = json_array_get(positions, 1);
 
     if (json_array_size(positions) != 2)
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to] is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to] is expected");
     a->from = (size_t)json_integer_value(json_array_get(positions, 0));
     a->to = json_is_integer(to) ? (size_t)json_integer_value(to) : SIZE_MAX;
     if (!json_is_array(sites))
@@ -89,7 +89,7 @@ static int batch_whole(struct activations *a, struct nf_err *err)
 
     for (size_t i = 0; a->any_batch && i < a->n; i++) {
         if (rc == NF_OK && a->slot[i].rows != a->rows)
-            rc = nf_fail(err, NF_EFORMAT, "batch %zu: site %s of layer %zu has %zu rows, %zu are wanted", a->batch.batch,
+            rc = nf_fail(err, NF_EFORMAT, "batch %zu: site %s of layer %zu has %zu rows, %zu are expected", a->batch.batch,
                          a->slot[i].site, a->slot[i].layer, a->slot[i].rows, a->rows);
         a->slot[i].rows = 0;
     }
@@ -163,7 +163,7 @@ static int check_bits(const struct nf_site_rows *s, size_t F, struct nf_err *err
     const unsigned char *p = s->data.data;
 
     if (s->data.ndim != 2 || s->data.shape[1] != bytes)
-        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are wanted for %zu neurons", s->site, s->layer,
+        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are expected for %zu neurons", s->site, s->layer,
                        bytes, F);
     for (size_t r = 0; F % 8 && r < s->data.shape[0]; r++)
         if (p[(r + 1) * bytes - 1] >> F % 8)

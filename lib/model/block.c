@@ -255,7 +255,7 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     return tap(p, NF_SITE_RESID_MID, D, p->x);
 }
 
-/* Activations to whoever wants floats of them. */
+/* Activations for a tap that needs floats. */
 static int tap_act(const struct pass *p, enum nf_site site, struct nf_mat act)
 {
     struct nf_forward *f = p->f;

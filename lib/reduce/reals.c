@@ -156,7 +156,7 @@ static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum
     for (size_t u = 0; u < s->W; u++) {
         if (!(fabsf(x[u]) < 0x1p31f) && !(s->by_domain && isnan(x[u])))
             return nf_fail(err, NF_EFORMAT,
-                           "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are wanted",
+                           "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)r->rows->batch->batch, s->site, s->layer, row, u, (double)x[u]);
         x[u] += 0.0f;
     }

@@ -91,7 +91,7 @@ static int header_size(const json_t *parent, const char *key, size_t max, size_t
     const json_t *j = json_object_get(parent, key);
 
     if (!json_is_integer(j) || json_integer_value(j) < 1 || (uint64_t)json_integer_value(j) > max)
-        return nf_fail(err, NF_EFORMAT, "header: %s: an integer from 1 to %zu is wanted", key, max);
+        return nf_fail(err, NF_EFORMAT, "header: %s: an integer from 1 to %zu is expected", key, max);
     *v = (size_t)json_integer_value(j);
     return NF_OK;
 }
@@ -108,7 +108,7 @@ static int read_positions(struct nf_reduce *r, struct nf_err *err)
     from = json_integer_value(json_array_get(p, 0));
     to = json_is_integer(json_array_get(p, 1)) ? json_integer_value(json_array_get(p, 1)) : (json_int_t)r->t.context;
     if (json_array_size(p) != 2 || from < 0 || to < from)
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to) is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to) is expected");
     r->t.to = nf_min((size_t)to, r->t.context);
     r->t.from = nf_min((size_t)from, r->t.to);
     return NF_OK;
@@ -126,7 +126,7 @@ static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf
         json_int_t l = json_is_integer(json_array_get(a, i)) ? json_integer_value(json_array_get(a, i)) : -1;
 
         if (l < 0 || l > INT_MAX || (i && (size_t)l <= (*layers)[i - 1]))
-            return nf_fail(err, NF_EFORMAT, "header: sites.layers: layers in ascending order are wanted");
+            return nf_fail(err, NF_EFORMAT, "header: sites.layers: layers in ascending order are expected");
         (*layers)[i] = (size_t)l;
     }
     return *n ? NF_OK : nf_fail(err, NF_EFORMAT, "header: sites.layers: no layers");
@@ -150,7 +150,7 @@ static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err
     int rc;
 
     if (!name)
-        return nf_fail(err, NF_EFORMAT, "header: sites: a name is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: sites: a name is expected");
     rc = header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
     if (rc == NF_OK)
         rc = read_layers(site, &layers, &n, err);
@@ -202,7 +202,7 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
     size_t context;
 
     if (!json_is_integer(top) || json_integer_value(top) < 0 || json_integer_value(top) > NF_REDUCE_TOP_MAX)
-        return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is wanted", NF_REDUCE_TOP_MAX);
+        return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is expected", NF_REDUCE_TOP_MAX);
     if (header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
         return NF_EFORMAT;
     r->cfg.top = (uint64_t)json_integer_value(top);
@@ -233,7 +233,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (read_positions(r, err) < 0 || (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
     if (!json_array_size(sites))
-        return nf_fail(err, NF_EFORMAT, "header: sites: at least one is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: sites: at least one is expected");
     r->t.bin = r->cfg.bin;
     r->rows = (struct nf_batch_rows){ .from = r->t.from, .to = r->t.to, .bos = r->cfg.include_bos };
     r->reals = nf_reals_open(r->cfg.top, r->cfg.context, err);

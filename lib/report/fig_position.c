@@ -47,7 +47,7 @@ static void note_full(struct nf_doc_writer *d, const struct nf_report *r)
         needed = needed ? needed : 200; /* voita-2023, section 7.1 */
         if (full < needed)
             nf_doc_note(d,
-                          "%sOnly %s of %zu tokens were seen, and %s are wanted: the mutual information is corrected for its bias, "
+                          "%sOnly %s of %zu tokens were seen, and %s are needed: the mutual information is corrected for its bias, "
                           "but the curves are noisy and the types "
                           "tentative.",
                           nf_prefix(r, run).s, nf_show_several(full, "full window", "full windows").s, run->T,

@@ -49,7 +49,7 @@ static int check_positions(const json_t *header, struct nf_err *err)
     const json_t *p = json_object_get(json_object_get(header, "capture"), "positions");
 
     if (json_integer_value(json_array_get(p, 0)) != 0 || !json_is_null(json_array_get(p, 1)))
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: a lens wants all positions");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: a lens needs all positions");
     return NF_OK;
 }
 
@@ -135,7 +135,7 @@ static int take(struct nf_activation_cache *k, const struct nf_site_rows *s, siz
         return NF_OK;
     came = &k->rows[slot * (k->cfg->L + 1) + number];
     if (s->data.ndim != 2 || s->data.shape[1] != D || s->row != *came || R > T - *came)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: site %s, layer %zu: rows of %zu from %zu on are wanted, at most %zu in all",
+        return nf_fail(err, NF_EFORMAT, "batch %llu: site %s, layer %zu: rows of %zu from %zu on are expected, at most %zu in all",
                        (unsigned long long)s->batch, s->site, s->layer, D, *came, T);
     to = place(k, slot, number, s->row, R * D, err);
     if (!to)

@@ -17,7 +17,7 @@ static int header_size(const struct nf_reader *in, const json_t *map, const char
     const json_t *v = json_object_get(map, key);
 
     if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > CONTEXT_MAX)
-        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is wanted", nf_reader_what(in), key,
+        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is expected", nf_reader_what(in), key,
                        CONTEXT_MAX);
     *size = (size_t)json_integer_value(v);
     return NF_OK;
@@ -96,7 +96,11 @@ struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision
 
 int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err)
 {
-    return nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+    int rc = nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+
+    if (rc == NF_OK)
+        nf_differences(&s->cfg, &s->weights, s->differs, sizeof s->differs);
+    return rc;
 }
 
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype)

@@ -87,7 +87,7 @@ static int read_header(struct run *r)
     json_int_t context = json_integer_value(json_object_get(h, "context"));
 
     if (json_integer_value(json_array_get(positions, 0)) != 0 || !json_is_null(json_array_get(positions, 1)))
-        return refuse(r, "holds some positions only, all are wanted");
+        return refuse(r, "holds some positions only, all are expected");
     if (context < 1 || (uint64_t)context > r->cfg->max_positions)
         return refuse(r, "header: context is not that of the model");
     r->sizes = (struct nf_sizes){ .V = r->cfg->V, .context = (size_t)context, .L = r->cfg->L };

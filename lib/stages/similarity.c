@@ -89,7 +89,7 @@ int nf_similarity_rows(struct nf_similarity *s, size_t point, const struct nf_si
     nf_to_f32(t->dtype, t->data, R * D, x);
     for (size_t i = 0; i < R * D; i++)
         if (!(fabsf(x[i]) < 0x1p31f))
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are wanted",
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)rows->batch, rows->site, rows->layer, rows->row + i / D, (double)x[i]);
     s->row[point] += R;
     return NF_OK;
@@ -374,7 +374,7 @@ static int merge_means(struct nf_similarity *s, const struct nf_similarity_rec *
     bool angle, last;
 
     if (r->P != s->P)
-        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are wanted", r->P, s->P);
+        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are expected", r->P, s->P);
     angle = strcmp(r->measure, "angle") == 0;
     last = strcmp(r->rows, "last") == 0;
     *bit = 2u << (2 * last + angle);

@@ -117,10 +117,10 @@ int nf_stages_get_header(const json_t *reduce, struct nf_stages_cfg *cfg, struct
     for (enum nf_measure m = 0; m < NF_MEASURES; m++)
         cfg->want[m] = json_object_get(measures, table[m].name);
     if (similarity && (!rows || batch < NF_CKA_ROWS_MIN || batch > NF_CKA_ROWS_MAX))
-        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.similarity: rows, and a batch of %d to %d are wanted",
+        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.similarity: rows, and a batch of %d to %d are expected",
                        NF_CKA_ROWS_MIN, NF_CKA_ROWS_MAX);
     if (locality && !json_is_number(json_object_get(locality, "sink")))
-        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.locality: sink is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.locality: sink is expected");
     cfg->cka_all = rows && strcmp(rows, "all") == 0;
     cfg->cka_batch = (uint64_t)batch;
     if (locality) {
@@ -207,7 +207,7 @@ static bool has(const struct nf_stages *s, size_t layer, bool pre)
 static int check_points(const struct nf_stages *s, struct nf_err *err)
 {
     if (!s->L || s->L >= NF_POINTS_MAX)
-        return nf_fail(err, NF_EFORMAT, "similarity: a model of 1 to %d layers is wanted, the header says %zu", NF_POINTS_MAX - 1,
+        return nf_fail(err, NF_EFORMAT, "similarity: a model of 1 to %d layers is expected, the header says %zu", NF_POINTS_MAX - 1,
                        s->L);
     for (size_t p = 0; p <= s->L; p++)
         if (!(p < s->L && has(s, p, true)) && !(p && has(s, p - 1, false)))
@@ -336,7 +336,7 @@ static int take_rows(struct nf_stages *s, enum nf_measure m, const struct nf_sit
     nf_to_f32(t->dtype, t->data, R * W, s->x);
     for (size_t i = 0; i < R * W; i++)
         if (!(fabsf(s->x[i]) < 0x1p31f))
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are wanted",
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)rows->batch, rows->site, rows->layer, rows->row + i / W, (double)s->x[i]);
     for (size_t i = 0; i < R; i++)
         add_row(s, m, &l->m, l->row + i, s->x + i * W);

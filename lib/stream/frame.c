@@ -35,7 +35,7 @@ static int zstd_fail(struct nf_err *err, size_t code, const char *what)
     case ZSTD_error_memory_allocation:
         return nf_fail(err, NF_ESYS, "%s: out of memory in zstd", what);
     case ZSTD_error_frameParameter_windowTooLarge:
-        return nf_fail(err, NF_EFORMAT, "%s: the zstd frame wants a window over %d MiB", what, 1 << (NF_ZSTD_WINDOW_LOG - 20));
+        return nf_fail(err, NF_EFORMAT, "%s: the zstd frame needs a window over %d MiB", what, 1 << (NF_ZSTD_WINDOW_LOG - 20));
     case ZSTD_error_checksum_wrong:
         return nf_fail(err, NF_EFORMAT, "%s: corrupt: the zstd checksum does not match", what);
     default:

@@ -152,7 +152,7 @@ static int read_header(struct nf_reader *r, const char *wanted)
     if (!json_is_string(json_object_get(header, "kind")))
         return nf_fail(r->err, NF_EFORMAT, "%s: header: kind is missing", r->what);
     if (wanted && !kind_is(nf_reader_kind(r), wanted))
-        return nf_fail(r->err, NF_EFORMAT, "%s is a stream of kind '%.40s'; '%s' is wanted", r->what, nf_reader_kind(r), wanted);
+        return nf_fail(r->err, NF_EFORMAT, "%s is a stream of kind '%.40s'; '%s' is expected", r->what, nf_reader_kind(r), wanted);
     return NF_OK;
 }
 

@@ -77,7 +77,7 @@ int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *
     struct nf_merge m;
 
     if (!left_n || !right_n || left_n + right_n > sizeof both)
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are wanted", l->dir, file,
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are expected", l->dir, file,
                        rank, sizeof both);
     memcpy(both, left, left_n);
     memcpy(both + left_n, right, right_n);

@@ -33,7 +33,7 @@ faulty() {
 
 @test "a stream of another kind is refused" {
     exits 3 stream-check --kind 'stats|neurons' "$S/tokens.nf"
-    says "kind 'tokens'; 'stats|neurons' is wanted"
+    says "kind 'tokens'; 'stats|neurons' is expected"
     exits 0 stream-check --kind 'stats|tokens' "$S/tokens.nf"
 }
 
