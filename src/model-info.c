@@ -26,7 +26,7 @@
 #include "stream/reader.h"
 #include "token/tokenizer.h"
 
-struct options {
+struct info_options {
     const char *model, *revision, *verify;
     enum nf_dtype dtype;
     bool json; /* --format */
@@ -80,7 +80,7 @@ static int find_need(const struct nf_config *cfg, enum nf_dtype dtype, size_t co
 
 enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
 
-static int find_facts(const struct options *o, struct facts *f, struct nf_err *err)
+static int find_facts(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     if (nf_config_read(o->dir, &f->cfg, err) < 0)
         return (int)err->code;
@@ -348,13 +348,12 @@ static json_t *facts_json(const struct facts *f)
                   (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "E", (json_int_t)c->E, "positions",
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
-    json_object_update_new(j,
-                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
-                                     (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding, "unembedding",
-                                     (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context, "f32",
-                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
-                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
-                                     "analyses", analyses));
+    json_object_update_new(j, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
+                                        (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding,
+                                        "unembedding", (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context,
+                                        "f32", need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
+                                        "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
+                                        "analyses", analyses));
     return j;
 }
 
@@ -377,7 +376,7 @@ static int print_json(json_t *j, struct nf_err *err)
  * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not
  * the same), at least LOGITS_F32; in bf16 a share of the largest value.
  */
-static double tolerance(const struct options *o, const json_t *reference, enum nf_site site, double largest)
+static double tolerance(const struct info_options *o, const json_t *reference, enum nf_site site, double largest)
 {
     double noise = json_number_value(json_object_get(json_object_get(reference, "noise"), nf_site_name(site)));
 
@@ -394,14 +393,14 @@ static bool within(const struct nf_verify_site *s, enum nf_site site, double all
     return site == NF_SITE_FFN_ACTIVE ? s->bit_pre <= allowed : s->off <= allowed;
 }
 
-static double allowed_of(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static double allowed_of(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     enum nf_site by = site == NF_SITE_FFN_ACTIVE ? NF_SITE_FFN_PRE : site;
 
     return tolerance(o, reference, by, p->site[by].largest);
 }
 
-static void print_site(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static void print_site(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     const json_t *noise = json_object_get(json_object_get(reference, "noise"), nf_site_name(site));
@@ -419,7 +418,7 @@ static void print_site(const struct options *o, const json_t *reference, const s
            s->largest, own, allowed, within(s, site, allowed) ? "ok" : "OFF", site == NF_SITE_FFN_ACTIVE && !s->bits ? "" : where);
 }
 
-static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static json_t *site_json(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     double allowed = allowed_of(o, reference, p, site);
@@ -431,7 +430,8 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_verify(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static void print_verify(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
+                         const struct nf_verify *p)
 {
     const char *dtype = json_string_value(json_object_get(reference, "dtype"));
 
@@ -446,7 +446,8 @@ static void print_verify(const struct options *o, const struct nf_config *cfg, c
                p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
 }
 
-static json_t *verify_json(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static json_t *verify_json(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
+                           const struct nf_verify *p)
 {
     json_t *sites = json_array();
 
@@ -460,7 +461,7 @@ static json_t *verify_json(const struct options *o, const struct nf_config *cfg,
 }
 
 /* The reference was made with the model's own tokenizer, where both are known. */
-static int check_tokenizer(const struct facts *f, const struct nf_reader *in, struct nf_err *err)
+static int check_reference_tokenizer(const struct facts *f, const struct nf_reader *in, struct nf_err *err)
 {
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
 
@@ -471,7 +472,7 @@ static int check_tokenizer(const struct facts *f, const struct nf_reader *in, st
 }
 
 /* The first site that is off by more than it may be, after the table of all is printed. */
-static int give_verdict(const struct options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
+static int give_verdict(const struct info_options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
                         struct nf_err *err)
 {
     if (nf_output_close(err) < 0)
@@ -486,14 +487,15 @@ static int give_verdict(const struct options *o, const struct facts *f, const js
     return NF_OK;
 }
 
-static int verify(const struct options *o, struct facts *f, struct nf_err *err)
+static int verify(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     const struct nf_forward_opts forward = { .dtype = o->dtype, .memory = o->memory };
     struct nf_reader *in = nf_reader_open_file(o->verify, "activations", err);
     const json_t *reference = in ? json_object_get(nf_reader_header(in), "reference") : NULL;
     struct nf_verify p;
 
-    if (in && check_tokenizer(f, in, err) == NF_OK && nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
+    if (in && check_reference_tokenizer(f, in, err) == NF_OK &&
+        nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
         if (o->json)
             print_json(verify_json(o, &f->cfg, reference, &p), err);
         else
@@ -506,7 +508,7 @@ static int verify(const struct options *o, struct facts *f, struct nf_err *err)
 
 /* ---- command line ---- */
 
-static int check_options(struct options *o, char **operand, int n, struct nf_err *err)
+static int check_info_options(struct info_options *o, char **operand, int n, struct nf_err *err)
 {
     if (n > 1 || (n == 1 && o->model))
         return nf_fail(err, NF_EUSAGE, "one model is required, as operand or with -m");
@@ -519,7 +521,7 @@ static int check_options(struct options *o, char **operand, int n, struct nf_err
     return NF_OK;
 }
 
-static void describe(struct options *o, struct nf_err *err)
+static void describe(struct info_options *o, struct nf_err *err)
 {
     struct facts f = { 0 };
 
@@ -540,7 +542,7 @@ static void describe(struct options *o, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options o = { .dtype = NF_F32 };
+    struct info_options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
         OPT_STR("verify", &o.verify, "FILE", "compare with a stream of activations that pipelines/reference.py made"),
@@ -560,7 +562,7 @@ int main(int argc, char **argv)
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv, &err);
-    if (first > 0 && check_options(&o, argv + first, argc - first, &err) == NF_OK && nf_output_open(false, &err) == NF_OK)
+    if (first > 0 && check_info_options(&o, argv + first, argc - first, &err) == NF_OK && nf_output_open(false, &err) == NF_OK)
         describe(&o, &err);
     return nf_prog_end(&err);
 }

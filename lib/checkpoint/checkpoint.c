@@ -24,15 +24,15 @@ static const struct layout {
     { "pytorch_model.bin", "pytorch_model.bin.index.json", nf_torch_open },
 };
 
-struct load {
+struct checkpoint_load {
     const char *dir;
     const struct layout *layout;
     struct nf_checkpoint *c;
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(const struct load *l, const char *fmt, ...)
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...)
 {
     char text[320];
     va_list ap;
@@ -43,7 +43,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->dir, text);
 }
 
-static int open_file(struct load *l, const char *name)
+static int open_tensor_file(struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     int rc = path ? l->layout->open(path, &l->c->file[l->c->n], l->err) : NF_ESYS;
@@ -54,13 +54,13 @@ static int open_file(struct load *l, const char *name)
     return rc;
 }
 
-static int by_text(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* The shards that the index names, each once, in byte order. */
-static int open_shards(struct load *l, const json_t *map)
+static int open_shards(struct checkpoint_load *l, const json_t *map)
 {
     size_t n = json_object_size(map), m = 0;
     const char **file = nf_alloc(n, sizeof *file, l->err), *name;
@@ -71,22 +71,22 @@ static int open_shards(struct load *l, const json_t *map)
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
-            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is expected", l->layout->index, name);
+            rc = refuse_checkpoint(l, "%s: tensor %s: the name of a file in this folder is expected", l->layout->index, name);
         if (rc < 0)
             break;
         file[m++] = s;
     }
     if (rc == NF_OK && m)
-        qsort(file, m, sizeof *file, by_text);
+        qsort(file, m, sizeof *file, compare_texts);
     for (size_t i = 0; i < m && rc == NF_OK; i++)
         if (i == 0 || strcmp(file[i], file[i - 1]) != 0)
-            rc = l->c->n == SHARDS_MAX ? refuse(l, "more than %d shards", SHARDS_MAX) : open_file(l, file[i]);
+            rc = l->c->n == SHARDS_MAX ? refuse_checkpoint(l, "more than %d shards", SHARDS_MAX) : open_tensor_file(l, file[i]);
     free(file);
     return rc;
 }
 
 /* The entry of that name in the first file before file[before] that has it; NULL: none has. */
-static struct nf_tf_entry *find_before(const struct load *l, size_t before, const char *name)
+static struct nf_tf_entry *find_before(const struct checkpoint_load *l, size_t before, const char *name)
 {
     struct nf_tf_entry *e = NULL;
 
@@ -102,7 +102,7 @@ static bool same_tensor(const struct nf_tf_entry *a, const struct nf_tf_entry *b
 }
 
 /* All tensors of the shards count, whatever the index names; one in two shards must be the same in both: which is read is chance. */
-static int check_doubles(const struct load *l)
+static int check_doubles(const struct checkpoint_load *l)
 {
     for (size_t i = 1; i < l->c->n; i++)
         for (size_t k = 0; k < l->c->file[i].n; k++) {
@@ -110,13 +110,13 @@ static int check_doubles(const struct load *l)
             const struct nf_tf_entry *first = find_before(l, i, e->name);
 
             if (first && !same_tensor(first, e))
-                return refuse(l, "tensor %s is in two shards, with different values", e->name);
+                return refuse_checkpoint(l, "tensor %s is in two shards, with different values", e->name);
             e->used = first;
         }
     return NF_OK;
 }
 
-static int open_index(struct load *l)
+static int open_index(struct checkpoint_load *l)
 {
     char *path = nf_path_join(l->dir, l->layout->index, l->err);
     struct nf_map map = { NULL, 0 };
@@ -140,7 +140,7 @@ static int open_index(struct load *l)
     return rc;
 }
 
-static bool in_dir(const struct load *l, const char *name)
+static bool in_dir(const struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     bool there = path && nf_file_exists(path);
@@ -150,7 +150,7 @@ static bool in_dir(const struct load *l, const char *name)
 }
 
 /* Weights in a form that is not read, and what makes one that is. */
-static int refuse_others(const struct load *l)
+static int refuse_others(const struct checkpoint_load *l)
 {
     static const struct {
         const char *name, *what;
@@ -168,16 +168,16 @@ static int refuse_others(const struct load *l)
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (in_dir(l, others[i].name))
-            return refuse(l, "only %s: %s", others[i].name, others[i].what);
-    return refuse(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
+            return refuse_checkpoint(l, "only %s: %s", others[i].name, others[i].what);
+    return refuse_checkpoint(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
 }
 
-static int open_files(struct load *l)
+static int open_files(struct checkpoint_load *l)
 {
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         l->layout = &layouts[i];
         if (in_dir(l, l->layout->name))
-            return open_file(l, l->layout->name);
+            return open_tensor_file(l, l->layout->name);
         if (in_dir(l, l->layout->index))
             return open_index(l);
         if (l->err->code != NF_OK)
@@ -189,7 +189,7 @@ static int open_files(struct load *l)
 struct nf_checkpoint *nf_checkpoint_open(const char *dir, struct nf_err *err)
 {
     struct nf_checkpoint *c = nf_alloc(1, sizeof *c, err);
-    struct load l = { .dir = dir, .c = c, .err = err };
+    struct checkpoint_load l = { .dir = dir, .c = c, .err = err };
 
     if (c)
         c->file = nf_alloc(SHARDS_MAX, sizeof *c->file, err);

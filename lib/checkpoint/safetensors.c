@@ -35,7 +35,7 @@ struct parse {
     struct nf_err *err;
 };
 
-static int bad(const struct parse *p, const char *name, const char *what)
+static int refuse_tensor(const struct parse *p, const char *name, const char *what)
 {
     return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %s", p->path, name, what);
 }
@@ -46,7 +46,7 @@ static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *
     const char *type = json_string_value(v);
 
     if (!type)
-        return bad(p, e->name, "dtype: a string is expected");
+        return refuse_tensor(p, e->name, "dtype: a string is expected");
     e->type = unknown_type;
     e->t.dtype = NF_U8;
     *bits = 0;
@@ -64,7 +64,7 @@ static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *
 static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bits)
 {
     if (!json_is_array(v))
-        return bad(p, e->name, "shape: an array is expected");
+        return refuse_tensor(p, e->name, "shape: an array is expected");
     e->t.ndim = json_array_size(v);
     if (e->t.ndim > NF_NDIM_MAX)
         e->weight = false;
@@ -72,9 +72,9 @@ static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry 
         const json_t *d = json_array_get(v, i);
 
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return bad(p, e->name, "shape: whole numbers are expected");
+            return refuse_tensor(p, e->name, "shape: whole numbers are expected");
         if (!nf_mul(*bits, (size_t)json_integer_value(d), bits))
-            return bad(p, e->name, "shape: the product is too large");
+            return refuse_tensor(p, e->name, "shape: the product is too large");
         if (i < NF_NDIM_MAX)
             e->t.shape[i] = (size_t)json_integer_value(d);
     }
@@ -96,7 +96,7 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
         return NF_EFORMAT;
     if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
-        return bad(p, name, "data_offsets: two whole numbers are expected");
+        return refuse_tensor(p, name, "data_offsets: two whole numbers are expected");
     if (begin < 0 || end < begin || (uint64_t)end > p->data_size)
         return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name,
                        (long long)begin, (long long)end, p->data_size);
@@ -110,7 +110,7 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
     return NF_OK;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
     const struct nf_tf_entry *x = a, *y = b;
 
@@ -125,13 +125,13 @@ static int check_layout(const struct parse *p, const struct nf_tf *f)
     size_t at = 0;
 
     if (f->n)
-        qsort(f->entry, f->n, sizeof *f->entry, by_place);
+        qsort(f->entry, f->n, sizeof *f->entry, compare_places);
     for (size_t i = 0; i < f->n; i++) {
         const struct nf_tf_entry *e = &f->entry[i];
         size_t begin = (size_t)((const unsigned char *)e->t.data - p->data);
 
         if (begin < at)
-            return bad(p, e->name, "overlaps another tensor");
+            return refuse_tensor(p, e->name, "overlaps another tensor");
         if (begin > at)
             return nf_fail(p->err, NF_EFORMAT, "%s: %zu bytes before tensor %s belong to no tensor", p->path, begin - at, e->name);
         at = begin + e->bytes;

@@ -81,14 +81,14 @@ static size_t size_of_letter(const struct nf_config *cfg, char c)
 struct load {
     const char *dir;
     const struct nf_tensors *tensors;
-    const char *prefix;
+    char prefix[64];                   /* before all names but the unembedding's: the one that is in use */
     struct nf_config *cfg;
     struct nf_weights *w;
     const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
     char (*name)[NAME_MAX_BYTES];   /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
     const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
-    char missing[NAME_MAX_BYTES + 32];   /* the first that is */
+    char missing[NAME_MAX_BYTES + 64];   /* the first that is */
     size_t n_missing;
     bool quantised;   /* a quantised form of it is there */
     struct nf_err *err;
@@ -359,7 +359,7 @@ static int refuse_missing(const struct load *l)
     return refuse_weights(l, "tensor %s is missing", l->missing);
 }
 
-static int take_all(struct load *l)
+static int take_tensors(struct load *l)
 {
     int rc = take_slots(l, l->tensors->model, list_needs(l->cfg, SIZE_MAX), "", l->w);
 
@@ -374,19 +374,25 @@ static int take_all(struct load *l)
     return rc;
 }
 
-/* "lm_head", or another of its names, with the end; NULL: not there. */
+/* What stands before the names of the text model in a multimodal one, as versions of transformers 4 and 5 have it; "": nothing. */
+static const char *const wrappings[] = { "language_model.", "model.language_model.", "model.text_model.", "text_model.", "", NULL };
+
+/* The tensor "lm_head", or another of its names, with the end; NULL: not there.  `name` [NAME_MAX_BYTES] out: without what wraps it. */
 static struct nf_tf_entry *find_head(const struct load *l, const char *end, char *name)
 {
-    for (const char *at = l->tensors->unembed; *at;) {
-        struct nf_tf_entry *e;
+    struct nf_tf_entry *e = NULL;
+    char whole[NAME_MAX_BYTES + 32];
 
+    for (const char *at = l->tensors->unembed; *at && !e;) {
         next_name(&at, "", 0, name, NAME_MAX_BYTES - strlen(end));
         strcat(name, end);
         e = find(l, name);
-        if (e)
-            return e;
+        for (const char *const *w = wrappings; l->cfg->wrapped && !e && *w; w++) {
+            snprintf(whole, sizeof whole, "%s%s", *w, name);
+            e = find(l, whole);
+        }
     }
-    return NULL;
+    return e;
 }
 
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
@@ -438,7 +444,7 @@ static bool ends_in(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0 && (n == m || name[n - m - 1] == '.');
 }
 
-static bool is_one_of(const char *const *list, bool (*fits)(const char *name, const char *item), const char *name)
+static bool fits_one_of(const char *const *list, bool (*fits)(const char *name, const char *item), const char *name)
 {
     while (*list && !fits(name, *list))
         list++;
@@ -459,8 +465,8 @@ static bool is_buffer(const struct load *l, const struct nf_tf_entry *e)
         "BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "u8", "u16", "u32", "u64", "i32", "i64", NULL,
     };
 
-    return is_one_of(ends, ends_in, e->name) || is_one_of(l->tensors->stale, ends_in, e->name) ||
-           is_one_of(whole, ends_in, e->type);
+    return fits_one_of(ends, ends_in, e->name) || fits_one_of(l->tensors->stale, ends_in, e->name) ||
+           fits_one_of(whole, ends_in, e->type);
 }
 
 /* Does it stand where tensors of the model stand, and not those of a head of another task? */
@@ -477,10 +483,12 @@ static bool is_inside(const struct load *l, const char *name)
         if (starts(name, head))
             return true;
     }
+    if (l->cfg->wrapped)
+        return *l->prefix && starts(name, l->prefix);
     for (const char *const *p = l->tensors->prefixes; *p; p++)
         if (**p && starts(name, *p))
             return true;
-    return !*l->prefix && !is_one_of(heads, starts, name);
+    return !*l->prefix && !fits_one_of(heads, starts, name);
 }
 
 /* The first few that are passed over, for people. */
@@ -517,20 +525,32 @@ static int check_rest(struct load *l)
     return first ? refuse_weights(l, "tensor %s is not part of the model that config.json describes", first) : NF_OK;
 }
 
+static bool has_prefix(struct load *l, const char *wrapping, const char *prefix)
+{
+    char name[NAME_MAX_BYTES];
+
+    snprintf(name, sizeof name, "%s%s%s", wrapping, prefix, l->tensors->model->name);
+    return find(l, name);
+}
+
 static int find_prefix(struct load *l)
 {
     const char *first = l->tensors->model->name, *found = NULL;
-    char name[NAME_MAX_BYTES];
 
     for (const char *const *p = l->tensors->prefixes; *p; p++) {
-        snprintf(name, sizeof name, "%s%s", *p, first);
-        if (!find(l, name))
+        if (!has_prefix(l, "", *p))
             continue;
         if (found)
             return refuse_weights(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", first, found, *p);
         found = *p;
+        snprintf(l->prefix, sizeof l->prefix, "%s", *p);
     }
-    l->prefix = found;
+    for (const char *const *w = wrappings; l->cfg->wrapped && !found && *w; w++)
+        for (const char *const *p = l->tensors->prefixes; !found && *p; p++)
+            if (has_prefix(l, *w, *p)) {
+                found = *p;
+                snprintf(l->prefix, sizeof l->prefix, "%s%s", *w, *p);
+            }
     return found ? NF_OK : refuse_weights(l, "tensor %s%s is missing", l->tensors->prefixes[0], first);
 }
 
@@ -566,7 +586,7 @@ struct seen {
     bool failed;   /* no memory for the digest */
 };
 
-static void look(const struct nf_tf_entry *e, struct seen *s)
+static void note_tensor(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
     size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype);
@@ -590,7 +610,7 @@ static int look_at_all(const struct load *l, struct seen *seen)
 {
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < l->n_kept; i++)
-        look(l->kept[i], &seen[i]);
+        note_tensor(l->kept[i], &seen[i]);
     for (size_t i = 0; i < l->n_kept; i++) {
         if (seen[i].failed)
             return nf_fail(l->err, NF_ESYS, "SHA-256 cannot start: out of memory");
@@ -608,7 +628,7 @@ static int settle_tie(struct load *l, const struct seen *seen)
     if (!l->unembed)
         return NF_OK;
     equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
-    if (l->cfg->tied && !equal)
+    if (l->cfg->tied && !equal && !l->cfg->wrapped)
         return refuse_weights(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
                               l->unembed->name);
     if (equal) {
@@ -701,7 +721,7 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     else
         rc = find_prefix(&l);
     if (rc == NF_OK)
-        rc = take_all(&l);
+        rc = take_tensors(&l);
     if (rc == NF_OK)
         rc = take_unembed(&l);
     if (rc == NF_OK)

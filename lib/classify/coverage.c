@@ -20,7 +20,7 @@ static uint64_t most(const struct walk *w, uint64_t c, uint64_t j)
 }
 
 /* k n-grams with c fires each. */
-static void level(struct walk *w, uint64_t c, uint64_t k)
+static void add_level(struct walk *w, uint64_t c, uint64_t k)
 {
     if (!w->hi_found && w->sum + c * k >= w->need) {
         *w->hi = w->m + (w->need - w->sum + c - 1) / c;
@@ -51,10 +51,10 @@ void nf_coverage(const struct nf_count_histogram *t, struct nf_ratio r, uint64_t
     };
 
     for (size_t i = 0; i < t->n_many; i++)
-        level(&w, t->many[i], 1);
+        add_level(&w, t->many[i], 1);
     for (size_t c = NF_FEW - 1; c > 0; c--)
         if (t->few[c])
-            level(&w, c, t->few[c]);
+            add_level(&w, c, t->few[c]);
     if (!w.hi_found)   /* the counts end short of the share: what is missing are lost fires, one an n-gram */
         *hi = w.m + (w.need - w.sum);
     if (!w.lo_found)

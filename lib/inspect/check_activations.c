@@ -9,7 +9,7 @@
 #include "inspect/check_rules.h"
 
 /* One site of one layer, as the header announces it. */
-struct slot {
+struct site_slot {
     char site[16];
     size_t layer, width;
     size_t rows;                   /* of the batch at hand, so far */
@@ -17,7 +17,7 @@ struct slot {
 
 struct activations {
     size_t from, to;               /* positions captured */
-    struct slot *slot;
+    struct site_slot *slot;
     size_t n, cap;
     struct nf_batch batch;
     bool any_batch;
@@ -53,7 +53,8 @@ static int add_site(struct activations *a, const json_t *site, struct nf_err *er
             return nf_fail(err, NF_EFORMAT, "header: sites: %s: layers are no numbers", name);
         if (nf_grow(&a->slot, &a->cap, a->n + 1, sizeof *a->slot, err) < 0)
             return NF_ESYS;
-        a->slot[a->n] = (struct slot){ .layer = (size_t)json_integer_value(layer), .width = (size_t)json_integer_value(width) };
+        a->slot[a->n] =
+            (struct site_slot){ .layer = (size_t)json_integer_value(layer), .width = (size_t)json_integer_value(width) };
         strcpy(a->slot[a->n++].site, name);
     }
     return NF_OK;
@@ -126,7 +127,7 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
     return NF_OK;
 }
 
-static int check_batch(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
+static int check_batch_record(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
     bool first = !a->any_batch;
     size_t next = a->next_batch;
@@ -148,7 +149,7 @@ static int check_batch(struct activations *a, const struct nf_check_stream *s, c
     return windows_ascend(a, first, err) < 0 ? NF_EFORMAT : rc;
 }
 
-static struct slot *find_slot(struct activations *a, const struct nf_site_rows *s)
+static struct site_slot *find_site_slot(struct activations *a, const struct nf_site_rows *s)
 {
     for (size_t i = 0; i < a->n; i++)
         if (a->slot[i].layer == s->layer && strcmp(a->slot[i].site, s->site) == 0)
@@ -222,7 +223,7 @@ static int check_finite(const struct nf_site_rows *s, struct nf_err *err)
 
 static int check_rows(struct activations *a, const struct nf_site_rows *s, struct nf_err *err)
 {
-    struct slot *slot = find_slot(a, s);
+    struct site_slot *slot = find_site_slot(a, s);
     size_t next, layer = a->layer;
 
     if (!a->any_batch || s->batch != a->batch.batch)
@@ -247,7 +248,7 @@ static int check_rows(struct activations *a, const struct nf_site_rows *s, struc
 static int activations_record(void *state, struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
     if (in->type == &nf_batch_record)
-        return check_batch(state, s, in, err);
+        return check_batch_record(state, s, in, err);
     return in->type == &nf_site_record ? check_rows(state, in->rec, err) : NF_OK;
 }
 

@@ -57,7 +57,7 @@ static int compare_keys(const uint32_t *a, const uint32_t *b, size_t order)
     return 0;
 }
 
-static int check_ngrams(struct stats *s, const struct nf_ngrams *g, struct nf_err *err)
+static int check_ngram_lists(struct stats *s, const struct nf_ngrams *g, struct nf_err *err)
 {
     uint32_t key[NF_ORDERS] = { 0 };
     bool same;
@@ -160,7 +160,7 @@ static int check_content(struct stats *s, struct nf_check_stream *stream, const 
     if (in->type == &nf_totals_record)
         return check_totals(s, stream, in, err);
     if (in->type == &nf_ngrams_record)
-        return check_ngrams(s, in->rec, err);
+        return check_ngram_lists(s, in->rec, err);
     if (in->type == &nf_fires_record)
         return check_fires(s, in->rec, err);
     if (in->type == &nf_position_record)

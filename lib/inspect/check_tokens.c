@@ -35,7 +35,7 @@ static int window_order(struct tokens *t, const struct nf_check_stream *s, const
     return NF_OK;
 }
 
-static int check_window(struct tokens *t, const struct nf_check_stream *s, const struct nf_window *w, struct nf_err *err)
+static int check_window_record(struct tokens *t, const struct nf_check_stream *s, const struct nf_window *w, struct nf_err *err)
 {
     t->windows++;
     t->tokens += w->T;
@@ -51,7 +51,7 @@ static int tokens_record(void *state, struct nf_check_stream *s, const struct nf
     struct tokens *t = state;
 
     if (in->type == &nf_window_record)
-        return check_window(t, s, in->rec, err);
+        return check_window_record(t, s, in->rec, err);
     t->next_window = t->next_start = 0;   /* a document */
     return NF_OK;
 }

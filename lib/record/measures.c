@@ -7,7 +7,7 @@
 
 const char *const nf_by_names[NF_BY] = { "all", "domain", "position" };
 
-#define REC struct nf_measure
+#define REC struct nf_measured
 static const struct nf_field measure[] = {
     UINT(n, "rows"),
     REAL(mean, "over all rows; nil: no rows", .flags = NF_NIL | NF_INHERIT),
@@ -20,7 +20,7 @@ static const struct nf_field measure[] = {
 
 static int check_measure_map(const void *rec, struct nf_err *err)
 {
-    const struct nf_measure *m = rec;
+    const struct nf_measured *m = rec;
 
     if (m->n > 0 && (isnan(m->mean) || isnan(m->sd)))
         return nf_fail(err, NF_EFORMAT, "n is %zu, but mean or sd is none", (size_t)m->n);

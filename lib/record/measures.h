@@ -11,7 +11,7 @@
 #include "record/record.h"
 
 /* One mean, as numeric/cluster_mean.h has it. */
-struct nf_measure {
+struct nf_measured {
     uint64_t n;
     double mean, sd, se;         /* NaN: none */
     bool by_docs;                /* the next two are known: programs before 0.1 left them out */
@@ -32,7 +32,7 @@ struct nf_means_rec {
     const char *domain;          /* NULL: not by domain */
     size_t from, to;             /* positions from .. to-1; NF_NONE: not by position */
     uint64_t docs;
-    struct nf_measure m[NF_MEASURES_MAX];
+    struct nf_measured m[NF_MEASURES_MAX];
     struct nf_mem mem;
 };
 

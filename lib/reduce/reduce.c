@@ -86,7 +86,7 @@ void nf_reduce_close(struct nf_reduce *r)
 
 /* ---- the header ---- */
 
-static int header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
+static int read_header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
 {
     const json_t *j = json_object_get(parent, key);
 
@@ -114,7 +114,7 @@ static int read_positions(struct nf_reduce *r, struct nf_err *err)
     return NF_OK;
 }
 
-static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
+static int read_site_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
 {
     const json_t *a = json_object_get(site, "layers");
 
@@ -142,7 +142,7 @@ static int charge_reals(struct nf_reduce *r, const char *site, size_t units, str
                    (unsigned long long)r->cfg.memory);
 }
 
-static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
+static int read_header_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
 {
     const char *name = json_string_value(json_object_get(site, "site"));
     bool active = name && strcmp(name, "ffn.active") == 0;
@@ -151,9 +151,9 @@ static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err
 
     if (!name)
         return nf_fail(err, NF_EFORMAT, "header: sites: a name is expected");
-    rc = header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
+    rc = read_header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
     if (rc == NF_OK)
-        rc = read_layers(site, &layers, &n, err);
+        rc = read_site_layers(site, &layers, &n, err);
     if (rc == NF_OK && active) {
         r->t.layers = nf_mem_get(&r->t.mem, n, sizeof *layers, err);
         rc = r->t.layers ? NF_OK : NF_ESYS;
@@ -203,7 +203,7 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
 
     if (!json_is_integer(top) || json_integer_value(top) < 0 || json_integer_value(top) > NF_REDUCE_TOP_MAX)
         return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is expected", NF_REDUCE_TOP_MAX);
-    if (header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
+    if (read_header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
         return NF_EFORMAT;
     r->cfg.top = (uint64_t)json_integer_value(top);
     r->cfg.context = context;
@@ -241,7 +241,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (!r->reals || !r->stages)
         return NF_ESYS;
     json_array_foreach (sites, i, site)
-        if (read_site(r, site, err) < 0)
+        if (read_header_site(r, site, err) < 0)
             return err->code;
     return open_stages(r, err);
 }
@@ -306,7 +306,7 @@ static int differs(const char *field, struct nf_err *err)
 }
 
 /* All but what says how a stream came about must agree. */
-static int compare_headers(const json_t *a, const json_t *b, struct nf_err *err)
+static int compare_merged_headers(const json_t *a, const json_t *b, struct nf_err *err)
 {
     const char *key;
     json_t *v;
@@ -326,7 +326,7 @@ int nf_reduce_begin(struct nf_reduce *r, const json_t *header, struct nf_err *er
     r->in_totals = false;
     r->sizes.Q = 0;
     r->vocab.ended = false;
-    return compare_headers(r->header, header, err);
+    return compare_merged_headers(r->header, header, err);
 }
 
 static bool same_layers(const size_t *a, size_t n, const size_t *b, size_t m)
@@ -370,7 +370,7 @@ static int find_domain(struct nf_reduce *r, const char *name, size_t *index, str
 }
 
 /* The first totals decide what is counted; later ones must agree. */
-static int take_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &r->t, *in = &r->in;
 
@@ -417,7 +417,7 @@ static int merge_record(struct nf_reduce *r, const msgpack_object *rec, struct n
     int rc = NF_EOF;
 
     if (nf_mp_is(rec, "totals"))
-        return take_totals(r, rec, err);
+        return merge_totals(r, rec, err);
     if (!r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals must come first");
     if (nf_any_read(&r->in_record, nf_kind_find("stats"), rec, &r->sizes, err) < 0)
@@ -566,7 +566,7 @@ int nf_reduce_end(struct nf_reduce *r, struct nf_err *err)
 
 /* ---- output ---- */
 
-static int by_name(const void *a, const void *b, void *totals)
+static int compare_domain_names(const void *a, const void *b, void *totals)
 {
     const struct nf_totals *t = totals;
 
@@ -580,7 +580,7 @@ static void write_totals(const struct nf_reduce *r, struct nf_writer *w, size_t 
 
     for (size_t q = 0; q < t.Q; q++)
         order[q] = q;
-    qsort_r(order, t.Q, sizeof *order, by_name, (void *)&r->t);
+    qsort_r(order, t.Q, sizeof *order, compare_domain_names, (void *)&r->t);
     for (size_t q = 0; q < t.Q; q++) {
         t.domain[q] = r->t.domain[order[q]];
         t.domain_tokens[q] = r->t.domain_tokens[order[q]];

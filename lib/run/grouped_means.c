@@ -36,7 +36,7 @@ static size_t bin_of(size_t position)
 }
 
 /* The group's tallies, made when its first row comes. */
-static struct nf_cluster_mean *group(struct nf_grouped_means *t, struct nf_cluster_mean **g, struct nf_err *err)
+static struct nf_cluster_mean *find_group(struct nf_grouped_means *t, struct nf_cluster_mean **g, struct nf_err *err)
 {
     if (!*g)
         *g = nf_alloc(t->things * t->measures, sizeof **g, err);
@@ -53,15 +53,15 @@ static int room_for_domain(struct nf_grouped_means *t, size_t domain, struct nf_
 }
 
 int nf_grouped_means_add(struct nf_grouped_means *t, size_t thing, uint64_t doc, size_t domain, size_t position, const double *x,
-                   struct nf_err *err)
+                         struct nf_err *err)
 {
     struct nf_cluster_mean *to[3];
 
     if (domain >= t->domains && room_for_domain(t, domain, err) < 0)
         return NF_ESYS;
     to[0] = t->all;
-    to[1] = group(t, &t->domain[domain], err);
-    to[2] = group(t, &t->bin[bin_of(position)], err);
+    to[1] = find_group(t, &t->domain[domain], err);
+    to[2] = find_group(t, &t->bin[bin_of(position)], err);
     for (size_t g = 0; g < 3; g++) {
         if (!to[g])
             return NF_ESYS;
@@ -79,7 +79,7 @@ static void write_group(const struct nf_grouped_means *t, const struct nf_cluste
     for (size_t i = 0; group && i < t->measures; i++) {
         struct nf_cluster_estimate mean = nf_cluster_mean_read(&group[rec.of * t->measures + i]);
 
-        rec.m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se, true, mean.doc_mean, mean.doc_sd };
+        rec.m[i] = (struct nf_measured){ mean.n, mean.mean, mean.sd, mean.se, true, mean.doc_mean, mean.doc_sd };
         rec.docs = mean.docs > rec.docs ? mean.docs : rec.docs;
         any = any || mean.n;
     }

@@ -10,6 +10,7 @@
 #include "model/attribute.h"
 #include "model/compare.h"
 #include "record/lens.h"
+#include "record/rows.h"
 #include "stream/writer.h"
 
 /* The stream that enters block `layer` (L: that leaves the last); mid: between its attention and its FFN. */

@@ -9,14 +9,14 @@
 enum { STEP_TEXT = 64 };
 
 /* A step as people write it: the layer, a | before one that runs parallel to the one before, marks of what is left out. */
-static void write_step(const struct nf_step *s, char text[STEP_TEXT])
+static void name_step(const struct nf_step *s, char text[STEP_TEXT])
 {
     snprintf(text, STEP_TEXT, "%s%zu%s%s%s%s", s->parallel ? "|" : "", s->layer, s->edit.no_attention ? " -attention" : "",
              s->edit.no_ffn ? " -ffn" : "", s->edit.no_head ? " -head" : "", s->edit.neurons ? " =neurons" : "");
 }
 
 /* Neurons may be of several layers, the model itself is of none. */
-static size_t layer_of(const struct nf_lesion *l)
+static size_t lesion_layer(const struct nf_lesion *l)
 {
     return l->kind == NF_LESION_NONE || l->kind == NF_LESION_NEURONS ? NF_NONE : l->a;
 }
@@ -26,7 +26,7 @@ int nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_
     struct nf_intervention_rec rec = { .intervention = number,
                                        .name = l->name,
                                        .kind = l->kind,
-                                       .layer = layer_of(l),
+                                       .layer = lesion_layer(l),
                                        .to = nf_lesion_has_second(l->kind) ? l->b : NF_NONE,
                                        .n_steps = l->n };
     char(*text)[STEP_TEXT] = nf_alloc(l->n, sizeof *text, err);
@@ -35,7 +35,7 @@ int nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_
     if (text && steps) {
         for (size_t i = 0; i < l->n; i++) {
             rec.neurons += l->step[i].edit.neurons;
-            write_step(&l->step[i], text[i]);
+            name_step(&l->step[i], text[i]);
             steps[i] = text[i];
         }
         rec.steps = steps;
@@ -56,18 +56,24 @@ void nf_effects_of(const struct nf_divergence *base, const struct nf_divergence 
     x[NF_EFFECT_LOSS_CHANGE] = (double)own->loss - base->loss;
 }
 
-struct nf_effect_token_rec nf_effect_token(size_t intervention, const struct nf_lesion *l, const struct nf_divergence *base,
-                                           const struct nf_divergence *own)
+void nf_effect_token_write(struct nf_writer *out, size_t intervention, const struct nf_lesion *l, const struct nf_divergence *base,
+                           const struct nf_divergence *own, const struct nf_row_place *at)
 {
-    return (struct nf_effect_token_rec){ .intervention = intervention,
-                                         .name = l->name,
-                                         .layer = layer_of(l),
-                                         .kl = own->kl,
-                                         .loss_change = (double)own->loss - base->loss,
-                                         .loss_normal = base->loss,
-                                         .loss_intervened = own->loss,
-                                         .top_normal = base->top,
-                                         .top_intervened = own->top,
-                                         .entropy_normal = base->entropy,
-                                         .entropy_intervened = own->entropy };
+    const struct nf_effect_token_rec rec = { .intervention = intervention,
+                                             .name = l->name,
+                                             .layer = lesion_layer(l),
+                                             .doc = at->doc,
+                                             .window = at->window,
+                                             .position = at->position,
+                                             .token = at->token,
+                                             .kl = own->kl,
+                                             .loss_change = (double)own->loss - base->loss,
+                                             .loss_normal = base->loss,
+                                             .loss_intervened = own->loss,
+                                             .top_normal = base->top,
+                                             .top_intervened = own->top,
+                                             .entropy_normal = base->entropy,
+                                             .entropy_intervened = own->entropy };
+
+    nf_record_write(&nf_effect_token_record, out, &rec);
 }

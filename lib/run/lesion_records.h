@@ -10,6 +10,7 @@
 #include "model/compare.h"
 #include "model/lesion.h"
 #include "record/effects.h"
+#include "record/rows.h"
 #include "stream/writer.h"
 
 /* nf_intervention_write - record "intervention", one for each before all others: its number, name, kind, layers and steps.  NF_ESYS: memory. */
@@ -18,8 +19,8 @@ int nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_
 /* nf_effects_of - the measures of one row: of the model itself (base), and of the intervened one. */
 void nf_effects_of(const struct nf_divergence *base, const struct nf_divergence *own, double x[NF_EFFECT_COUNT]);
 
-/* nf_effect_token - record "token" of a row: all but doc, window, position and token. */
-struct nf_effect_token_rec nf_effect_token(size_t intervention, const struct nf_lesion *l, const struct nf_divergence *base,
-                                           const struct nf_divergence *own);
+/* nf_effect_token_write - record "token": one row of one intervention. */
+void nf_effect_token_write(struct nf_writer *out, size_t intervention, const struct nf_lesion *l, const struct nf_divergence *base,
+                           const struct nf_divergence *own, const struct nf_row_place *at);
 
 #endif

@@ -1,22 +1,21 @@
 /* neuron_set.c - neurons by name or class, and their mean activations. */
 #include "run/neuron_set.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/at.h"
 #include "record/neurons.h"
 #include "record/stats.h"
+#include "run/loaded_model.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
 /* `code`: of a neuron that the model has not. */
-static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
-               struct nf_err *err)
+static int add_neuron(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
+                      struct nf_err *err)
 {
     size_t cap = c->cap, cap2 = c->cap, cap3 = c->cap;
 
@@ -36,7 +35,7 @@ static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struc
 
 int nf_neuron_set_add(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
 {
-    return put(c, layer, neuron, cfg, NF_EUSAGE, err);
+    return add_neuron(c, layer, neuron, cfg, NF_EUSAGE, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -66,57 +65,33 @@ int nf_neuron_set_sort(struct nf_neuron_set *c, struct nf_err *err)
 
 /* ---- a stream in a file, of the same model ---- */
 
-struct file {
-    int fd;
-    const char *path;
-    struct nf_reader *in;
-};
-
-static int open_file(struct file *f, const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
+/* To be read once and hashed. */
+static struct nf_reader *open_side_file(const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
 {
-    const json_t *model;
-    const char *config, *weights;
+    struct nf_reader *in = nf_reader_open_file(path, kind, err);
 
-    *f = (struct file){ .fd = open(path, O_RDONLY | O_CLOEXEC), .path = path };
-    if (f->fd < 0)
-        return nf_fail_errno(err, "%s", path);
-    f->in = nf_reader_open(f->fd, path, kind, err);
-    if (!f->in || nf_reader_hash(f->in) < 0)
-        return (int)err->code;
-    model = json_object_get(nf_reader_header(f->in), "model");
-    config = json_string_value(json_object_get(model, "config_sha256"));
-    weights = json_string_value(json_object_get(model, "weights_sha256"));
-    if (!config || strcmp(config, cfg->config_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: config.json %.12s.., not %.12s..", path, cfg->name,
-                       config ? config : "unknown", cfg->config_sha256);
-    if (!weights || strcmp(weights, cfg->weights_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: weights %.12s.., not %.12s..", path, cfg->name,
-                       weights ? weights : "unknown", cfg->weights_sha256);
-    return NF_OK;
+    if (in && nf_reader_hash(in) == NF_OK && nf_model_check_made_with(nf_reader_header(in), cfg, path, err) == NF_OK)
+        return in;
+    nf_reader_close(in);
+    return NULL;
 }
 
 /* A failure of its contents does not know the file; those of the reader name it.  What is left: NF_OK at the stream's end. */
-static int close_file(struct file *f, int rc, char digest[NF_DIGEST_HEX], struct nf_err *err)
+static int close_file(struct nf_reader *in, int rc, char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
-    struct nf_err named = NF_ERR_INIT;
-
-    if (rc == NF_EFORMAT && strncmp(err->text, f->path, strlen(f->path)) != 0) {
-        nf_fail(&named, NF_EFORMAT, "%s: %.400s", f->path, err->text);
-        *err = named;
-    }
+    if (in && rc < 0)
+        nf_err_name(err, nf_reader_what(in));
     if (rc == NF_EOF)
-        memcpy(digest, nf_reader_digest(f->in), NF_DIGEST_HEX);
-    nf_reader_close(f->in);
-    if (f->fd >= 0)
-        close(f->fd);
+        memcpy(digest, nf_reader_digest(in), NF_DIGEST_HEX);
+    nf_reader_close(in);
     return rc == NF_EOF ? NF_OK : rc;
 }
 
 /* ---- classes ---- */
 
 /* last: of the neurons so far, one more than their number; 0: none yet. */
-static int take_neuron(struct nf_neuron_set *of, const struct nf_neuron *n, const struct nf_list *classes, const struct nf_config *cfg,
-                       uint64_t *last, struct nf_err *err)
+static int take_classed_neuron(struct nf_neuron_set *of, const struct nf_neuron *n, const struct nf_list *classes,
+                               const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
 {
     uint64_t number = (uint64_t)n->layer << 32 | n->neuron;
 
@@ -126,7 +101,7 @@ static int take_neuron(struct nf_neuron_set *of, const struct nf_neuron *n, cons
     for (size_t k = 0; k < classes->n; k++)
         for (enum nf_class c = 0; c < NF_CLASSES; c++)
             if (n->classes >> c & 1 && strcmp(nf_class_name(c), classes->item[k]) == 0 &&
-                put(&of[k], n->layer, n->neuron, cfg, NF_EFORMAT, err) < 0)
+                add_neuron(&of[k], n->layer, n->neuron, cfg, NF_EFORMAT, err) < 0)
                 return (int)err->code;
     return NF_OK;
 }
@@ -134,24 +109,24 @@ static int take_neuron(struct nf_neuron_set *of, const struct nf_neuron *n, cons
 int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
                           char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
+    struct nf_reader *in = open_side_file(path, "neurons", cfg, err);
     struct nf_neuron n = { 0 };
     const msgpack_object *rec;
-    struct file f;
     uint64_t last = 0;
-    int rc = open_file(&f, path, "neurons", cfg, err);
+    int rc = in ? NF_OK : (int)err->code;
 
-    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK) {
+    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         if (!nf_mp_is(rec, "neuron"))
             continue;
         rc = nf_record_read(&nf_neuron_record, rec, NULL, &n, err);
         if (rc == NF_OK)
-            rc = take_neuron(of, &n, classes, cfg, &last, err);
+            rc = take_classed_neuron(of, &n, classes, cfg, &last, err);
     }
     nf_record_clear(&nf_neuron_record, &n);
     for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
         if (of[k].n == 0)
             rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
-    return close_file(&f, rc, digest, err);
+    return close_file(in, rc, digest, err);
 }
 
 /* ---- means ---- */
@@ -169,8 +144,8 @@ static int take_means(struct nf_neuron_set *c, const struct nf_moments_rec *m, s
     return NF_OK;
 }
 
-static int take_moments(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
-                        struct nf_err *err)
+static int take_mean_activations(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg,
+                                 bool *have, struct nf_err *err)
 {
     struct nf_moments_rec m;
     int rc = nf_record_read(&nf_moments_record, rec, NULL, &m, err);
@@ -201,20 +176,18 @@ int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path,
                         char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     bool *have = nf_alloc(cfg->L, sizeof *have, err);
+    struct nf_reader *in = have ? open_side_file(path, "stats", cfg, err) : NULL;
     const msgpack_object *rec;
-    struct file f;
-    int rc = open_file(&f, path, "stats", cfg, err);
+    int rc = in ? NF_OK : (int)err->code;
 
-    if (!have)
-        rc = NF_ESYS;
-    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
+    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
         if (nf_mp_is(rec, "moments"))
-            rc = take_moments(of, sets, rec, cfg, have, err);
+            rc = take_mean_activations(of, sets, rec, cfg, have, err);
     for (size_t k = 0; rc == NF_EOF && k < sets; k++)
         if (check_layers(&of[k], have, err) < 0)
             rc = NF_EFORMAT;
     free(have);
-    return close_file(&f, rc, digest, err);
+    return close_file(in, rc, digest, err);
 }
 
 void nf_neuron_set_clear(struct nf_neuron_set *c)

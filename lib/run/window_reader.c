@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "stream/mp.h"
 
-static int find_domain(struct nf_window_reader *t, const char *name, struct nf_err *err)
+static int find_window_domain(struct nf_window_reader *t, const char *name, struct nf_err *err)
 {
     for (t->doc_domain = 0; t->doc_domain < t->n; t->doc_domain++)
         if (strcmp(t->domains[t->doc_domain], name) == 0)
@@ -62,7 +62,7 @@ static int take_context(struct nf_window_reader *t, const msgpack_object *rec, s
     t->doc = t->doc_record.doc;
     t->doc_known = true;
     hand_on(t, t->docs);
-    return find_domain(t, t->doc_record.domain, err);
+    return find_window_domain(t, t->doc_record.domain, err);
 }
 
 /* Anything but windows and batches. */

@@ -137,7 +137,7 @@ static ssize_t refill(struct nf_source *s, struct nf_err *err)
     return got;
 }
 
-static ssize_t read_zstd(struct nf_source *s, void *p, size_t n, struct nf_err *err)
+static ssize_t read_zstd_frame(struct nf_source *s, void *p, size_t n, struct nf_err *err)
 {
     ZSTD_outBuffer out = { p, n, 0 };
 
@@ -168,7 +168,7 @@ static ssize_t read_zstd(struct nf_source *s, void *p, size_t n, struct nf_err *
 
 ssize_t nf_source_read(struct nf_source *s, void *p, size_t n, struct nf_err *err)
 {
-    return s->zstd ? read_zstd(s, p, n, err) : read_raw(s, p, n, err);
+    return s->zstd ? read_zstd_frame(s, p, n, err) : read_raw(s, p, n, err);
 }
 
 bool nf_source_whole(const struct nf_source *s)

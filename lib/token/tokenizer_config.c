@@ -129,7 +129,7 @@ static int add_special(struct nf_load *l, const char *file, const json_t *v, int
     return rc;
 }
 
-static int read_special(struct nf_load *l, const struct beside *b, const char *key)
+static int read_special_token(struct nf_load *l, const struct beside *b, const char *key)
 {
     const char *file, *text = unnamed(l, b, key);
     const json_t *v = named(b, key, &file);
@@ -189,7 +189,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
 }
 
 /* A list of special tokens, or a map of names to them. */
-static int read_more(struct nf_load *l, const struct beside *b, const char *key)
+static int read_special_list(struct nf_load *l, const struct beside *b, const char *key)
 {
     const char *file, *name;
     const json_t *more = named(b, key, &file);
@@ -211,10 +211,10 @@ static int read_specials(struct nf_load *l, const struct beside *b)
     int rc = read_added_maps(l, b);
 
     for (const char *const *k = keys; *k && rc == NF_OK; k++)
-        rc = read_special(l, b, *k);
+        rc = read_special_token(l, b, *k);
     if (rc == NF_OK)
-        rc = read_more(l, b, "additional_special_tokens");
-    return rc == NF_OK ? read_more(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
+        rc = read_special_list(l, b, "additional_special_tokens");
+    return rc == NF_OK ? read_special_list(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
 }
 
 /*
