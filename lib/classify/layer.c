@@ -78,7 +78,7 @@ enum { FIRST_COUNTS = 4 << 20 };
  * Room for n counts out of `whole`, those that are new 0.  A large room grows with the records that fill it: that the totals are true is seen
  * only when they come.
  */
-static int make_room(uint32_t **counts, size_t *cap, size_t n, size_t whole, struct nf_err *err)
+static int grow_counts(uint32_t **counts, size_t *cap, size_t n, size_t whole, struct nf_err *err)
 {
     size_t to = nf_min(whole, nf_max(nf_max(n, 2 * *cap), FIRST_COUNTS));
     uint32_t *larger;
@@ -101,7 +101,7 @@ static int take_position(struct nf_layer_counts *l, const struct nf_position *p,
     if (p->layer != l->layer || p->first != first || p->P > l->T - first)
         return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is expected", p->layer,
                        p->first, l->layer, first);
-    if (make_room(&l->curve, &l->curve_cap, (first + p->P) * l->F, l->T * l->F, err) < 0)
+    if (grow_counts(&l->curve, &l->curve_cap, (first + p->P) * l->F, l->T * l->F, err) < 0)
         return NF_ESYS;
     memcpy(l->curve + first * l->F, p->counts, p->P * l->F * sizeof *l->curve);
     for (size_t i = first * l->F; i < (first + p->P) * l->F; i++)
@@ -117,7 +117,7 @@ static int take_domain_position(struct nf_layer_counts *l, const struct nf_domai
     if (p->layer != l->layer || p->domain >= l->Q || p->first != l->bins[p->domain] || p->B > l->B - p->first)
         return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not expected here", p->layer,
                        p->domain, p->first);
-    if (make_room(&l->domain_curve, &l->domain_cap, (p->domain * l->B + p->first + p->B) * l->F, l->Q * l->B * l->F, err) < 0)
+    if (grow_counts(&l->domain_curve, &l->domain_cap, (p->domain * l->B + p->first + p->B) * l->F, l->Q * l->B * l->F, err) < 0)
         return NF_ESYS;
     memcpy(l->domain_curve + (p->domain * l->B + p->first) * l->F, p->counts, p->B * l->F * sizeof *l->domain_curve);
     l->bins[p->domain] += p->B;

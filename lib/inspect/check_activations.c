@@ -127,7 +127,7 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
     return NF_OK;
 }
 
-static int check_batch_record(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
+static int check_batch_at_hand(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
     bool first = !a->any_batch;
     size_t next = a->next_batch;
@@ -248,7 +248,7 @@ static int check_rows(struct activations *a, const struct nf_site_rows *s, struc
 static int activations_record(void *state, struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
     if (in->type == &nf_batch_record)
-        return check_batch_record(state, s, in, err);
+        return check_batch_at_hand(state, s, in, err);
     return in->type == &nf_site_record ? check_rows(state, in->rec, err) : NF_OK;
 }
 

@@ -34,7 +34,7 @@ static int announce(struct measures *m, const char *item, uint64_t number, uint6
 }
 
 /* An item is complete: domains share out its rows, and so do positions; every item was measured at the same ones. */
-static int close_item(struct measures *m, const struct words *words, struct nf_err *err)
+static int close_measured(struct measures *m, const struct words *words, struct nf_err *err)
 {
     const struct rows r = m->rows;
 
@@ -63,7 +63,7 @@ static int check_means(struct measures *m, const struct words *words, const stru
     if (m->means && rec->of < m->last)
         return nf_fail(err, NF_EFORMAT, "%s %zu after %s %" PRIu64, words->item, rec->of, words->item, m->last);
     if (m->means && rec->of != m->last)
-        rc = close_item(m, words, err);
+        rc = close_measured(m, words, err);
     m->means = true;
     m->last = rec->of;
     *to[rec->by] += rec->m[0].n;
@@ -80,7 +80,7 @@ static int check_token(struct measures *m, const struct words *words, size_t ite
 
 static int check_item_count(struct measures *m, const struct words *words, const msgpack_object *end, struct nf_err *err)
 {
-    if (close_item(m, words, err) < 0)
+    if (close_measured(m, words, err) < 0)
         return NF_EFORMAT;
     if (m->tokens && m->tokens != m->counted)
         return nf_fail(err, NF_EFORMAT, "%" PRIu64 " token records, the means have %" PRIu64 " rows", m->tokens, m->counted);

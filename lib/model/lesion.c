@@ -9,14 +9,19 @@
 #include "base/alloc.h"
 #include "base/par.h"
 
+static const char *const names[NF_LESION_KINDS] = {
+    [NF_LESION_NONE] = "none",         [NF_LESION_DROP] = "drop",
+    [NF_LESION_SWAP] = "swap",         [NF_LESION_REPEAT] = "repeat",
+    [NF_LESION_SKIP] = "skip",         [NF_LESION_REVERSE] = "reverse",
+    [NF_LESION_PARALLEL] = "parallel", [NF_LESION_MOVE] = "move",
+    [NF_LESION_REPLACE] = "replace",   [NF_LESION_DROP_ATTENTION] = "drop-attention",
+    [NF_LESION_DROP_FFN] = "drop-ffn", [NF_LESION_DROP_HEAD] = "drop-head",
+    [NF_LESION_NEURONS] = "neurons",
+};
+
 const char *nf_lesion_kind_name(enum nf_lesion_kind kind)
 {
-    return nf_lesion_kind_names[kind];
-}
-
-bool nf_lesion_has_second(enum nf_lesion_kind kind)
-{
-    return kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
+    return names[kind];
 }
 
 /* ---- making ---- */
@@ -25,15 +30,16 @@ static int refuse_lesion(enum nf_lesion_kind kind, size_t a, size_t b, struct nf
     __attribute__((format(printf, 5, 6)));
 static int refuse_lesion(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err, const char *fmt, ...)
 {
+    bool two = kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
     char why[160], end[24] = "";
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
-    if (nf_lesion_has_second(kind))
+    if (two)
         snprintf(end, sizeof end, "%c%zu", kind == NF_LESION_DROP_HEAD ? '.' : ':', b);
-    return nf_fail(err, NF_EUSAGE, "--%s %zu%s: %s", nf_lesion_kind_names[kind], a, end, why);
+    return nf_fail(err, NF_EUSAGE, "--%s %zu%s: %s", names[kind], a, end, why);
 }
 
 /* The arguments make sense for a model of L layers and H heads. */
@@ -150,11 +156,11 @@ int nf_lesion_make(enum nf_lesion_kind kind, size_t a, size_t b, const struct nf
     if (kind == NF_LESION_NONE)
         snprintf(l->name, sizeof l->name, "none");
     else if (kind == NF_LESION_DROP_HEAD)
-        snprintf(l->name, sizeof l->name, "%s %zu.%zu", nf_lesion_kind_names[kind], a, b);
+        snprintf(l->name, sizeof l->name, "%s %zu.%zu", names[kind], a, b);
     else if (kind == NF_LESION_DROP || kind == NF_LESION_SWAP || kind == NF_LESION_DROP_ATTENTION || kind == NF_LESION_DROP_FFN)
-        snprintf(l->name, sizeof l->name, "%s %zu", nf_lesion_kind_names[kind], a);
+        snprintf(l->name, sizeof l->name, "%s %zu", names[kind], a);
     else
-        snprintf(l->name, sizeof l->name, "%s %zu:%zu", nf_lesion_kind_names[kind], a, b);
+        snprintf(l->name, sizeof l->name, "%s %zu:%zu", names[kind], a, b);
     return NF_OK;
 }
 

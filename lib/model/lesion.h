@@ -8,33 +8,30 @@
 #ifndef NF_MODEL_LESION_H
 #define NF_MODEL_LESION_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "model/forward.h"
-#include "record/effects.h"
 
-/*
- * The kinds (record/effects.h), with the arguments a and b of nf_lesion_make():
- *
- *   NONE                the model itself
- *   DROP                block a is left out: h passes as it is
- *   SWAP                blocks a and a + 1 run in the other order
- *   REPEAT              each of the blocks a .. b-1 runs twice in place: a, a, a+1, a+1, ..
- *   SKIP                blocks a .. b-1 are left out
- *   REVERSE             blocks a .. b-1 run in reverse order
- *   PARALLEL            blocks a .. b-1 all read the stream that enters a; the mean of what they hand on goes on
- *   MOVE                block a is taken out, and put in so that it is the b-th
- *   REPLACE             block b runs in the place of block a, too
- *   DROP_ATTENTION      attention of block a adds nothing
- *   DROP_FFN            the FFN of block a adds nothing
- *   DROP_HEAD           the output of head b of block a is zero
- *   NEURONS             activations of named neurons are set: nf_lesion_neurons()
- */
+enum nf_lesion_kind {
+    NF_LESION_NONE,             /* the model itself */
+    NF_LESION_DROP,             /* block a is left out: h passes as it is */
+    NF_LESION_SWAP,             /* blocks a and a + 1 run in the other order */
+    NF_LESION_REPEAT,           /* each of the blocks a .. b-1 runs twice in place: a, a, a+1, a+1, .. */
+    NF_LESION_SKIP,             /* blocks a .. b-1 are left out */
+    NF_LESION_REVERSE,          /* blocks a .. b-1 run in reverse order */
+    NF_LESION_PARALLEL,         /* blocks a .. b-1 all read the stream that enters a; the mean of what they hand on goes on */
+    NF_LESION_MOVE,             /* block a is taken out, and put in so that it is the b-th */
+    NF_LESION_REPLACE,          /* block b runs in the place of block a, too */
+    NF_LESION_DROP_ATTENTION,   /* attention of block a adds nothing */
+    NF_LESION_DROP_FFN,         /* the FFN of block a adds nothing */
+    NF_LESION_DROP_HEAD,        /* the output of head b of block a is zero */
+    NF_LESION_NEURONS,          /* activations of named neurons are set: nf_lesion_neurons() */
+    NF_LESION_KINDS,
+};
+
 const char *nf_lesion_kind_name(enum nf_lesion_kind kind);   /* "drop", "drop-attention", .. */
-bool nf_lesion_has_second(enum nf_lesion_kind kind);         /* does it have a b? */
 
 struct nf_step {
     size_t layer;

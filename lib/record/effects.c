@@ -3,14 +3,8 @@
 
 #include "record/means_rows.h"
 
-const char *const nf_lesion_kind_names[NF_LESION_KINDS] = {
-    [NF_LESION_NONE] = "none",         [NF_LESION_DROP] = "drop",
-    [NF_LESION_SWAP] = "swap",         [NF_LESION_REPEAT] = "repeat",
-    [NF_LESION_SKIP] = "skip",         [NF_LESION_REVERSE] = "reverse",
-    [NF_LESION_PARALLEL] = "parallel", [NF_LESION_MOVE] = "move",
-    [NF_LESION_REPLACE] = "replace",   [NF_LESION_DROP_ATTENTION] = "drop-attention",
-    [NF_LESION_DROP_FFN] = "drop-ffn", [NF_LESION_DROP_HEAD] = "drop-head",
-    [NF_LESION_NEURONS] = "neurons",
+const char *const nf_intervention_kinds[NF_INTERVENTION_KINDS] = {
+    "none", "drop", "swap", "repeat", "skip", "reverse", "parallel", "move", "replace", "drop-attention", "drop-ffn", "drop-head", "neurons",
 };
 
 #define REC struct nf_intervention_rec
@@ -18,7 +12,7 @@ static const struct nf_field intervention[] = {
     SIZE(n_steps, "steps"),
     UINT(intervention, "0, 1, ..; 0 is the model itself", IN_U32),
     TEXT(name, "`drop 3`, `drop-head 4.1`, `neurons positional`, `neurons (3) at mean`"),
-    CHOICE(kind, nf_lesion_kind_names, "the option that asked for it; `none`: the model itself"),
+    CHOICE(kind, nf_intervention_kinds, "the option that asked for it; `none`: the model itself"),
     UINT(layer, "first number of the option; nil: it has none", .below = "L", IN_U32, .flags = NF_NIL),
     UINT(to, "second number; of a range, behind its last; nil: it has none", IN_U32, .flags = NF_NIL),
     UINT(neurons, "how many neurons are set"),

@@ -9,30 +9,15 @@
 
 #include "record/measures.h"
 
-/* Kinds of interventions; model/lesion.h says what they do. */
-enum nf_lesion_kind {
-    NF_LESION_NONE,             /* the model itself */
-    NF_LESION_DROP,
-    NF_LESION_SWAP,
-    NF_LESION_REPEAT,
-    NF_LESION_SKIP,
-    NF_LESION_REVERSE,
-    NF_LESION_PARALLEL,
-    NF_LESION_MOVE,
-    NF_LESION_REPLACE,
-    NF_LESION_DROP_ATTENTION,
-    NF_LESION_DROP_FFN,
-    NF_LESION_DROP_HEAD,
-    NF_LESION_NEURONS,
-    NF_LESION_KINDS,
-};
-extern const char *const nf_lesion_kind_names[NF_LESION_KINDS];   /* "drop", "drop-attention", .. */
+/* Names of enum nf_lesion_kind, model/lesion.h: "drop", "drop-attention", .. */
+enum { NF_INTERVENTION_KINDS = 13 };
+extern const char *const nf_intervention_kinds[NF_INTERVENTION_KINDS];
 
 /* "intervention", one for each before all others. */
 struct nf_intervention_rec {
     size_t intervention;
     const char *name;                /* "drop 3" */
-    enum nf_lesion_kind kind;
+    unsigned kind;                   /* index into nf_intervention_kinds */
     size_t layer, to;                /* NF_NONE: has none */
     size_t neurons;                  /* how many are set */
     size_t n_steps;

@@ -130,7 +130,7 @@ static bool ascends(const struct nf_field *f, const char *before, const char *it
     return nf_member_uint(f, before) < nf_member_uint(f, item);
 }
 
-static int read_items(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object_array *a, char *to)
+static int read_list_items(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object_array *a, char *to)
 {
     struct nf_read_step *step = &s->w->step[s->w->depth - 1];
     int rc = NF_OK;
@@ -170,7 +170,7 @@ static int read_list(struct nf_read_frame *s, const struct nf_field *f, const ms
         return nf_read_refuse_shape(s, f, found);
     }
     to = list_memory(s, f, n);
-    return to ? read_items(s, f, a, to) : NF_ESYS;
+    return to ? read_list_items(s, f, a, to) : NF_ESYS;
 }
 
 /* ---- maps ---- */
@@ -263,7 +263,7 @@ static void end_sizes(struct nf_read_frame *s)
     }
 }
 
-static int check_whole(struct nf_read_frame *s)
+static int check_record(struct nf_read_frame *s)
 {
     struct nf_err why = NF_ERR_INIT;
 
@@ -294,7 +294,7 @@ int nf_read_fields(struct nf_read_frame *s, const msgpack_object *o, bool by_key
         nf_read_leave(s->w);
     }
     end_sizes(s);
-    return rc == NF_OK ? check_whole(s) : rc;
+    return rc == NF_OK ? check_record(s) : rc;
 }
 
 int nf_read_record(const struct nf_record *r, const msgpack_object *o, const struct nf_sizes *sizes, void *rec, struct nf_mem *mem,

@@ -16,7 +16,7 @@ struct nf_names nf_read_names(const struct nf_read_frame *s)
 }
 
 /* A size that only the struct has becomes known. */
-static int set_size(struct nf_read_frame *s, const char *name, size_t v)
+static int bind_size(struct nf_read_frame *s, const char *name, size_t v)
 {
     const struct nf_field *f = nf_size_row(s->record, name);
 
@@ -64,7 +64,7 @@ int nf_read_shape(struct nf_read_frame *s, const struct nf_field *f, const size_
             *fits = shape[i] == d.value;
         else if (d.unknown[0] && shape[i] < d.plus)
             *fits = false;
-        else if (d.unknown[0] && set_size(s, d.unknown, shape[i] - d.plus) < 0)
+        else if (d.unknown[0] && bind_size(s, d.unknown, shape[i] - d.plus) < 0)
             return NF_EFORMAT;
     }
     *fits = *fits && i == ndim && !*rest;

@@ -39,7 +39,7 @@ int nf_read_limits(struct nf_read_frame *s, const struct nf_field *f, uint64_t v
     return NF_OK;
 }
 
-static bool is_text(const msgpack_object *o)
+static bool is_plain_text(const msgpack_object *o)
 {
     const char *p = o->via.str.ptr;
     size_t n = o->via.str.size;
@@ -99,7 +99,7 @@ static size_t find_choice(const struct nf_field *f, const msgpack_object *o)
 
 static int read_text(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *o, void *to)
 {
-    if (!is_text(o) || (f->type == NF_FIELD_NAME && (o->via.str.size == 0 || o->via.str.size >= f->width)) ||
+    if (!is_plain_text(o) || (f->type == NF_FIELD_NAME && (o->via.str.size == 0 || o->via.str.size >= f->width)) ||
         (f->names && find_choice(f, o) == f->n_names))
         return nf_read_refuse(s, f, o);
     if (f->type == NF_FIELD_NAME) {

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct parse {
+struct shape_parse {
     const char *at;
     struct nf_lookup names;
     struct nf_dim *d;
 };
 
-static size_t parse_sum(struct parse *p);
+static size_t parse_sum(struct shape_parse *p);
 
-static size_t parse_name(struct parse *p)
+static size_t parse_name(struct shape_parse *p)
 {
     char name[NF_SIZE_NAME];
     size_t n = 0, v = 0;
@@ -31,7 +31,7 @@ static size_t parse_name(struct parse *p)
     return v;
 }
 
-static size_t parse_factor(struct parse *p)
+static size_t parse_factor(struct shape_parse *p)
 {
     size_t v = 0;
 
@@ -51,7 +51,7 @@ static size_t parse_factor(struct parse *p)
     return v;
 }
 
-static size_t parse_product(struct parse *p)
+static size_t parse_product(struct shape_parse *p)
 {
     size_t v = parse_factor(p), right;
 
@@ -66,7 +66,7 @@ static size_t parse_product(struct parse *p)
     return v;
 }
 
-static size_t parse_sum(struct parse *p)
+static size_t parse_sum(struct shape_parse *p)
 {
     size_t v = parse_product(p), right;
 
@@ -98,7 +98,7 @@ static void find_unknown(const char *from, const char *to, struct nf_dim *d)
 
 const char *nf_shape_next(const char *shape, struct nf_lookup names, struct nf_dim *d)
 {
-    struct parse p = { .at = shape, .names = names, .d = d };
+    struct shape_parse p = { .at = shape, .names = names, .d = d };
 
     *d = (struct nf_dim){ .known = true };
     d->value = parse_sum(&p);

@@ -129,7 +129,7 @@ const char *nf_type_short(enum nf_dtype t)
     return nf_mp_numpy_type(t) + 1;
 }
 
-static const char *list_names(const struct nf_field *f, char text[NF_EXPECTED])
+static const char *word_names(const struct nf_field *f, char text[NF_EXPECTED])
 {
     size_t n = 0;
 
@@ -175,13 +175,13 @@ const char *nf_field_expected(const struct nf_field *f, const struct nf_field *h
         return strcpy(text, "text in UTF-8 without NUL");
     case NF_FIELD_NAME:
         if (f->names)
-            return list_names(f, text);
+            return word_names(f, text);
         snprintf(text, NF_EXPECTED, "a name of 1 to %zu bytes", f->width - 1);
         return text;
     case NF_FIELD_CHOICE:
-        return list_names(f, text);
+        return word_names(f, text);
     case NF_FIELD_SET:
-        snprintf(text, NF_EXPECTED, "an array of %.300s", list_names(f, names));
+        snprintf(text, NF_EXPECTED, "an array of %.300s", word_names(f, names));
         return text;
     case NF_FIELD_NUMBERS:
         snprintf(text, NF_EXPECTED, "an array of integers from 1 to %zu", f->n_names);

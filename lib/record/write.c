@@ -8,10 +8,10 @@
 #include "record/walk.h"
 #include "stream/mp.h"
 
-static void put_fields(struct nf_enc *e, const struct nf_record *r, const void *rec, const char *type);
-static void put_tuple(struct nf_enc *e, const struct nf_record *r, const void *rec);
+static void write_fields(struct nf_enc *e, const struct nf_record *r, const void *rec, const char *type);
+static void write_tuple(struct nf_enc *e, const struct nf_record *r, const void *rec);
 
-static double real_of(const struct nf_field *f, const void *at)
+static double member_real(const struct nf_field *f, const void *at)
 {
     float four;
     double eight;
@@ -24,7 +24,7 @@ static double real_of(const struct nf_field *f, const void *at)
     return eight;
 }
 
-static void put_real(struct nf_enc *e, double v)
+static void write_real(struct nf_enc *e, double v)
 {
     if (isnan(v))
         nf_enc_nil(e);
@@ -32,7 +32,7 @@ static void put_real(struct nf_enc *e, double v)
         nf_enc_real(e, v);
 }
 
-static void put_uint(struct nf_enc *e, const struct nf_field *f, size_t v)
+static void write_uint(struct nf_enc *e, const struct nf_field *f, size_t v)
 {
     if (f->flags & NF_ALL && v == NF_NONE)
         nf_enc_str(e, "all");
@@ -40,14 +40,14 @@ static void put_uint(struct nf_enc *e, const struct nf_field *f, size_t v)
         nf_enc_uint(e, v);
 }
 
-static void put_choice(struct nf_enc *e, const struct nf_field *f, size_t i)
+static void write_choice(struct nf_enc *e, const struct nf_field *f, size_t i)
 {
     if (i >= f->n_names)
         abort();   /* our own mistake */
     nf_enc_str(e, f->names[i]);
 }
 
-static void put_set(struct nf_enc *e, const struct nf_field *f, unsigned mask)
+static void write_set(struct nf_enc *e, const struct nf_field *f, unsigned mask)
 {
     size_t n = 0;
 
@@ -56,10 +56,10 @@ static void put_set(struct nf_enc *e, const struct nf_field *f, unsigned mask)
     nf_enc_array(e, n);
     for (size_t i = 0; i < f->n_names; i++)
         if (mask >> i & 1)
-            put_choice(e, f, i);
+            write_choice(e, f, i);
 }
 
-static void put_numbers(struct nf_enc *e, const struct nf_field *f, const bool *set)
+static void write_numbers(struct nf_enc *e, const struct nf_field *f, const bool *set)
 {
     size_t n = 0;
 
@@ -71,7 +71,7 @@ static void put_numbers(struct nf_enc *e, const struct nf_field *f, const bool *
             nf_enc_uint(e, i + 1);
 }
 
-static void put_counts(struct nf_enc *e, const struct nf_field *f, const uint64_t *count)
+static void write_name_counts(struct nf_enc *e, const struct nf_field *f, const uint64_t *count)
 {
     nf_enc_map(e, f->n_names);
     for (size_t i = 0; i < f->n_names; i++) {
@@ -80,7 +80,7 @@ static void put_counts(struct nf_enc *e, const struct nf_field *f, const uint64_
     }
 }
 
-static void put_gram(struct nf_enc *e, const struct nf_gram *g)
+static void write_gram(struct nf_enc *e, const struct nf_gram *g)
 {
     if (g->n != 1)
         nf_enc_array(e, g->n);
@@ -88,7 +88,7 @@ static void put_gram(struct nf_enc *e, const struct nf_gram *g)
         nf_enc_uint(e, g->id[i]);
 }
 
-static void put_verdict(struct nf_enc *e, enum nf_verdict v)
+static void write_verdict(struct nf_enc *e, enum nf_verdict v)
 {
     if (v == NF_OPEN)
         nf_enc_nil(e);
@@ -97,20 +97,20 @@ static void put_verdict(struct nf_enc *e, enum nf_verdict v)
 }
 
 /* A value other than a tensor. */
-static void put_value(struct nf_enc *e, const struct nf_field *f, const void *at)
+static void write_value(struct nf_enc *e, const struct nf_field *f, const void *at)
 {
     switch (f->type) {
     case NF_FIELD_UINT:
-        put_uint(e, f, nf_member_uint(f, at));
+        write_uint(e, f, nf_member_uint(f, at));
         break;
     case NF_FIELD_REAL:
-        put_real(e, real_of(f, at));
+        write_real(e, member_real(f, at));
         break;
     case NF_FIELD_BOOL:
         nf_enc_bool(e, *(const bool *)at);
         break;
     case NF_FIELD_VERDICT:
-        put_verdict(e, *(const enum nf_verdict *)at);
+        write_verdict(e, *(const enum nf_verdict *)at);
         break;
     case NF_FIELD_TEXT:
         nf_enc_str(e, *(const char *const *)at);
@@ -119,36 +119,36 @@ static void put_value(struct nf_enc *e, const struct nf_field *f, const void *at
         nf_enc_str(e, at);
         break;
     case NF_FIELD_CHOICE:
-        put_choice(e, f, nf_member_uint(f, at));
+        write_choice(e, f, nf_member_uint(f, at));
         break;
     case NF_FIELD_SET:
-        put_set(e, f, *(const unsigned *)at);
+        write_set(e, f, *(const unsigned *)at);
         break;
     case NF_FIELD_NUMBERS:
-        put_numbers(e, f, at);
+        write_numbers(e, f, at);
         break;
     case NF_FIELD_COUNTS:
-        put_counts(e, f, at);
+        write_name_counts(e, f, at);
         break;
     case NF_FIELD_BYTES:
         nf_enc_bin(e, ((const struct nf_blob *)at)->p, ((const struct nf_blob *)at)->n);
         break;
     case NF_FIELD_GRAM:
-        put_gram(e, at);
+        write_gram(e, at);
         break;
     case NF_FIELD_TUPLE:
-        put_tuple(e, f->of, at);
+        write_tuple(e, f->of, at);
         break;
     default:
-        put_fields(e, f->of, at, NULL);
+        write_fields(e, f->of, at, NULL);
     }
 }
 
-static void put_tuple(struct nf_enc *e, const struct nf_record *r, const void *rec)
+static void write_tuple(struct nf_enc *e, const struct nf_record *r, const void *rec)
 {
     nf_enc_array(e, r->n);
     for (size_t i = 0; i < r->n; i++)
-        put_value(e, &r->field[i], nf_member(&r->field[i], rec));
+        write_value(e, &r->field[i], nf_member(&r->field[i], rec));
 }
 
 /* A tuple is nil when its first number is none. */
@@ -157,7 +157,7 @@ static bool item_none(const struct nf_field *f, const char *item)
     return f->flags & NF_ITEM_NIL && f->type == NF_FIELD_TUPLE && nf_member_none(f->of->field, item);
 }
 
-static void shape_of(const struct nf_record *r, const void *rec, const struct nf_field *f, struct nf_tensor *t)
+static void compute_shape(const struct nf_record *r, const void *rec, const struct nf_field *f, struct nf_tensor *t)
 {
     const struct nf_names names = { r, rec, NULL };
     const char *rest = f->shape;
@@ -170,70 +170,70 @@ static void shape_of(const struct nf_record *r, const void *rec, const struct nf
     }
 }
 
-static void put_list(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
+static void write_list(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
 {
     const char *item = nf_pointed(f, rec);
     struct nf_tensor n;
 
-    shape_of(r, rec, f, &n);
+    compute_shape(r, rec, f, &n);
     nf_enc_array(e, n.shape[0]);
     for (size_t i = 0; i < n.shape[0]; i++, item += f->stride)
         if (item_none(f, item + f->inner))
             nf_enc_nil(e);
         else
-            put_value(e, f, item + f->inner);
+            write_value(e, f, item + f->inner);
 }
 
-static void put_tensor(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
+static void write_tensor(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
 {
     struct nf_tensor t = { .dtype = f->dtype, .data = nf_pointed(f, rec) };
 
     if (f->type == NF_FIELD_ANY)
         t = *(const struct nf_tensor *)nf_member(f, rec);
     else
-        shape_of(r, rec, f, &t);
+        compute_shape(r, rec, f, &t);
     nf_enc_tensor(e, &t);
 }
 
-static void put_field(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
+static void write_field(struct nf_enc *e, const struct nf_record *r, const void *rec, const struct nf_field *f)
 {
     if ((f->flags & NF_NIL && nf_member_none(f, rec)) || (f->nil && !*((const bool *)rec + f->nil - 1)))
         nf_enc_nil(e);
     else if (f->list)
-        put_list(e, r, rec, f);
+        write_list(e, r, rec, f);
     else if (f->type == NF_FIELD_TENSOR || f->type == NF_FIELD_ARRAY || f->type == NF_FIELD_ANY)
-        put_tensor(e, r, rec, f);
+        write_tensor(e, r, rec, f);
     else
-        put_value(e, f, nf_pointed(f, rec));
+        write_value(e, f, nf_pointed(f, rec));
 }
 
-static bool is_there(const struct nf_field *f, const void *rec)
+static bool is_written(const struct nf_field *f, const void *rec)
 {
     if (f->type == NF_FIELD_SIZE || (f->group && !*((const bool *)rec + f->group - 1)))
         return false;
     return !(f->flags & NF_OPT) || f->flags & NF_NIL || !nf_member_none(f, rec);
 }
 
-static void put_fields(struct nf_enc *e, const struct nf_record *r, const void *rec, const char *type)
+static void write_fields(struct nf_enc *e, const struct nf_record *r, const void *rec, const char *type)
 {
     size_t pairs = type != NULL;
 
     for (size_t i = 0; i < r->n; i++)
-        pairs += is_there(&r->field[i], rec);
+        pairs += is_written(&r->field[i], rec);
     nf_enc_map(e, pairs);
     if (type) {
         nf_enc_str(e, "r");
         nf_enc_str(e, type);
     }
     for (size_t i = 0; i < r->n; i++)
-        if (is_there(&r->field[i], rec)) {
+        if (is_written(&r->field[i], rec)) {
             nf_enc_str(e, r->field[i].key);
-            put_field(e, r, rec, &r->field[i]);
+            write_field(e, r, rec, &r->field[i]);
         }
 }
 
 void nf_record_write(const struct nf_record *r, struct nf_writer *w, const void *rec)
 {
-    put_fields(nf_writer_begin(w), r, rec, r->type);
+    write_fields(nf_writer_begin(w), r, rec, r->type);
     nf_writer_end(w);
 }

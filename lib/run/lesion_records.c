@@ -8,6 +8,14 @@
 
 enum { STEP_TEXT = 64 };
 
+_Static_assert((int)NF_LESION_KINDS == NF_INTERVENTION_KINDS, "the record names every kind");
+
+/* Does an intervention have a second number? */
+static bool has_second_number(enum nf_lesion_kind kind)
+{
+    return kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
+}
+
 /* A step as people write it: the layer, a | before one that runs parallel to the one before, marks of what is left out. */
 static void name_step(const struct nf_step *s, char text[STEP_TEXT])
 {
@@ -27,7 +35,7 @@ int nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_
                                        .name = l->name,
                                        .kind = l->kind,
                                        .layer = lesion_layer(l),
-                                       .to = nf_lesion_has_second(l->kind) ? l->b : NF_NONE,
+                                       .to = has_second_number(l->kind) ? l->b : NF_NONE,
                                        .n_steps = l->n };
     char(*text)[STEP_TEXT] = nf_alloc(l->n, sizeof *text, err);
     const char **steps = nf_alloc(l->n, sizeof *steps, err);
