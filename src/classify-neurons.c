@@ -16,6 +16,7 @@
 #include "checkpoint/ffn_gain.h"
 #include "run/loaded_model.h"
 #include "classify/classifier.h"
+#include "record/context.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
@@ -130,27 +131,36 @@ static struct nf_writer *open_neurons_output(const struct nf_cmd *cmd, const jso
     return out;
 }
 
+/* One record: of the vocabulary it is handed on, else it is the classifier's. */
+static int pass_record(const struct options *o, struct nf_reader *in, const msgpack_object *rec, struct nf_vocab_head *head,
+                       struct nf_writer *out, struct nf_classifier *c, struct nf_err *err)
+{
+    int rc = nf_vocab_head_take(head, rec, err);
+    size_t layer, layers, n;
+    const void *bytes;
+
+    if (rc == NF_OK) {
+        nf_reader_bytes(in, &bytes, &n);
+        nf_writer_copy(out, bytes, n);
+    }
+    if (rc != NF_EOF || o->weights) /* weights: documents and windows are passed over */
+        return rc == NF_EOF ? NF_OK : rc;
+    rc = nf_classifier_take(c, rec, err);
+    layer = nf_classifier_layer(c, &layers);
+    nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
+    return rc;
+}
+
 static int pass_records(const struct options *o, struct nf_reader *in, struct nf_writer *out, struct nf_classifier *c,
                         struct nf_err *err)
 {
+    struct nf_vocab_head head = { .V = read_header_count(nf_reader_header(in), "tokenizer", "vocab") };
     const msgpack_object *rec;
-    size_t layer, layers, n;
-    const void *bytes;
     int rc;
 
-    while ((rc = nf_reader_next(in, &rec)) == NF_OK) {
-        if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special")) {
-            nf_reader_bytes(in, &bytes, &n);
-            nf_writer_copy(out, bytes, n);
-            continue;
-        }
-        if (o->weights)
-            continue; /* documents and windows */
-        if (nf_classifier_take(c, rec, err) < 0)
-            return err->code;
-        layer = nf_classifier_layer(c, &layers);
-        nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
-    }
+    while ((rc = nf_reader_next(in, &rec)) == NF_OK && (rc = pass_record(o, in, rec, &head, out, c, err)) == NF_OK)
+        ;
+    nf_vocab_clear(&head.vocab);
     return rc;
 }
 

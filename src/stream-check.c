@@ -25,8 +25,7 @@ struct check_options {
 struct check {
     const struct check_options *opt;
     struct nf_reader *in;
-    const struct nf_check_kind *kind; /* NULL: nothing is known of this kind but that it is a stream */
-    void *state;
+    struct nf_check *rules;
     uint64_t faults;
 };
 
@@ -46,41 +45,27 @@ static int note(struct check *c, const msgpack_object *rec, const struct nf_err 
     return NF_OK;
 }
 
-static int check_record(struct check *c, const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_err fault = NF_ERR_INIT;
-
-    nf_check_finite(rec, &fault);
-    if (note(c, rec, &fault, err) < 0 || !c->kind)
-        return err->code;
-    fault = (struct nf_err)NF_ERR_INIT;
-    c->kind->record(c->state, rec, &fault);
-    return note(c, rec, &fault, err);
-}
-
-static int check_end(struct check *c, struct nf_err *err)
-{
-    struct nf_err fault = NF_ERR_INIT;
-
-    if (c->kind)
-        c->kind->end(c->state, nf_reader_end(c->in), &fault);
-    return note(c, nf_reader_end(c->in), &fault, err);
-}
-
 static int check_stream(struct check *c, struct nf_err *err)
 {
     const msgpack_object *rec;
     int rc = NF_OK;
 
-    c->kind = nf_check_find(nf_reader_kind(c->in));
-    if (c->kind && !(c->state = c->kind->open(nf_reader_header(c->in), err)))
-        rc = err->code;
-    while (rc == NF_OK && (rc = nf_reader_next(c->in, &rec)) == NF_OK)
-        rc = check_record(c, rec, err);
-    if (rc == NF_EOF)
-        rc = check_end(c, err);
-    if (c->kind)
-        c->kind->close(c->state);
+    c->rules = nf_check_open(nf_reader_header(c->in), err);
+    if (!c->rules)
+        return (int)err->code;
+    while (rc == NF_OK && (rc = nf_reader_next(c->in, &rec)) == NF_OK) {
+        struct nf_err fault = NF_ERR_INIT;
+
+        nf_check_record(c->rules, rec, &fault);
+        rc = note(c, rec, &fault, err);
+    }
+    if (rc == NF_EOF) {
+        struct nf_err fault = NF_ERR_INIT;
+
+        nf_check_end(c->rules, nf_reader_end(c->in), &fault);
+        rc = note(c, nf_reader_end(c->in), &fault, err);
+    }
+    nf_check_close(c->rules);
     if (rc == NF_OK && c->faults)
         rc = nf_fail(err, NF_EFORMAT, "%s: %" PRIu64 " faults", nf_reader_what(c->in), c->faults);
     return rc;

@@ -113,22 +113,24 @@ static int open_document(void *self, const char *name, const char *domain, struc
 static void write_doc(struct tokenize_run *r, bool whole)
 {
     struct nf_doc d = {
-        r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN
+        .doc = r->read - 1, .name = r->name, .domain = r->domain, .bytes = whole ? r->bytes : NF_NONE
     };
 
-    nf_doc_write(r->out, &d);
+    nf_record_write(&nf_doc_record, r->out, &d);
     r->sum.docs++;
     r->written = true;
 }
 
 static void write_window(struct tokenize_run *r, size_t T, bool whole)
 {
-    struct nf_window w = { r->read - 1, r->pack.windows - 1, r->pack.start, r->pack.bos, T, r->pack.ids, NULL, 0 };
+    struct nf_window w = {
+        .doc = r->read - 1, .window = r->pack.windows - 1, .start = r->pack.start, .bos = r->pack.bos, .T = T, .ids = r->pack.ids
+    };
     size_t n;
 
     if (!r->written)
         write_doc(r, whole);
-    nf_window_write(r->out, &w);
+    nf_record_write(&nf_window_record, r->out, &w);
     r->sum.tokens += T;
     r->sum.bos += w.bos;
     r->sum.windows++;

@@ -10,9 +10,9 @@ base
 tensor      base
 stream      base tensor
 token       base
+record      base tensor stream token
 checkpoint  base tensor
 model       base tensor checkpoint
-record      base tensor stream token model checkpoint
 numeric     base tensor stream record
 count       base tensor stream record
 vocab       base tensor stream record numeric

@@ -1,6 +1,7 @@
 /* classifier.c - records in, layers judged, records out. */
 #include "classify/classifier.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "classify/ngram_coverage.h"
 #include "record/share.h"
 #include "classify/position_cover.h"
+#include "record/kind.h"
+#include "record/stages.h"
 #include "stream/mp.h"
 
 struct nf_classifier {
@@ -21,6 +24,8 @@ struct nf_classifier {
     unsigned *effect_class;                  /* [F] */
     struct nf_logit_effect_summary effect_sum;
     size_t next;                             /* first layer that is not written */
+    struct nf_sizes sizes;
+    struct nf_any_record in;
     struct nf_totals totals;
     bool has_totals, has_run, in_layer;
     struct nf_keys keys[NF_ORDERS];
@@ -42,6 +47,7 @@ struct nf_classifier *nf_classifier_open(const struct nf_classifier_setup *setup
     if (!s)
         return NULL;
     s->setup = *setup;
+    s->sizes = (struct nf_sizes){ .V = setup->V, .L = setup->L, .F = setup->F };
     for (size_t o = 0; o < NF_ORDERS; o++) {
         s->trigger[o] = nf_alloc(n, sizeof *s->trigger[o], err);
         if (!s->trigger[o])
@@ -78,7 +84,8 @@ void nf_classifier_close(struct nf_classifier *s)
     nf_folded_unembed_close(s->unembed);
     free(s->effect);
     free(s->effect_class);
-    nf_totals_clear(&s->totals);
+    nf_record_clear(&nf_totals_record, &s->totals);
+    nf_any_clear(&s->in);
     free(s->scope);
     free(s);
 }
@@ -98,9 +105,11 @@ static int take_class_totals(struct nf_classifier *s, const msgpack_object *rec,
 
     if (s->has_totals)
         return nf_fail(err, NF_EFORMAT, "a second totals record");
-    if (nf_totals_read(rec, t, err) < 0)
-        return NF_EFORMAT;
+    if (nf_record_read(&nf_totals_record, rec, &s->sizes, t, err) < 0)
+        return err->code;
     s->has_totals = true;
+    s->sizes.context = t->context;
+    s->sizes.Q = t->Q;
     if (t->n_layers == 0 || t->F == 0)
         return nf_fail(err, NF_EFORMAT, "no firing counts: the site ffn.active was not captured");
     if (t->layers[t->n_layers - 1] >= s->setup.L)
@@ -117,25 +126,17 @@ static int take_class_totals(struct nf_classifier *s, const msgpack_object *rec,
     return NF_OK;
 }
 
-static int take_ngrams(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static int take_ngrams(struct nf_classifier *s, const struct nf_ngrams *g, struct nf_err *err)
 {
-    struct nf_ngrams g;
-
-    if (nf_ngrams_read(rec, &g, err) < 0)
-        return NF_EFORMAT;
-    if (!s->totals.order[g.order - 1])
-        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu is not among the orders of totals", g.order);
-    return nf_keys_add(&s->keys[g.order - 1], &g, s->setup.V, err);
+    if (!s->totals.order[g->order - 1])
+        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu is not among the orders of totals", g->order);
+    return nf_keys_add(&s->keys[g->order - 1], g, s->setup.V, err);
 }
 
-static int take_lost_ngrams(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static int take_lost_ngrams(struct nf_classifier *s, const struct nf_lost_ngrams *lost)
 {
-    struct nf_lost_ngrams lost;
-
-    if (nf_lost_ngrams_read(rec, &lost, err) < 0)
-        return NF_EFORMAT;
-    s->keys[lost.order - 1].delta = lost.delta;
-    s->lossy |= lost.occurrences > 0;
+    s->keys[lost->order - 1].delta = lost->delta;
+    s->lossy |= lost->occurrences > 0;
     return NF_OK;
 }
 
@@ -186,32 +187,24 @@ static int find_effects(struct nf_classifier *s, size_t layer, struct nf_err *er
     return nf_logit_effects_classify(s->effects, s->effect, layer, s->setup.L, s->effect_class, &s->effect_sum, err);
 }
 
-static void count_class(struct nf_classifier *s, unsigned classes)
-{
-    unsigned first = 0;
-
-    while (!(classes >> first & 1))
-        first++;
-    s->classes[first]++;
-}
-
 /* Layers before `end` that are not written: they have no counts. */
 static int write_uncounted(struct nf_classifier *s, size_t end, struct nf_err *err)
 {
     for (; s->effects && s->next < end; s->next++) {
-        const struct nf_layer_summary sum = { .layer = s->next, .F = s->setup.F, .effect = &s->effect_sum };
+        const struct nf_layer_summary sum = { .layer = s->next, .neurons = s->setup.F, .effect = &s->effect_sum };
 
         if (find_effects(s, s->next, err) < 0)
             return NF_ESYS;
-        nf_layer_summary_write(s->setup.out, &sum);
+        nf_record_write(&nf_layer_record, s->setup.out, &sum);
         for (size_t f = 0; f < s->setup.F; f++) {
             const struct nf_neuron n = { .layer = s->next,
                                          .neuron = f,
+                                         .class = nf_class_first(s->effect_class[f]),
                                          .classes = s->effect_class[f] ? s->effect_class[f] : 1u << NF_OTHER,
                                          .effect = &s->effect[f] };
 
-            count_class(s, n.classes);
-            nf_neuron_write(s->setup.out, &n);
+            s->classes[n.class]++;
+            nf_record_write(&nf_neuron_record, s->setup.out, &n);
         }
     }
     return NF_OK;
@@ -220,11 +213,14 @@ static int write_uncounted(struct nf_classifier *s, size_t end, struct nf_err *e
 /* All n-grams are known: make room for layers, and write the run record. */
 static int begin_layers(struct nf_classifier *s, struct nf_err *err)
 {
-    struct nf_run run = { .totals = &s->totals,
+    const struct nf_totals *t = &s->totals;
+    struct nf_run run = { .totals = *t,
                           .L = s->setup.L,
                           .n_scope = s->n_scope,
                           .scope = s->scope,
                           .full_needed = s->setup.cfg->position.full_needed,
+                          .full_enough = t->full >= s->setup.cfg->position.full_needed,
+                          .dead_bound = t->tokens ? 3.0 / (double)t->tokens : NAN,
                           .exact = !s->lossy,
                           .suppression = s->suppress != NULL,
                           .gated = s->setup.rows && s->setup.rows->gated };
@@ -239,7 +235,7 @@ static int begin_layers(struct nf_classifier *s, struct nf_err *err)
     }
     if (nf_layer_init(&s->layer, &s->totals, s->keys, s->setup.cfg, err) < 0)
         return NF_ESYS;
-    nf_run_write(s->setup.out, &run);
+    nf_record_write(&nf_run_record, s->setup.out, &run);
     s->has_run = true;
     return NF_OK;
 }
@@ -262,15 +258,18 @@ static void count_covered(struct nf_classifier *s, struct nf_layer_summary *sum)
             c = nf_ngram_coverage_layer(&s->ensemble[o][v]);
             sum->variant[v].covered[o] = c.total;
             if (v == 0)
-                sum->covered[o] = c;
+                sum->covered.of[o] = c;
         }
     }
 }
 
 static struct nf_trigger trigger_of(const struct nf_keys *keys, struct nf_hit hit)
 {
-    return (struct nf_trigger){ keys->id + (size_t)hit.key * keys->order, hit.c, keys->n[hit.key],
-                                nf_wilson(hit.c, keys->n[hit.key]).lo };
+    struct nf_trigger t = { .gram = { .n = (uint32_t)keys->order }, .c = hit.c, .n = keys->n[hit.key] };
+
+    memcpy(t.gram.id, keys->id + (size_t)hit.key * keys->order, keys->order * sizeof *t.gram.id);
+    t.lo = nf_wilson(t.c, t.n).lo;
+    return t;
 }
 
 /* What is shown of one order; false: nothing. */
@@ -288,21 +287,22 @@ static bool evidence_of(struct nf_classifier *s, size_t f, size_t o, struct nf_e
     within = j->cover_lo[o] <= cfg->ngram.most[o] && nf_triggers_candidate(t, f);
     if (o > 0 && !within)
         return false;
-    *v = (struct nf_evidence){ .order = o + 1,
-                               .m = j->cover_lo[o],
+    *v = (struct nf_evidence){ .m = j->cover_lo[o],
                                .activations = j->activations[o],
-                               .verdict = j->detector[o],
+                               .detector = j->detector[o],
                                .n_top = t->n_top[f],
                                .top = top,
                                .listed = within,
                                .covered = list,
-                               .covered_total = covered->n };
+                               .covered_total = NF_NONE };
     for (size_t i = 0; i < v->n_top; i++)
         top[i] = trigger_of(t->keys, t->top[f * t->top_max + i]);
     if (!within)
         return true;
     v->share = nf_wilson(t->sure[f * NF_VARIANTS], j->activations[o]);
     v->n_covered = nf_min(covered->n, cfg->ngram.listed);
+    if (v->n_covered < covered->n)
+        v->covered_total = covered->n;
     nf_hits_sort(covered->hit, covered->n);
     for (size_t i = 0; i < v->n_covered; i++)
         list[i] = trigger_of(t->keys, covered->hit[i]);
@@ -318,16 +318,18 @@ static void write_neuron(struct nf_classifier *s, size_t f, const struct nf_supp
     struct nf_neuron n = { .layer = l->layer,
                            .neuron = f,
                            .counted_fires = true,
+                           .class = nf_class_first(j->classes),
                            .classes = j->classes,
                            .undecided = j->undecided,
                            .fires = l->all[f],
                            .fires_bos = l->bos[f],
+                           .n = j->freq.n,
                            .freq = j->freq,
                            .band = j->band,
                            .Q = l->Q,
                            .domain = domain,
                            .covered = l->in_scope,
-                           .suppressed = suppressed,
+                           .suppress = suppressed,
                            .position = j->placed ? &j->position : NULL,
                            .effect = s->effects ? &s->effect[f] : NULL };
 
@@ -335,13 +337,12 @@ static void write_neuron(struct nf_classifier *s, size_t f, const struct nf_supp
         domain[q] = nf_wilson(l->domain[q * l->F + f], s->totals.domain_tokens[q]);
     n.domain_entropy = nf_domain_entropy(domain, l->Q);
     for (size_t o = 0; o < NF_ORDERS; o++) {
-        n.counted[o] = l->in_scope && s->totals.order[o];
-        n.cover_lo[o] = j->cover_lo[o];
-        n.cover_hi[o] = j->cover_hi[o];
+        n.cover[o].lo = s->totals.order[o] ? j->cover_lo[o] : NF_NONE;
+        n.cover[o].hi = j->cover_hi[o];
         n.evidence[o] = evidence_of(s, f, o, &evidence[o]) ? &evidence[o] : NULL;
     }
-    count_class(s, j->classes);
-    nf_neuron_write(s->setup.out, &n);
+    s->classes[n.class]++;
+    nf_record_write(&nf_neuron_record, s->setup.out, &n);
 }
 
 static void write_suppression(struct nf_classifier *s, const struct nf_suppression_counts tally[NF_PROJECTIONS], size_t layer)
@@ -349,7 +350,7 @@ static void write_suppression(struct nf_classifier *s, const struct nf_suppressi
     for (size_t p = 0; p < NF_PROJECTIONS; p++) {
         struct nf_suppression rec = nf_suppression_counts_record(&tally[p], p, layer);
 
-        nf_suppression_write(s->setup.out, &rec);
+        nf_record_write(&nf_suppression_record, s->setup.out, &rec);
     }
 }
 
@@ -357,7 +358,7 @@ static int write_team(struct nf_classifier *s, enum nf_position_type type, bool 
 {
     size_t F = s->layer.F, n = 0, weak = 0, *number = nf_alloc(4 * F, sizeof *number, err);
     struct nf_member *member = nf_alloc(F, sizeof *member, err);
-    struct nf_team_rec rec = { .layer = s->layer.layer, .type = type, .strong = strong, .neuron = number };
+    struct nf_team_rec rec = { .layer = s->layer.layer, .type = type, .strong = strong, .neurons = number };
     int rc = NF_ESYS;
 
     if (!number || !member)
@@ -369,14 +370,14 @@ static int write_team(struct nf_classifier *s, enum nf_position_type type, bool 
             continue;
         weak += !j->position.strong;
         number[n] = f;
-        member[n++] = (struct nf_member){ f, j->position.n_ranges, j->position.range };
+        member[n++] = (struct nf_member){ f, j->position.n_ranges, j->position.ranges };
     }
     rc = NF_OK;
     if (n < 2 || (!strong && weak == 0))   /* a team has two; `any` would repeat `strong` */
         goto out;
     rc = nf_position_cover_score(member, n, s->layer.T, number + F, number + 2 * F, number + 3 * F, &rec, err);
     if (rc == NF_OK)
-        nf_team_write(s->setup.out, &rec);
+        nf_record_write(&nf_team_record, s->setup.out, &rec);
 out:
     free(number);
     free(member);
@@ -402,7 +403,7 @@ static void write_classified_layer(struct nf_classifier *s, const struct nf_trig
     nf_neuron_classes_summary(s->setup.cfg, &s->layer, s->judged, &sum);
     count_covered(s, &sum);
     sum.effect = s->effects ? &s->effect_sum : NULL;
-    nf_layer_summary_write(s->setup.out, &sum);
+    nf_record_write(&nf_layer_record, s->setup.out, &sum);
     for (size_t f = 0; f < s->layer.F; f++) {
         bool pushed = next < pushes->n && pushes->push[next].neuron == f;
 
@@ -462,65 +463,66 @@ static bool in_scope(const struct nf_classifier *s, size_t layer)
     return false;
 }
 
-static int take_fires(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static int take_fires(struct nf_classifier *s, const struct nf_fires *f, struct nf_err *err)
 {
-    struct nf_fires f;
-    int rc;
+    int rc = s->has_run ? end_layer(s, err) : begin_layers(s, err);
 
-    if (nf_fires_read(rec, s->totals.F, s->totals.Q, &f, err) < 0)
-        return NF_EFORMAT;
-    rc = s->has_run ? end_layer(s, err) : begin_layers(s, err);
     if (rc < 0)
         return rc;
-    if (s->done >= s->totals.n_layers || f.layer != s->totals.layers[s->done])
-        return nf_fail(err, NF_EFORMAT, "fires: layer %zu is not the next of the layers of totals", f.layer);
-    if (write_uncounted(s, f.layer, err) < 0)
+    if (s->done >= s->totals.n_layers || f->layer != s->totals.layers[s->done])
+        return nf_fail(err, NF_EFORMAT, "fires: layer %zu is not the next of the layers of totals", f->layer);
+    if (write_uncounted(s, f->layer, err) < 0)
         return NF_ESYS;
     s->in_layer = true;
-    return nf_layer_begin(&s->layer, &f, in_scope(s, f.layer), err);
+    return nf_layer_begin(&s->layer, f, in_scope(s, f->layer), err);
 }
 
 /* Of the sites with real values only the activations of gated FFNs are looked at: the sign of their mean. */
-static int take_gate_moments(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static void take_gate_moments(struct nf_classifier *s, const struct nf_moments_rec *m)
 {
-    struct nf_moments_rec m;
-    int rc = end_layers(s, err);
+    if (s->effects && s->setup.rows->gated && strcmp(m->site, "ffn.act") == 0 && m->layer < s->setup.L && m->W == s->setup.F)
+        nf_record_write(&nf_activation_record, s->setup.out, &(struct nf_activation_rec){ m->layer, m->W, m->mean });
+}
 
-    if (rc < 0 || !s->effects || !s->setup.rows->gated)
-        return rc;
-    if (nf_moments_rec_read(rec, &m, err) < 0)
-        return NF_EFORMAT;
-    if (strcmp(m.site, "ffn.act") != 0 || m.layer >= s->setup.L || m.W != s->setup.F)
-        return NF_OK;
-    nf_activation_write(s->setup.out, &(struct nf_activation_rec){ m.layer, m.W, m.mean });
-    return NF_OK;
+/* What comes behind the layers: of other sites than ffn.active. */
+static bool is_elsewhere(const struct nf_record *type)
+{
+    static const struct nf_record *const elsewhere[] = { &nf_moments_record,    &nf_histogram_record, &nf_top_record,
+                                                         &nf_cka_record,        &nf_similarity_record, &nf_influence_record,
+                                                         &nf_ratio_record,      &nf_locality_record,  &nf_merging_record };
+
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (type == elsewhere[i])
+            return true;
+    return false;
 }
 
 int nf_classifier_take(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
-    /* Of other sites than ffn.active: nothing here. */
-    static const char *const elsewhere[] = { "histogram", "top", "cka", "similarity", "influence", "ratio", "locality", "merging" };
+    const struct nf_any_record *in = &s->in;
     int rc;
 
     if (nf_mp_is(rec, "totals"))
         return take_class_totals(s, rec, err);
     if (!s->has_totals)
         return nf_fail(err, NF_EFORMAT, "a record before totals");
-    if (nf_mp_is(rec, "fires"))
-        return take_fires(s, rec, err);
-    if (!s->has_run && nf_mp_is(rec, "ngrams"))
-        return take_ngrams(s, rec, err);
-    if (!s->has_run && nf_mp_is(rec, "lost_ngrams"))
-        return take_lost_ngrams(s, rec, err);
-    rc = s->in_layer ? nf_layer_take(&s->layer, rec, err) : NF_EOF;
+    if (nf_any_read(&s->in, nf_kind_find("stats"), rec, &s->sizes, err) < 0)
+        return err->code;
+    if (in->type == &nf_fires_record)
+        return take_fires(s, in->rec, err);
+    if (!s->has_run && in->type == &nf_ngrams_record)
+        return take_ngrams(s, in->rec, err);
+    if (!s->has_run && in->type == &nf_lost_ngrams_record)
+        return take_lost_ngrams(s, in->rec);
+    rc = s->in_layer ? nf_layer_take(&s->layer, in, err) : NF_EOF;
     if (rc != NF_EOF)
         return rc;
-    if (nf_mp_is(rec, "moments"))
-        return take_gate_moments(s, rec, err);
-    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-        if (nf_mp_is(rec, elsewhere[i]))
-            return end_layers(s, err);
-    return nf_fail(err, NF_EFORMAT, "a record of unknown type, or out of order");
+    if (!is_elsewhere(in->type))
+        return nf_fail(err, NF_EFORMAT, "%s: out of order", in->type->type);
+    rc = end_layers(s, err);
+    if (rc == NF_OK && in->type == &nf_moments_record)
+        take_gate_moments(s, in->rec);
+    return rc;
 }
 
 int nf_classifier_end(struct nf_classifier *s, json_t **totals, struct nf_err *err)

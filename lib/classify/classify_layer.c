@@ -48,7 +48,7 @@ static enum nf_verdict judge_stable(const struct nf_classify *cfg, const struct 
     const uint32_t *domain[NF_DOMAINS_MAX];
 
     for (size_t q = 0; q < l->Q; q++)
-        domain[q] = l->domain_curve + q * l->B * l->F + f;
+        domain[q] = l->totals->domain_full[q] ? l->domain_curve + q * l->B * l->F + f : NULL;
     return l->B ? nf_position_stable(&cfg->position, curve, l->T, l->totals->full, l->totals->bin, l->Q, domain, l->F,
                                      l->totals->domain_full)
                 : NF_OPEN;
@@ -170,8 +170,8 @@ static void count_orders(const struct nf_neuron_classes *j, struct nf_layer_summ
             continue;
         if (j->activations[o] > 0)
             s->cover[o][cover_bin(j->cover_lo[o], j->cover_hi[o])]++;
-        s->detectors[o] += j->detector[o] == NF_YES;
-        s->open[o] += j->detector[o] == NF_OPEN;
+        s->detectors.sure[o] += j->detector[o] == NF_YES;
+        s->detectors.open[o] += j->detector[o] == NF_OPEN;
         for (size_t v = 0; v < s->n_variants; v++)
             s->variant[v].detectors[o] += j->variant[o][v] == NF_YES;
     }
@@ -184,7 +184,7 @@ void nf_neuron_classes_summary(const struct nf_classify *cfg, const struct nf_la
     double sum = 0, squares = 0;
 
     *s = (struct nf_layer_summary){ .layer = l->layer,
-                                    .F = l->F,
+                                    .neurons = l->F,
                                     .counted_fires = true,
                                     .in_scope = l->in_scope,
                                     .near_zero = l->near_zero,
@@ -205,9 +205,9 @@ void nf_neuron_classes_summary(const struct nf_classify *cfg, const struct nf_la
         s->bands[j->band]++;
         count_orders(j, s);
         if (j->classes >> NF_POSITIONAL & 1 && j->position.typed)
-            s->positional[j->position.type][j->position.strong]++;
+            s->positional[nf_positional_kind(j->position.type, j->position.strong)]++;
         s->first_positions += j->classes >> NF_FIRST_POSITIONS & 1;
-        s->open_position += j->undecided >> NF_POSITIONAL & 1;
+        s->undecided_position += j->undecided >> NF_POSITIONAL & 1;
         if (!(j->classes >> NF_DEAD & 1)) {
             s->alive++;
             sum += j->freq.p;

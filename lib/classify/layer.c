@@ -22,9 +22,7 @@ int nf_layer_init(struct nf_layer_counts *l, const struct nf_totals *totals, con
     l->all = nf_alloc(F, sizeof *l->all, err);
     l->bos = nf_alloc(F, sizeof *l->bos, err);
     l->domain = nf_alloc(Q * F, sizeof *l->domain, err);
-    l->curve = nf_alloc(l->T * F, sizeof *l->curve, err);
-    l->domain_curve = nf_alloc(Q * l->B * F, sizeof *l->domain_curve, err);
-    if (!l->all || !l->bos || !l->domain || !l->curve || !l->domain_curve)
+    if (!l->all || !l->bos || !l->domain)
         return NF_ESYS;
     for (size_t o = 0; o < NF_ORDERS; o++) {
         l->lost[o] = nf_alloc(F, sizeof *l->lost[o], err);
@@ -74,69 +72,82 @@ int nf_layer_begin(struct nf_layer_counts *l, const struct nf_fires *f, bool in_
     return NF_OK;
 }
 
-static int take_position(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err)
+enum { FIRST_COUNTS = 4 << 20 };
+
+/*
+ * Room for n counts out of `whole`, those that are new 0.  A large room grows with the records that fill it: that the totals are true is seen
+ * only when they come.
+ */
+static int grow_counts(uint32_t **counts, size_t *cap, size_t n, size_t whole, struct nf_err *err)
+{
+    size_t to = nf_min(whole, nf_max(nf_max(n, 2 * *cap), FIRST_COUNTS));
+    uint32_t *larger;
+
+    if (n <= *cap && *counts)
+        return NF_OK;
+    larger = realloc(*counts, nf_max(to, 1) * sizeof *larger);
+    if (!larger)
+        return nf_fail(err, NF_ESYS, "out of memory: counts by position");
+    memset(larger + *cap, 0, (to - *cap) * sizeof *larger);
+    *counts = larger;
+    *cap = to;
+    return NF_OK;
+}
+
+static int take_position(struct nf_layer_counts *l, const struct nf_position *p, struct nf_err *err)
 {
     size_t first = l->positions ? l->positions : l->totals->from;
-    struct nf_position p;
 
-    if (nf_position_read(rec, l->F, &p, err) < 0)
-        return NF_EFORMAT;
-    if (p.layer != l->layer || p.first != first || p.P > l->T - first)
-        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is expected", p.layer,
-                       p.first, l->layer, first);
-    memcpy(l->curve + first * l->F, p.counts, p.P * l->F * sizeof *l->curve);
-    for (size_t i = first * l->F; i < (first + p.P) * l->F; i++)
+    if (p->layer != l->layer || p->first != first || p->P > l->T - first)
+        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is expected", p->layer,
+                       p->first, l->layer, first);
+    if (grow_counts(&l->curve, &l->curve_cap, (first + p->P) * l->F, l->T * l->F, err) < 0)
+        return NF_ESYS;
+    memcpy(l->curve + first * l->F, p->counts, p->P * l->F * sizeof *l->curve);
+    for (size_t i = first * l->F; i < (first + p->P) * l->F; i++)
         if (l->curve[i] > l->totals->full)
             return nf_fail(err, NF_EFORMAT, "position: layer %zu: neuron %zu fired in more windows than there are", l->layer,
                            i % l->F);
-    l->positions = first + p.P;
+    l->positions = first + p->P;
     return NF_OK;
 }
 
-static int take_domain_position(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err)
+static int take_domain_position(struct nf_layer_counts *l, const struct nf_domain_position *p, struct nf_err *err)
 {
-    struct nf_domain_position p;
-
-    if (nf_domain_position_read(rec, l->F, &p, err) < 0)
-        return NF_EFORMAT;
-    if (p.layer != l->layer || p.domain >= l->Q || p.first != l->bins[p.domain] || p.B > l->B - p.first)
-        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not expected here", p.layer,
-                       p.domain, p.first);
-    memcpy(l->domain_curve + (p.domain * l->B + p.first) * l->F, p.counts, p.B * l->F * sizeof *l->domain_curve);
-    l->bins[p.domain] += p.B;
+    if (p->layer != l->layer || p->domain >= l->Q || p->first != l->bins[p->domain] || p->B > l->B - p->first)
+        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not expected here", p->layer,
+                       p->domain, p->first);
+    if (grow_counts(&l->domain_curve, &l->domain_cap, (p->domain * l->B + p->first + p->B) * l->F, l->Q * l->B * l->F, err) < 0)
+        return NF_ESYS;
+    memcpy(l->domain_curve + (p->domain * l->B + p->first) * l->F, p->counts, p->B * l->F * sizeof *l->domain_curve);
+    l->bins[p->domain] += p->B;
     return NF_OK;
 }
 
-static int take_counts(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err)
+static int take_counts(struct nf_layer_counts *l, const struct nf_counts *c, struct nf_err *err)
 {
-    struct nf_counts c;
-
-    if (nf_counts_read(rec, l->F, &c, err) < 0)
-        return NF_EFORMAT;
-    if (c.layer != l->layer || c.order < 1 || c.order > NF_ORDERS || !l->totals->order[c.order - 1])
-        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not expected here", c.layer, c.order);
-    return l->in_scope ? nf_triggers_add(&l->triggers[c.order - 1], &c, err) : NF_OK;
+    if (c->layer != l->layer || c->order < 1 || c->order > NF_ORDERS || !l->totals->order[c->order - 1])
+        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not expected here", c->layer, c->order);
+    return l->in_scope ? nf_triggers_add(&l->triggers[c->order - 1], c, err) : NF_OK;
 }
 
-static int take_lost(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err)
+static int take_lost(struct nf_layer_counts *l, const struct nf_lost *x, struct nf_err *err)
 {
-    struct nf_lost x;
-
-    if (nf_lost_read(rec, l->F, &x, err) < 0)
-        return NF_EFORMAT;
-    if (x.layer != l->layer || x.order < 1 || x.order > NF_ORDERS)
-        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not expected here", x.layer, x.order);
-    memcpy(l->lost[x.order - 1], x.fires, l->F * sizeof(uint64_t));
+    if (x->layer != l->layer || x->order < 1 || x->order > NF_ORDERS)
+        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not expected here", x->layer, x->order);
+    memcpy(l->lost[x->order - 1], x->fires, l->F * sizeof(uint64_t));
     return NF_OK;
 }
 
-int nf_layer_take(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err)
+int nf_layer_take(struct nf_layer_counts *l, const struct nf_any_record *in, struct nf_err *err)
 {
-    return nf_mp_is(rec, "position")          ? take_position(l, rec, err)
-           : nf_mp_is(rec, "domain_position") ? take_domain_position(l, rec, err)
-           : nf_mp_is(rec, "counts")          ? take_counts(l, rec, err)
-           : nf_mp_is(rec, "lost")            ? take_lost(l, rec, err)
-                                              : NF_EOF;
+    if (in->type == &nf_position_record)
+        return take_position(l, in->rec, err);
+    if (in->type == &nf_domain_position_record)
+        return take_domain_position(l, in->rec, err);
+    if (in->type == &nf_counts_record)
+        return take_counts(l, in->rec, err);
+    return in->type == &nf_lost_record ? take_lost(l, in->rec, err) : NF_EOF;
 }
 
 bool nf_layer_positions(const struct nf_layer_counts *l)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/kind.h"
 #include "record/stats.h"
 #include "classify/triggers.h"
 
@@ -21,7 +22,8 @@ struct nf_layer_counts {
     uint64_t *all, *bos;                         /* [F] */
     uint64_t *domain;                            /* [Q, F] */
     uint64_t near_zero;
-    uint32_t *curve;                             /* [T, F] */
+    uint32_t *curve;                             /* [T, F]; NULL: no position record came */
+    size_t curve_cap, domain_cap;
     size_t positions;                            /* rows of it that came */
     uint32_t *domain_curve;                      /* [Q, B, F] */
     size_t bins[NF_DOMAINS_MAX];                 /* rows of each that came */
@@ -41,7 +43,7 @@ int nf_layer_begin(struct nf_layer_counts *l, const struct nf_fires *f, bool in_
  *
  * NF_EOF: another type.  NF_EFORMAT: of another layer, out of order, or impossible counts.
  */
-int nf_layer_take(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err);
+int nf_layer_take(struct nf_layer_counts *l, const struct nf_any_record *in, struct nf_err *err);
 
 /*
  * nf_layer_end - check that everything came that the totals announce. NF_EFORMAT: something is

@@ -131,7 +131,7 @@ void nf_position_type(const struct nf_position_rules *rules, const uint32_t *cur
     strong0 = longest(s, from, T, rules->edge_strong, 1);
     strong1 = longest(s, from, T, rules->edge_strong, 0);
     p->roughness = roughness(curve, s, from, T, n);
-    p->range = range;
+    p->ranges = range;
     p->n_ranges = find_ranges(curve, s, from, T, n, min + (max - min) / 2, range);
     if (max - min >= rules->swing && p->cycles >= rules->cycles) {
         p->type = NF_OSCILLATORY;

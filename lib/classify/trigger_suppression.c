@@ -149,6 +149,7 @@ static void judge_row(struct projection_pass *x, const double *p, size_t n, size
                                      nf_vocab_projection_weighted(pq, x->token, n),
                                      negative == n,
                                      2 * negative > n,
+                                     listed,
                                      percentile,
                                      value };
         t->detectors++;
@@ -177,7 +178,6 @@ static int push_detector(struct projection_pass *x, size_t f, const double *p, s
         x->token[i] = (struct nf_weighted){ x->l->keys[0].id[x->sorted[i].key], x->sorted[i].c };
     judge_row(x, p, n, listed, push);
     nf_vocab_projection_extremes(p + NF_RAW * x->V, x->V, k, push->extreme, push->extreme + k);
-    push->record.n = listed;
     push->record.n_extreme = k;
     push->record.promoted = push->extreme;
     push->record.suppressed = push->extreme + k;

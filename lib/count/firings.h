@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "record/activations.h"
 #include "record/stats.h"
+#include "record/kind.h"
 
 struct nf_firings;
 
@@ -81,7 +82,7 @@ int nf_firings_write_layer(struct nf_firings *f, size_t layer_index, const size_
  * nf_firings_merge_end: NF_EFORMAT when records are missing.
  */
 int nf_firings_merge_begin(struct nf_firings *f, const struct nf_totals *in, const size_t *domain, struct nf_err *err);
-int nf_firings_merge_record(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err);
+int nf_firings_merge_record(struct nf_firings *f, const struct nf_any_record *in, struct nf_err *err);
 int nf_firings_merge_end(struct nf_firings *f, struct nf_err *err);
 
 #endif

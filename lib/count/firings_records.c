@@ -65,8 +65,7 @@ static int write_run(struct nf_firings *f, const struct nf_ngram_run *run, struc
         n[i] = f->ngrams.counters.counter[sorted[i]].n;
         dropped[i] = f->ngrams.ngram[sorted[i]].dropped;
     }
-    nf_ngrams_write(
-        w, &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n, f->ngrams.delta[order - 1] ? dropped : NULL });
+    nf_record_write(&nf_ngrams_record, w, &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n, f->ngrams.delta[order - 1] ? dropped : NULL });
     free(keys);
     return NF_OK;
 }
@@ -80,8 +79,7 @@ int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf
         if (!f->t->order[o])
             continue;
         if (f->ngrams.delta[o])
-            nf_lost_ngrams_write(
-                w, &(struct nf_lost_ngrams){ order, f->ngrams.delta[o], f->ngrams.counters.counter[f->ngrams.lost[o]].n });
+            nf_record_write(&nf_lost_ngrams_record, w, &(struct nf_lost_ngrams){ order, f->ngrams.delta[o], f->ngrams.counters.counter[f->ngrams.lost[o]].n });
         free(f->sorted[o]);
         if (nf_ngrams_sorted(&f->ngrams, order, &f->sorted[o], &f->n_sorted[o], err) < 0 || cut_into_runs(f, order, err) < 0)
             return NF_ESYS;
@@ -113,7 +111,7 @@ static int write_fires(struct nf_firings *f, size_t i, const size_t *order, stru
         for (size_t n = 0; n < F; n++)
             all[n] += domain[q * F + n];
     }
-    nf_fires_write(w, &(struct nf_fires){ f->t->layers[i], F, Q, all, bos, domain, f->near_zero[i] });
+    nf_record_write(&nf_fires_record, w, &(struct nf_fires){ f->t->layers[i], F, Q, all, bos, domain, f->near_zero[i] });
     free(all);
     return NF_OK;
 }
@@ -138,13 +136,13 @@ static int write_positions(struct nf_firings *f, size_t i, const size_t *order, 
     for (size_t p = f->t->from; p < f->t->to; p += rows) {
         rows = nf_min(most, f->t->to - p);
         get_count_rows(f, i, nf_firings_position(f, p), rows, counts);
-        nf_position_write(w, &(struct nf_position){ f->t->layers[i], p, rows, F, counts });
+        nf_record_write(&nf_position_record, w, &(struct nf_position){ f->t->layers[i], p, rows, F, counts });
     }
     for (size_t q = 0; q < f->t->Q; q++)
         for (size_t b = 0; b < f->bins; b += rows) {
             rows = nf_min(most, f->bins - b);
             get_count_rows(f, i, nf_firings_bin(f, order[q], b), rows, counts);
-            nf_domain_position_write(w, &(struct nf_domain_position){ f->t->layers[i], q, b, rows, F, counts });
+            nf_record_write(&nf_domain_position_record, w, &(struct nf_domain_position){ f->t->layers[i], q, b, rows, F, counts });
         }
     free(counts);
     return NF_OK;
@@ -164,7 +162,7 @@ static int write_counts(struct nf_firings *f, size_t layer, size_t ngram_layer, 
         for (size_t p = 0; p < run->planes; p++, to += row_bytes)
             memcpy(to, plane[p], row_bytes);
     }
-    nf_counts_write(w, &(struct nf_counts){ layer, run->order, run->planes, run->first, run->k, bits, row_bytes });
+    nf_record_write(&nf_counts_record, w, &(struct nf_counts){ layer, run->order, run->planes, run->first, run->k, bits, f->t->F, row_bytes });
     free(bits);
     return NF_OK;
 }
@@ -183,7 +181,7 @@ int nf_firings_write_layer(struct nf_firings *f, size_t i, const size_t *order, 
     for (size_t o = 0; o < NF_ORDERS; o++)
         if (f->ngrams.delta[o]) {
             get_counts(&f->ngrams.counters, f->ngrams.lost[o], ngram_layer, f->count);
-            nf_lost_write(w, &(struct nf_lost){ layer, o + 1, f->t->F, f->count });
+            nf_record_write(&nf_lost_record, w, &(struct nf_lost){ layer, o + 1, f->t->F, f->count });
         }
     return NF_OK;
 }
@@ -234,73 +232,61 @@ int nf_firings_merge_begin(struct nf_firings *f, const struct nf_totals *in, con
     return rc;
 }
 
-static int merge_lost_ngrams(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_lost_ngrams(struct nf_firings *f, const struct nf_lost_ngrams *l, struct nf_err *err)
 {
-    struct nf_lost_ngrams l;
-
-    if (nf_lost_ngrams_read(rec, &l, err) < 0)
-        return NF_EFORMAT;
-    if (f->in_order[l.order - 1] || (f->runs && f->run[f->runs - 1].order >= l.order))
+    if (f->in_order[l->order - 1] || (f->runs && f->run[f->runs - 1].order >= l->order))
         return refuse_firings_order("lost_ngrams", err);
-    f->in_order[l.order - 1] = true;
-    f->in_delta[l.order - 1] = (uint32_t)l.delta;
+    f->in_order[l->order - 1] = true;
+    f->in_delta[l->order - 1] = (uint32_t)l->delta;
     f->in_lost++;
-    return nf_ngrams_add_delta(&f->ngrams, l.order, l.delta, l.occurrences, err);
+    return nf_ngrams_add_delta(&f->ngrams, l->order, l->delta, l->occurrences, err);
 }
 
-static int merge_ngrams(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_ngrams(struct nf_firings *f, const struct nf_ngrams *g, struct nf_err *err)
 {
-    struct nf_ngrams g;
-    struct nf_ngram_run run;
-    uint32_t delta;
+    const struct nf_ngram_run run = { g->order, g->planes, g->first, g->k, f->ngrams.n_pending[g->order - 1] };
+    uint32_t delta = f->in_delta[g->order - 1];
 
-    if (nf_ngrams_read(rec, &g, err) < 0)
-        return NF_EFORMAT;
-    delta = f->in_delta[g.order - 1];
-    run = (struct nf_ngram_run){ g.order, g.planes, g.first, g.k, f->ngrams.n_pending[g.order - 1] };
-    if (!f->in->order[g.order - 1] || (f->runs && f->run[f->runs - 1].order > g.order))
+    if (!f->in->order[g->order - 1] || (f->runs && f->run[f->runs - 1].order > g->order))
         return refuse_firings_order("ngrams", err);
-    for (size_t i = 0; i < g.k; i++) {
+    for (size_t i = 0; i < g->k; i++) {
         uint32_t key[3] = { NF_NGRAM_NONE, NF_NGRAM_NONE, NF_NGRAM_NONE }, n, dropped = 0;
 
-        memcpy(key + 3 - g.order, (const char *)g.keys + i * g.order * sizeof *key, g.order * sizeof *key);
-        memcpy(&n, (const char *)g.n + i * sizeof n, sizeof n);
-        if (g.dropped)
-            memcpy(&dropped, (const char *)g.dropped + i * sizeof dropped, sizeof dropped);
+        memcpy(key + 3 - g->order, (const char *)g->keys + i * g->order * sizeof *key, g->order * sizeof *key);
+        memcpy(&n, (const char *)g->n + i * sizeof n, sizeof n);
+        if (g->dropped)
+            memcpy(&dropped, (const char *)g->dropped + i * sizeof dropped, sizeof dropped);
         if (dropped > delta)
             return nf_fail(err, NF_EFORMAT, "ngrams: dropped is %u, over the delta of %u", (unsigned)dropped, (unsigned)delta);
-        if (nf_ngrams_count(&f->ngrams, key, g.order, n, dropped, delta, err) < 0)
+        if (nf_ngrams_count(&f->ngrams, key, g->order, n, dropped, delta, err) < 0)
             return err->code;
     }
     return add_run(f, &run, err);
 }
 
-static int merge_counts(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_counts(struct nf_firings *f, const struct nf_counts *c, struct nf_err *err)
 {
     size_t words = f->fixed.words, layer = f->runs ? f->seen_counts / f->runs : 0;
     const struct nf_ngram_run *run;
-    struct nf_counts c;
 
-    if (nf_counts_read(rec, f->t->F, &c, err) < 0)
-        return NF_EFORMAT;
-    if (!f->runs || layer >= f->t->n_ngram_layers || c.layer != f->t->ngram_layers[layer])
+    if (!f->runs || layer >= f->t->n_ngram_layers || c->layer != f->t->ngram_layers[layer])
         return refuse_firings_order("counts", err);
     run = &f->run[f->seen_counts++ % f->runs];
-    if (c.order != run->order || c.planes != run->planes || c.first != run->first || c.k != run->k)
+    if (c->order != run->order || c->planes != run->planes || c->first != run->first || c->k != run->k)
         return refuse_firings_order("counts", err);
-    for (size_t i = 0; i < c.k; i++) {
-        uint32_t id = f->ngrams.pending[c.order - 1][run->at + i];
+    for (size_t i = 0; i < c->k; i++) {
+        uint32_t id = f->ngrams.pending[c->order - 1][run->at + i];
         uint64_t *plane[32];
         const uint64_t *by[32];
         size_t n = nf_counter_pool_planes(&f->ngrams.counters, id, layer, plane);
 
-        memset(f->scratch, 0, c.planes * words * sizeof *f->scratch);
-        for (size_t p = 0; p < c.planes; p++) {
-            memcpy(f->scratch + p * words, c.bits + (i * c.planes + p) * c.row_bytes, c.row_bytes);
+        memset(f->scratch, 0, c->planes * words * sizeof *f->scratch);
+        for (size_t p = 0; p < c->planes; p++) {
+            memcpy(f->scratch + p * words, c->bits + (i * c->planes + p) * c->row_bytes, c->row_bytes);
             by[p] = f->scratch + p * words;
         }
-        if (!nf_bit_counters_add(plane, n, by, c.planes, words))
-            return refuse_excess("counts", c.layer, err);
+        if (!nf_bit_counters_add(plane, n, by, c->planes, words))
+            return refuse_excess("counts", c->layer, err);
     }
     return NF_OK;
 }
@@ -322,97 +308,78 @@ static int add_counts(struct nf_firings *f, struct nf_counter_pool *c, uint32_t 
     return nf_counter_pool_add_counts(c, id, layer, f->count, f->scratch) ? NF_OK : refuse_excess(type, f->t->layers[layer], err);
 }
 
-static int merge_fires(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_fires(struct nf_firings *f, const struct nf_fires *r, struct nf_err *err)
 {
     size_t F = f->t->F, i = f->seen_fires++;
-    struct nf_fires r;
     int rc;
 
-    if (nf_fires_read(rec, F, f->in->Q, &r, err) < 0)
-        return NF_EFORMAT;
-    if (i >= f->t->n_layers || r.layer != f->t->layers[i])
+    if (i >= f->t->n_layers || r->layer != f->t->layers[i])
         return refuse_firings_order("fires", err);
-    f->near_zero[i] += r.near_zero;
-    rc = add_counts(f, &f->fixed, NF_COUNTER_BOS, i, r.bos, sizeof(uint64_t), "fires", err);
-    for (size_t q = 0; rc == NF_OK && q < r.Q; q++)
-        rc = add_counts(f, &f->fixed, nf_firings_domain(f, f->in_domain[q]), i, (const char *)r.domain + q * F * sizeof(uint64_t),
+    f->near_zero[i] += r->near_zero;
+    rc = add_counts(f, &f->fixed, NF_COUNTER_BOS, i, r->bos, sizeof(uint64_t), "fires", err);
+    for (size_t q = 0; rc == NF_OK && q < r->Q; q++)
+        rc = add_counts(f, &f->fixed, nf_firings_domain(f, f->in_domain[q]), i, (const char *)r->domain + q * F * sizeof(uint64_t),
                         sizeof(uint64_t), "fires", err);
     return rc;
 }
 
-static int merge_position(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_position(struct nf_firings *f, const struct nf_position *r, struct nf_err *err)
 {
-    size_t F = f->t->F, i;
-    struct nf_position r;
+    size_t F = f->t->F, i = f->positions ? f->seen_position / f->positions : SIZE_MAX;
 
-    if (nf_position_read(rec, F, &r, err) < 0)
-        return NF_EFORMAT;
-    i = f->positions ? f->seen_position / f->positions : SIZE_MAX;
-    if (i >= f->t->n_layers || r.layer != f->t->layers[i] || r.first != f->t->from + f->seen_position % f->positions ||
-        r.P > f->t->to - r.first)
+    if (i >= f->t->n_layers || r->layer != f->t->layers[i] || r->first != f->t->from + f->seen_position % f->positions ||
+        r->P > f->t->to - r->first)
         return refuse_firings_order("position", err);
-    f->seen_position += r.P;
-    for (size_t p = 0; p < r.P; p++)
-        if (add_counts(f, &f->fixed, nf_firings_position(f, r.first + p), i, (const char *)r.counts + p * F * sizeof(uint32_t),
+    f->seen_position += r->P;
+    for (size_t p = 0; p < r->P; p++)
+        if (add_counts(f, &f->fixed, nf_firings_position(f, r->first + p), i, (const char *)r->counts + p * F * sizeof(uint32_t),
                        sizeof(uint32_t), "position", err) < 0)
             return NF_EFORMAT;
     return NF_OK;
 }
 
-static int merge_domain_position(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_domain_position(struct nf_firings *f, const struct nf_domain_position *r, struct nf_err *err)
 {
-    size_t F = f->t->F, i, a_layer = f->in->Q * f->bins;
-    struct nf_domain_position r;
+    size_t F = f->t->F, a_layer = f->in->Q * f->bins, i = a_layer ? f->seen_bins / a_layer : SIZE_MAX;
 
-    if (nf_domain_position_read(rec, F, &r, err) < 0)
-        return NF_EFORMAT;
-    i = a_layer ? f->seen_bins / a_layer : SIZE_MAX;
-    if (i >= f->t->n_layers || r.layer != f->t->layers[i] || r.domain * f->bins + r.first != f->seen_bins % a_layer ||
-        r.first >= f->bins || r.B > f->bins - r.first)
+    if (i >= f->t->n_layers || r->layer != f->t->layers[i] || r->domain * f->bins + r->first != f->seen_bins % a_layer ||
+        r->first >= f->bins || r->B > f->bins - r->first)
         return refuse_firings_order("domain_position", err);
-    f->seen_bins += r.B;
-    for (size_t b = 0; b < r.B; b++)
-        if (add_counts(f, &f->fixed, nf_firings_bin(f, f->in_domain[r.domain], r.first + b), i,
-                       (const char *)r.counts + b * F * sizeof(uint32_t), sizeof(uint32_t), "domain_position", err) < 0)
+    f->seen_bins += r->B;
+    for (size_t b = 0; b < r->B; b++)
+        if (add_counts(f, &f->fixed, nf_firings_bin(f, f->in_domain[r->domain], r->first + b), i,
+                       (const char *)r->counts + b * F * sizeof(uint32_t), sizeof(uint32_t), "domain_position", err) < 0)
             return NF_EFORMAT;
     return NF_OK;
 }
 
-static int merge_lost(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+static int merge_lost(struct nf_firings *f, const struct nf_lost *r, struct nf_err *err)
 {
-    struct nf_lost r;
     size_t layer = f->in_lost ? f->seen_lost++ / f->in_lost : SIZE_MAX;
     uint32_t id;
 
-    if (nf_lost_read(rec, f->t->F, &r, err) < 0)
-        return NF_EFORMAT;
-    if (layer >= f->t->n_ngram_layers || r.layer != f->t->ngram_layers[layer] || !f->in_order[r.order - 1])
+    if (layer >= f->t->n_ngram_layers || r->layer != f->t->ngram_layers[layer] || !f->in_order[r->order - 1])
         return refuse_firings_order("lost", err);
-    id = f->ngrams.lost[r.order - 1];
-    memcpy(f->count, r.fires, f->t->F * sizeof *f->count);
-    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK
-                                                                                            : refuse_excess("lost", r.layer, err);
+    id = f->ngrams.lost[r->order - 1];
+    memcpy(f->count, r->fires, f->t->F * sizeof *f->count);
+    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK : refuse_excess("lost", r->layer, err);
 }
 
-int nf_firings_merge_record(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
+int nf_firings_merge_record(struct nf_firings *f, const struct nf_any_record *in, struct nf_err *err)
 {
-    static const struct {
-        const char *type;
-        int (*merge)(struct nf_firings *, const msgpack_object *, struct nf_err *);
-    } merges[] = {
-        { "lost_ngrams", merge_lost_ngrams },
-        { "ngrams", merge_ngrams },
-        { "fires", merge_fires },
-        { "position", merge_position },
-        { "domain_position", merge_domain_position },
-        { "counts", merge_counts },
-        { "lost", merge_lost },
-    };
-
-    for (size_t i = 0; i < sizeof merges / sizeof *merges; i++)
-        if (nf_mp_is(rec, merges[i].type))
-            return merges[i].merge(f, rec, err);
-    return NF_EOF;
+    if (in->type == &nf_lost_ngrams_record)
+        return merge_lost_ngrams(f, in->rec, err);
+    if (in->type == &nf_ngrams_record)
+        return merge_ngrams(f, in->rec, err);
+    if (in->type == &nf_fires_record)
+        return merge_fires(f, in->rec, err);
+    if (in->type == &nf_position_record)
+        return merge_position(f, in->rec, err);
+    if (in->type == &nf_domain_position_record)
+        return merge_domain_position(f, in->rec, err);
+    if (in->type == &nf_counts_record)
+        return merge_counts(f, in->rec, err);
+    return in->type == &nf_lost_record ? merge_lost(f, in->rec, err) : NF_EOF;
 }
 
 int nf_firings_merge_end(struct nf_firings *f, struct nf_err *err)

@@ -1,118 +1,116 @@
-/* check.c - what the checks of all kinds share. */
+/* check.c - one stream: each record by its table, then by the rules of the kind. */
 #include "inspect/check.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "inspect/value.h"
+#include "base/alloc.h"
+#include "inspect/check_rules.h"
+#include "record/context.h"
 #include "stream/mp.h"
 
-const struct nf_check_kind *nf_check_find(const char *kind)
-{
-    static const struct nf_check_kind *const kinds[] = { &nf_check_tokens,  &nf_check_activations, &nf_check_stats,
-                                                         &nf_check_neurons, &nf_check_effects,     &nf_check_lens };
+struct nf_check {
+    const struct nf_kind *kind;
+    const struct nf_check_rules *rules;
+    void *state;
+    struct nf_check_stream stream;
+    struct nf_vocab_head vocab;
+    struct nf_any_record in;
+};
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i]->kind, kind) == 0)
-            return kinds[i];
+static const struct nf_check_rules *find_rules(const char *kind)
+{
+    static const struct nf_check_rules *const rules[NF_KINDS] = { &nf_check_tokens,  &nf_check_activations, &nf_check_stats,
+                                                                  &nf_check_neurons, &nf_check_effects,     &nf_check_lens };
+
+    for (size_t i = 0; i < NF_KINDS; i++)
+        if (strcmp(rules[i]->kind, kind) == 0)
+            return rules[i];
     return NULL;
 }
 
-int nf_check_size(const json_t *header, const char *map, const char *key, size_t max, size_t *v, struct nf_err *err)
+static int open_check(struct nf_check *c, const json_t *header, struct nf_err *err)
 {
-    const json_t *j = json_object_get(map ? json_object_get(header, map) : header, key);
-    json_int_t n = json_integer_value(j);
+    const char *kind = json_string_value(json_object_get(header, "kind"));
 
-    if (!json_is_integer(j) || n < 1 || (uint64_t)n > max)
-        return nf_fail(err, NF_EFORMAT, "header: %s%s%s: a size from 1 to %zu is expected", map ? map : "", map ? "." : "", key, max);
-    *v = (size_t)n;
-    return NF_OK;
+    c->kind = kind ? nf_kind_find(kind) : NULL;
+    c->rules = kind ? find_rules(kind) : NULL;
+    if (!c->kind || !c->rules)
+        return nf_fail(err, NF_EFORMAT, "a stream of kind '%.40s': not known", kind ? kind : "");
+    c->stream.header = header;
+    if (nf_sizes_read(header, &c->stream.sizes, err) < 0)
+        return NF_EFORMAT;
+    c->vocab = (struct nf_vocab_head){ .V = c->stream.sizes.V, .optional = c->rules->vocab_optional };
+    c->state = nf_alloc(1, c->rules->size, err);
+    if (!c->state)
+        return NF_ESYS;
+    return c->rules->open ? c->rules->open(c->state, &c->stream, err) : NF_OK;
 }
 
-int nf_check_total(const msgpack_object *end, const char *key, uint64_t want, struct nf_err *err)
+struct nf_check *nf_check_open(const json_t *header, struct nf_err *err)
 {
-    const msgpack_object *totals = nf_mp_find(end, "totals");
-    uint64_t v;
+    struct nf_check *c = nf_alloc(1, sizeof *c, err);
 
-    if (!totals || totals->type != MSGPACK_OBJECT_MAP)
-        return nf_fail(err, NF_EFORMAT, "END has no totals");
-    if (nf_mp_uint(totals, key, UINT64_MAX, &v, NULL) < 0)
-        return nf_fail(err, NF_EFORMAT, "END: total '%s' is missing", key);
-    return v == want ? NF_OK : nf_fail(err, NF_EFORMAT, "END: total '%s' is %" PRIu64 ", the records have %" PRIu64, key, v, want);
-}
-
-/* ---- finite ---- */
-
-/* Fields that may hold NaN: FORMAT.md sections 4.3 to 4.5. */
-static bool may_be_nan(const msgpack_object *rec, const msgpack_object *key, const struct nf_tensor *t, size_t i)
-{
-    static const char *const moments[] = { "min", "max", "mean", "var", "skew", "kurt", "values" };
-    static const char *const stages[] = { "cka", "similarity", "locality", "merging" };
-    const msgpack_object *site = nf_mp_find(rec, "site");
-
-    if (nf_mp_is(rec, "site"))   /* loss and rank: columns 0 and 3 of 4 */
-        return site && site->type == MSGPACK_OBJECT_STR && site->via.str.size == 4 && memcmp(site->via.str.ptr, "pred", 4) == 0 &&
-               t->ndim == 2 && t->shape[1] == 4 && (i % 4 == 0 || i % 4 == 3);
-    if (nf_mp_is(rec, "top") || nf_mp_is(rec, "activation"))
-        return true;
-    for (size_t k = 0; k < sizeof stages / sizeof *stages; k++)
-        if (nf_mp_is(rec, stages[k]))   /* means without positions, errors of one document */
-            return true;
-    for (size_t k = 0; nf_mp_is(rec, "moments") && key->type == MSGPACK_OBJECT_STR && k < sizeof moments / sizeof *moments; k++)
-        if (key->via.str.size == strlen(moments[k]) && memcmp(key->via.str.ptr, moments[k], key->via.str.size) == 0)
-            return true;
-    return false;
-}
-
-static int not_finite(double v, const msgpack_object *key, const char *index, struct nf_err *err)
-{
-    const char *name = "?";
-    size_t n = 1;
-
-    nf_value_bytes(key, &name, &n);
-    return nf_fail(err, NF_EFORMAT, "field '%.*s'%s is %s", n > 80 ? 80 : (int)n, name, index, isnan(v) ? "NaN" : "infinite");
-}
-
-static int finite_tensor(const msgpack_object *rec, const msgpack_object *key, const struct nf_tensor *t, struct nf_err *err)
-{
-    size_t count = 0, row = t->ndim > 1 && t->shape[0] ? 0 : 1;
-    char index[80];
-
-    nf_tensor_count(t, &count);
-    for (size_t i = 0; nf_dtype_real(t->dtype) && i < count; i++) {
-        double v = nf_tensor_real(t, i);
-
-        if (isfinite(v) || (isnan(v) && may_be_nan(rec, key, t, i)))
-            continue;
-        if (row == 0)
-            row = count / t->shape[0];
-        snprintf(index, sizeof index, row > 1 ? "[%zu], value %zu," : "[%zu]", i / row, i % row);
-        return not_finite(v, key, index, err);
+    if (c && open_check(c, header, err) < 0) {
+        nf_check_close(c);
+        return NULL;
     }
-    return NF_OK;
+    return c;
 }
 
-/* `key` names the field of the record that v is in. */
-static int finite_value(const msgpack_object *rec, const msgpack_object *key, const msgpack_object *v, struct nf_err *err)
+void nf_check_close(struct nf_check *c)
 {
-    struct nf_tensor t;
-    int rc = NF_OK;
-
-    if (v->type == MSGPACK_OBJECT_MAP && nf_mp_tensor_any(v, &t) == NF_OK)
-        return finite_tensor(rec, key, &t, err);
-    if ((v->type == MSGPACK_OBJECT_FLOAT32 || v->type == MSGPACK_OBJECT_FLOAT64) && !isfinite(v->via.f64))
-        return not_finite(v->via.f64, key, "", err);
-    for (uint32_t i = 0; rc == NF_OK && v->type == MSGPACK_OBJECT_ARRAY && i < v->via.array.size; i++)
-        rc = finite_value(rec, key, &v->via.array.ptr[i], err);
-    for (uint32_t i = 0; rc == NF_OK && v->type == MSGPACK_OBJECT_MAP && i < v->via.map.size; i++)
-        rc = finite_value(rec, &v->via.map.ptr[i].key, &v->via.map.ptr[i].val, err);
-    return rc;
+    if (!c)
+        return;
+    if (c->state && c->rules->close)
+        c->rules->close(c->state);
+    free(c->state);
+    nf_vocab_clear(&c->vocab.vocab);
+    nf_any_clear(&c->in);
+    free(c);
 }
 
-int nf_check_finite(const msgpack_object *rec, struct nf_err *err)
+static int check_doc(struct nf_check_stream *s, const struct nf_doc *d, struct nf_err *err)
 {
-    return finite_value(rec, &rec->via.map.ptr[0].key, rec, err);
+    size_t last = s->doc;
+    bool first = !s->any_doc;
+
+    s->any_doc = true;
+    s->doc = d->doc;
+    s->docs++;
+    return first || d->doc > last ? NF_OK : nf_fail(err, NF_EFORMAT, "doc %zu after doc %zu: they must count up", d->doc, last);
+}
+
+/* Two faults may be found at once; the first is told. */
+int nf_check_record(struct nf_check *c, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = nf_vocab_head_take(&c->vocab, rec, err), fault;
+
+    if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special"))
+        return rc;
+    fault = nf_any_read(&c->in, c->kind, rec, &c->stream.sizes, err);
+    if (fault < 0)
+        c->stream.unreadable = true;
+    else if (c->in.type == &nf_doc_record)
+        fault = check_doc(&c->stream, c->in.rec, err);
+    if (fault == NF_OK)
+        fault = c->rules->record(c->state, &c->stream, &c->in, err);
+    return rc == NF_EOF ? fault : rc;
+}
+
+int nf_check_end(struct nf_check *c, const msgpack_object *end, struct nf_err *err)
+{
+    int rc = nf_record_check(c->kind->end, end, &c->stream.sizes, err);
+
+    return rc == NF_OK && !c->stream.unreadable ? c->rules->end(c->state, &c->stream, end, err) : rc;
+}
+
+int nf_check_total(const msgpack_object *end, const char *key, uint64_t n, struct nf_err *err)
+{
+    const msgpack_object *totals = nf_mp_find(end, "totals"), *v = totals ? nf_mp_find(totals, key) : NULL;
+
+    return !v || v->via.u64 == n
+               ? NF_OK
+               : nf_fail(err, NF_EFORMAT, "END: total '%s' is %" PRIu64 ", the records have %" PRIu64, key, v->via.u64, n);
 }

@@ -1,5 +1,4 @@
 /* check_activations.c - kind "activations". */
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +6,7 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "record/activations.h"
-#include "inspect/check.h"
-#include "inspect/check_context.h"
-#include "stream/mp.h"
+#include "inspect/check_rules.h"
 
 /* One site of one layer, as the header announces it. */
 struct site_slot {
@@ -19,33 +16,27 @@ struct site_slot {
 };
 
 struct activations {
-    struct nf_check_context context;
     size_t from, to;               /* positions captured */
     struct site_slot *slot;
     size_t n, cap;
     struct nf_batch batch;
     bool any_batch;
-    uint64_t next_batch;
-    uint64_t doc, window;          /* of the last window */
+    size_t next_batch;
+    size_t doc, window;            /* of the last window */
     size_t rows;                   /* that the batch at hand has at each site */
     size_t *last;                  /* [W] row of the last token of each window; SIZE_MAX: not captured */
     size_t last_cap;
     size_t layer;                  /* of the last site record */
     uint64_t tokens, windows, batches, all_rows;
-    bool uncounted;                /* a batch could not be read: the totals say nothing */
 };
 
 static void activations_close(void *state)
 {
     struct activations *a = state;
 
-    if (!a)
-        return;
-    nf_check_context_close(&a->context);
-    nf_batch_clear(&a->batch);
+    nf_record_clear(&nf_batch_record, &a->batch);
     free(a->slot);
     free(a->last);
-    free(a);
 }
 
 static int add_site(struct activations *a, const json_t *site, struct nf_err *err)
@@ -87,15 +78,9 @@ static int read_capture(struct activations *a, const json_t *header, struct nf_e
     return NF_OK;
 }
 
-static void *activations_open(const json_t *header, struct nf_err *err)
+static int activations_open(void *state, struct nf_check_stream *s, struct nf_err *err)
 {
-    struct activations *a = nf_alloc(1, sizeof *a, err);
-
-    if (!a || nf_check_context_open(&a->context, header, err) < 0 || read_capture(a, header, err) < 0) {
-        activations_close(a);
-        return NULL;
-    }
-    return a;
+    return read_capture(state, s->header, err);
 }
 
 /* The batch at hand is over: every announced site must have all its rows. */
@@ -105,7 +90,7 @@ static int batch_whole(struct activations *a, struct nf_err *err)
 
     for (size_t i = 0; a->any_batch && i < a->n; i++) {
         if (rc == NF_OK && a->slot[i].rows != a->rows)
-            rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": site %s of layer %zu has %zu rows, %zu are expected", a->batch.batch,
+            rc = nf_fail(err, NF_EFORMAT, "batch %zu: site %s of layer %zu has %zu rows, %zu are expected", a->batch.batch,
                          a->slot[i].site, a->slot[i].layer, a->slot[i].rows, a->rows);
         a->slot[i].rows = 0;
     }
@@ -131,29 +116,26 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
     const struct nf_batch *b = &a->batch;
 
     for (size_t w = 0; w < b->W; w++) {
-        uint64_t doc = a->doc, window = a->window;
+        size_t doc = a->doc, window = a->window;
 
         a->doc = b->doc[w];
         a->window = b->window[w];
         if (!(first && w == 0) && (a->doc < doc || (a->doc == doc && a->window <= window)))
-            return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": window %" PRIu64 " of document %" PRIu64 " is out of order",
+            return nf_fail(err, NF_EFORMAT, "batch %zu: window %zu of document %zu is out of order",
                            b->batch, a->window, a->doc);
     }
     return NF_OK;
 }
 
-static int check_batch_record(struct activations *a, const msgpack_object *rec, struct nf_err *err)
+static int check_batch_at_hand(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
     bool first = !a->any_batch;
-    uint64_t want = a->next_batch;
+    size_t next = a->next_batch;
     int rc = batch_whole(a, err);
 
-    if (nf_batch_read(rec, a->context.V, a->context.context, &a->batch, err) < 0 ||
-        nf_grow(&a->last, &a->last_cap, a->batch.W, sizeof *a->last, err) < 0) {
-        a->any_batch = false;
-        a->uncounted = true;
+    if (nf_record_read(&nf_batch_record, in->object, &s->sizes, &a->batch, err) < 0 ||
+        nf_grow(&a->last, &a->last_cap, a->batch.W, sizeof *a->last, err) < 0)
         return err->code;
-    }
     a->any_batch = true;
     a->next_batch = a->batch.batch + 1;
     a->layer = 0;
@@ -162,8 +144,8 @@ static int check_batch_record(struct activations *a, const msgpack_object *rec, 
     a->windows += a->batch.W;
     a->batches++;
     a->all_rows += a->rows;
-    if (a->batch.batch != want && rc == NF_OK)
-        rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ", %" PRIu64 " is next", a->batch.batch, want);
+    if (a->batch.batch != next && rc == NF_OK)
+        rc = nf_fail(err, NF_EFORMAT, "batch %zu, %zu is next", a->batch.batch, next);
     return windows_ascend(a, first, err) < 0 ? NF_EFORMAT : rc;
 }
 
@@ -220,47 +202,57 @@ static int check_pred(const struct activations *a, const struct nf_site_rows *s,
     return NF_OK;
 }
 
-static int check_rows(struct activations *a, const msgpack_object *rec, struct nf_err *err)
+/* Every number is finite, but for loss and rank of pred, which check_pred() looks at. */
+static int check_finite(const struct nf_site_rows *s, struct nf_err *err)
 {
-    struct nf_site_rows s;
-    struct site_slot *slot;
+    size_t n = 0, width = 1;
+    bool pred = strcmp(s->site, "pred") == 0;
+
+    nf_tensor_count(&s->data, &n);
+    for (size_t d = 1; d < s->data.ndim; d++)
+        width *= s->data.shape[d];
+    for (size_t i = 0; i < n; i++) {
+        double v = nf_tensor_real(&s->data, i);
+
+        if (!isfinite(v) && !(pred && isnan(v) && (i % 4 == 0 || i % 4 == 3)))
+            return nf_fail(err, NF_EFORMAT, "site.data: %g at row %zu, value %zu, of %s, layer %zu: a finite number expected", v,
+                           s->row + i / width, i % width, s->site, s->layer);
+    }
+    return NF_OK;
+}
+
+static int check_rows(struct activations *a, const struct nf_site_rows *s, struct nf_err *err)
+{
+    struct site_slot *slot = find_site_slot(a, s);
     size_t next, layer = a->layer;
 
-    if (nf_site_rows_read(rec, &s, err) < 0)
-        return NF_EFORMAT;
-    if (!a->any_batch || s.batch != a->batch.batch)
-        return nf_fail(err, NF_EFORMAT, "site %s of batch %" PRIu64 ", which is not the one that began last", s.site, s.batch);
-    slot = find_site_slot(a, &s);
+    if (!a->any_batch || s->batch != a->batch.batch)
+        return nf_fail(err, NF_EFORMAT, "site %s of batch %zu, which is not the one that began last", s->site, s->batch);
     if (!slot)
-        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: not announced in the header", s.site, s.layer);
+        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: not announced in the header", s->site, s->layer);
     next = slot->rows;
-    slot->rows = s.row + s.data.shape[0];
-    a->layer = s.layer;
-    if (s.row != next || slot->rows > a->rows)
-        return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ", site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next",
-                       s.batch, s.site, s.layer, s.row, slot->rows - 1, next, a->rows);
-    if (s.layer < layer)
-        return nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": layer %zu after layer %zu", s.batch, s.layer, layer);
-    if (strcmp(s.site, "ffn.active") == 0)
-        return check_bits(&s, slot->width, err);
-    if (check_width(&s, slot->width, err) < 0)
+    slot->rows = s->row + s->data.shape[0];
+    a->layer = s->layer;
+    if (s->row != next || slot->rows > a->rows)
+        return nf_fail(err, NF_EFORMAT, "batch %zu, site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next", s->batch, s->site,
+                       s->layer, s->row, slot->rows - 1, next, a->rows);
+    if (s->layer < layer)
+        return nf_fail(err, NF_EFORMAT, "batch %zu: layer %zu after layer %zu", s->batch, s->layer, layer);
+    if (strcmp(s->site, "ffn.active") == 0)
+        return check_bits(s, slot->width, err);
+    if (check_width(s, slot->width, err) < 0 || check_finite(s, err) < 0)
         return NF_EFORMAT;
-    return strcmp(s.site, "pred") == 0 ? check_pred(a, &s, err) : NF_OK;
+    return strcmp(s->site, "pred") == 0 ? check_pred(a, s, err) : NF_OK;
 }
 
-static int activations_record(void *state, const msgpack_object *rec, struct nf_err *err)
+static int activations_record(void *state, struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
 {
-    struct activations *a = state;
-    int rc = nf_check_context_record(&a->context, rec, err);
-
-    if (rc != NF_EOF)
-        return rc;
-    if (nf_mp_is(rec, "batch"))
-        return check_batch_record(a, rec, err);
-    return nf_mp_is(rec, "site") ? check_rows(a, rec, err) : nf_fail(err, NF_EFORMAT, "not a record of kind activations");
+    if (in->type == &nf_batch_record)
+        return check_batch_at_hand(state, s, in, err);
+    return in->type == &nf_site_record ? check_rows(state, in->rec, err) : NF_OK;
 }
 
-static int activations_end(void *state, const msgpack_object *end, struct nf_err *err)
+static int activations_end(void *state, const struct nf_check_stream *s, const msgpack_object *end, struct nf_err *err)
 {
     struct activations *a = state;
     const struct {
@@ -268,11 +260,16 @@ static int activations_end(void *state, const msgpack_object *end, struct nf_err
         uint64_t n;
     } totals[] = { { "tokens", a->tokens }, { "windows", a->windows }, { "batches", a->batches }, { "rows", a->all_rows } };
 
-    for (size_t i = 0; !a->uncounted && i < sizeof totals / sizeof *totals; i++)
+    (void)s;
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
         if (nf_check_total(end, totals[i].key, totals[i].n, err) < 0)
             return NF_EFORMAT;
     return batch_whole(a, err);
 }
 
-const struct nf_check_kind nf_check_activations = { "activations", activations_open, activations_record, activations_end,
-                                                    activations_close };
+const struct nf_check_rules nf_check_activations = { .kind = "activations",
+                                                     .size = sizeof(struct activations),
+                                                     .open = activations_open,
+                                                     .record = activations_record,
+                                                     .end = activations_end,
+                                                     .close = activations_close };

@@ -1,31 +1,28 @@
-/* check_stats.c - kind "stats". */
+/* check_stats.c - kind "stats": the order of the records, and counts that must agree. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/at.h"
+#include "inspect/check_rules.h"
 #include "record/stages.h"
 #include "record/stats.h"
-#include "inspect/check.h"
-#include "inspect/check_context.h"
-#include "stream/mp.h"
 
 /* The order of FORMAT.md section 4.4. Records of one stage may repeat; `layered` stages repeat for each layer. */
 static const struct {
-    const char *type;
+    const struct nf_record *type;
     int stage;
     bool layered;
 } stages[] = {
-    { "totals", 1, false },  { "ngrams", 2, false },         { "lost_ngrams", 2, false }, { "fires", 3, true },
-    { "position", 4, true }, { "domain_position", 5, true }, { "counts", 6, true },       { "lost", 7, true },
-    { "moments", 8, false }, { "histogram", 8, false },      { "top", 8, false },         { "cka", 9, false },
-    { "similarity", 10, false }, { "influence", 11, false }, { "ratio", 12, false },     { "locality", 13, false },
-    { "merging", 14, false },
+    { &nf_totals_record, 1, false },          { &nf_ngrams_record, 2, false },    { &nf_lost_ngrams_record, 2, false },
+    { &nf_fires_record, 3, true },            { &nf_position_record, 4, true },   { &nf_domain_position_record, 5, true },
+    { &nf_counts_record, 6, true },           { &nf_lost_record, 7, true },       { &nf_moments_record, 8, false },
+    { &nf_histogram_record, 8, false },       { &nf_top_record, 8, false },       { &nf_cka_record, 9, false },
+    { &nf_similarity_record, 10, false },     { &nf_influence_record, 11, false }, { &nf_ratio_record, 12, false },
+    { &nf_locality_record, 13, false },       { &nf_merging_record, 14, false },
 };
 
 struct stats {
-    struct nf_check_context context;
     struct nf_totals totals;
     bool any_totals;
     int stage;
@@ -37,42 +34,19 @@ struct stats {
 
 static void stats_close(void *state)
 {
-    struct stats *s = state;
-
-    if (!s)
-        return;
-    nf_check_context_close(&s->context);
-    nf_totals_clear(&s->totals);
-    free(s);
+    nf_record_clear(&nf_totals_record, &((struct stats *)state)->totals);
 }
 
-static void *stats_open(const json_t *header, struct nf_err *err)
+static int check_totals(struct stats *s, struct nf_check_stream *stream, const struct nf_any_record *in, struct nf_err *err)
 {
-    struct stats *s = nf_alloc(1, sizeof *s, err);
-
-    if (!s || nf_check_context_open(&s->context, header, err) < 0) {
-        stats_close(s);
-        return NULL;
-    }
-    return s;
-}
-
-static int check_totals(struct stats *s, const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_totals *t = &s->totals;
-    uint64_t tokens = 0;
-
     if (s->any_totals)
         return nf_fail(err, NF_EFORMAT, "totals: a second time");
-    if (nf_totals_read(rec, t, err) < 0)
+    if (nf_record_read(&nf_totals_record, in->object, &stream->sizes, &s->totals, err) < 0)
         return err->code;
     s->any_totals = true;
-    for (size_t q = 0; q < t->Q; q++)
-        tokens += t->domain_tokens[q];
-    if (tokens != t->tokens)
-        return nf_fail(err, NF_EFORMAT, "totals: the domains have %" PRIu64 " tokens together, tokens says %" PRIu64, tokens,
-                       t->tokens);
-    return t->full <= t->windows ? NF_OK : nf_fail(err, NF_EFORMAT, "totals: more full windows than windows");
+    stream->sizes.F = s->totals.F;
+    stream->sizes.Q = s->totals.Q;
+    return NF_OK;
 }
 
 static int compare_keys(const uint32_t *a, const uint32_t *b, size_t order)
@@ -83,84 +57,56 @@ static int compare_keys(const uint32_t *a, const uint32_t *b, size_t order)
     return 0;
 }
 
-static int check_ngram_lists(struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_ngram_lists(struct stats *s, const struct nf_ngrams *g, struct nf_err *err)
 {
-    struct nf_ngrams g;
     uint32_t key[NF_ORDERS] = { 0 };
     bool same;
     size_t next;
 
-    if (nf_ngrams_read(rec, &g, err) < 0)
-        return err->code;
-    same = g.order == s->order && g.planes == s->planes;
+    same = g->order == s->order && g->planes == s->planes;
     next = same ? s->next : 0;
-    if (g.order < s->order || (g.order == s->order && g.planes < s->planes) || g.first != next)
-        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, planes %zu, first %zu is out of order", g.order, g.planes, g.first);
-    for (size_t i = 0; i < g.k; i++) {
-        for (size_t j = 0; j < g.order; j++) {
-            key[j] = nf_u4_at(g.keys, i * g.order + j);
-            if (key[j] >= s->context.V)
-                return nf_fail(err, NF_EFORMAT, "ngrams: token id %" PRIu32 " of key %zu is outside the vocabulary of %zu", key[j],
-                               g.first + i, s->context.V);
-        }
-        if (g.first + i > 0 && compare_keys(key, s->key, g.order) <= 0)
-            return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, key %zu is not above the one before", g.order, g.first + i);
+    if (g->order < s->order || (g->order == s->order && g->planes < s->planes) || g->first != next)
+        return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, planes %zu, first %zu is out of order", g->order, g->planes, g->first);
+    for (size_t i = 0; i < g->k; i++) {
+        for (size_t j = 0; j < g->order; j++)
+            key[j] = nf_u4_at(g->keys, i * g->order + j);
+        if (g->first + i > 0 && compare_keys(key, s->key, g->order) <= 0)
+            return nf_fail(err, NF_EFORMAT, "ngrams: order %zu, key %zu is not above the one before", g->order, g->first + i);
         memcpy(s->key, key, sizeof key);
     }
-    s->order = g.order;
-    s->planes = g.planes;
-    s->next = g.first + g.k;
+    s->order = g->order;
+    s->planes = g->planes;
+    s->next = g->first + g->k;
     return NF_OK;
 }
 
-static int check_fires(struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_fires(struct stats *s, const struct nf_fires *f, struct nf_err *err)
 {
     const struct nf_totals *t = &s->totals;
-    struct nf_fires f;
 
-    s->fires++;
-    if (nf_fires_read(rec, t->F, t->Q, &f, err) < 0)
-        return err->code;
     for (size_t i = 0; i < t->F; i++) {
-        uint64_t all = nf_u8_at(f.all, i), sum = 0;
+        uint64_t all = nf_u8_at(f->all, i), sum = 0;
 
         for (size_t q = 0; q < t->Q; q++)
-            sum += nf_u8_at(f.domain, q * t->F + i);
-        if (all > t->tokens || nf_u8_at(f.bos, i) > t->bos)
-            return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu fires more often than there are tokens", f.layer, i);
+            sum += nf_u8_at(f->domain, q * t->F + i);
+        if (all > t->tokens || nf_u8_at(f->bos, i) > t->bos)
+            return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu fires more often than there are tokens", f->layer, i);
         if (sum != all)
             return nf_fail(err, NF_EFORMAT, "fires: layer %zu, neuron %zu: %" PRIu64 " fires, %" PRIu64 " in the domains together",
-                           f.layer, i, all, sum);
+                           f->layer, i, all, sum);
     }
     return NF_OK;
 }
 
-static int check_position(struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_position(struct stats *s, const struct nf_position *p, struct nf_err *err)
 {
     const struct nf_totals *t = &s->totals;
-    struct nf_position p;
 
-    if (nf_position_read(rec, t->F, &p, err) < 0)
-        return err->code;
-    for (size_t i = 0; i < p.P * t->F; i++)
-        if (nf_u4_at(p.counts, i) > t->full)
+    for (size_t i = 0; i < p->P * t->F; i++)
+        if (nf_u4_at(p->counts, i) > t->full)
             return nf_fail(err, NF_EFORMAT,
-                           "position: layer %zu, position %zu, neuron %zu fires more often than there are full windows", p.layer,
-                           p.first + i / t->F, i % t->F);
-    return NF_OK;
-}
-
-static int check_counts(struct stats *s, const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_counts c;
-    size_t F = s->totals.F;
-
-    if (nf_counts_read(rec, F, &c, err) < 0)
-        return err->code;
-    for (size_t r = 0; F % 8 && r < c.k * c.planes; r++)
-        if (c.bits[(r + 1) * c.row_bytes - 1] >> F % 8)
-            return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu: a bit is set beyond neuron %zu", c.layer, c.order,
-                           F - 1);
+                           "position: layer %zu, position %zu, neuron %zu fires more often than there are full windows", p->layer,
+                           p->first + i / t->F, i % t->F);
     return NF_OK;
 }
 
@@ -174,41 +120,21 @@ static int check_symmetric(const char *type, const void *matrix, size_t P, struc
     return NF_OK;
 }
 
-static int check_cka(const msgpack_object *rec, struct nf_err *err)
+static int check_cka(const struct nf_cka_rec *c, struct nf_err *err)
 {
-    struct nf_cka_rec c;
-
-    return nf_cka_rec_read(rec, &c, err) < 0 || check_symmetric("cka", c.cka, c.P, err) < 0 ||
-                   check_symmetric("cka: se", c.se, c.P, err) < 0
-               ? NF_EFORMAT
-               : NF_OK;
+    return check_symmetric("cka", c->cka, c->P, err) < 0 ? NF_EFORMAT : check_symmetric("cka: se", c->se, c->P, err);
 }
 
-/* Also: every mean is a cosine, or an angle in units of pi. */
-static int check_similarity(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_similarity(const struct stats *s, const struct nf_similarity_rec *r, struct nf_err *err)
 {
-    struct nf_similarity_rec r;
-
-    if (nf_similarity_rec_read(rec, &r, err) < 0 || check_symmetric("similarity", r.mean, r.P, err) < 0)
+    if (check_symmetric("similarity", r->mean, r->P, err) < 0)
         return NF_EFORMAT;
-    for (size_t i = 0; i < r.P * r.P; i++)
-        if (nf_f8_at(r.mean, i) > 1 || nf_f8_at(r.mean, i) < (strcmp(r.measure, "cos") == 0 ? -1 : 0))
-            return nf_fail(err, NF_EFORMAT, "similarity: %s of points %zu, %zu is %g", r.measure, i / r.P, i % r.P,
-                           nf_f8_at(r.mean, i));
-    if (r.n + r.zero > s->totals.tokens + s->totals.bos || r.docs > s->totals.docs)
+    for (size_t i = 0; i < r->P * r->P; i++)
+        if (strcmp(r->measure, "angle") == 0 && nf_f8_at(r->mean, i) < 0)
+            return nf_fail(err, NF_EFORMAT, "similarity: angle of points %zu, %zu is %g", i / r->P, i % r->P, nf_f8_at(r->mean, i));
+    if (r->n + r->zero > s->totals.tokens + s->totals.bos || r->docs > s->totals.docs)
         return nf_fail(err, NF_EFORMAT, "similarity: more positions or documents than totals has");
     return NF_OK;
-}
-
-static int check_influence(const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_influence_rec r;
-
-    if (nf_influence_rec_read(rec, &r, err) < 0)
-        return NF_EFORMAT;
-    return r.influence < 0 || r.influence > 2
-               ? nf_fail(err, NF_EFORMAT, "influence: layer %zu: %g is not from 0 to 2", r.layer, r.influence)
-               : NF_OK;
 }
 
 static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_mergeable_means_rec *m,
@@ -220,119 +146,80 @@ static int check_docs(const struct stats *s, const char *type, size_t layer, con
     return NF_OK;
 }
 
-static int check_ratio(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_ratio(const struct stats *s, const struct nf_ratio_rec *r, struct nf_err *err)
 {
-    struct nf_ratio_rec r;
-
-    if (nf_ratio_rec_read(rec, &r, err) < 0)
-        return NF_EFORMAT;
-    return r.docs <= s->totals.docs && r.docs <= r.n && r.n <= s->totals.tokens + s->totals.bos
+    return r->docs <= s->totals.docs && r->docs <= r->n && r->n <= s->totals.tokens + s->totals.bos
                ? NF_OK
-               : nf_fail(err, NF_EFORMAT, "ratio: layer %zu, %s: more documents or positions than totals has", r.layer,
-                         nf_ratio_name(r.of));
+               : nf_fail(err, NF_EFORMAT, "ratio: layer %zu, %s: more documents or positions than totals has", r->layer,
+                         nf_ratio_name(r->of));
 }
 
-static int check_locality(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
+/* What the records before say of this one. */
+static int check_content(struct stats *s, struct nf_check_stream *stream, const struct nf_any_record *in, struct nf_err *err)
 {
-    struct nf_locality_rec r;
+    if (in->type == &nf_totals_record)
+        return check_totals(s, stream, in, err);
+    if (in->type == &nf_ngrams_record)
+        return check_ngram_lists(s, in->rec, err);
+    if (in->type == &nf_fires_record)
+        return check_fires(s, in->rec, err);
+    if (in->type == &nf_position_record)
+        return check_position(s, in->rec, err);
+    if (in->type == &nf_cka_record)
+        return check_cka(in->rec, err);
+    if (in->type == &nf_similarity_record)
+        return check_similarity(s, in->rec, err);
+    if (in->type == &nf_ratio_record)
+        return check_ratio(s, in->rec, err);
+    if (in->type == &nf_locality_record) {
+        const struct nf_locality_rec *r = in->rec;
 
-    if (nf_locality_rec_read(rec, &r, err) < 0)
-        return NF_EFORMAT;
-    if (r.sinks > r.H)
-        return nf_fail(err, NF_EFORMAT, "locality: layer %zu: %" PRIu64 " sinks of %zu heads", r.layer, r.sinks, r.H);
-    return check_docs(s, "locality", r.layer, &r.m, err);
+        return check_docs(s, "locality", r->layer, &r->m, err);
+    }
+    if (in->type == &nf_merging_record) {
+        const struct nf_merging_rec *r = in->rec;
+
+        return check_docs(s, "merging", r->layer, &r->m, err);
+    }
+    return NF_OK;
 }
 
-static int check_merging(const struct stats *s, const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_merging_rec r;
-
-    return nf_merging_rec_read(rec, &r, err) < 0 ? NF_EFORMAT : check_docs(s, "merging", r.layer, &r.m, err);
-}
-
-static int check_content(struct stats *s, const msgpack_object *rec, struct nf_err *err)
-{
-    struct nf_lost_ngrams lost_ngrams;
-    struct nf_lost lost;
-    struct nf_domain_position domain;
-    struct nf_moments_rec moments;
-    struct nf_histogram_rec histogram;
-    struct nf_top_rec top;
-
-    if (nf_mp_is(rec, "totals"))
-        return check_totals(s, rec, err);
-    if (nf_mp_is(rec, "ngrams"))
-        return check_ngram_lists(s, rec, err);
-    if (nf_mp_is(rec, "fires"))
-        return check_fires(s, rec, err);
-    if (nf_mp_is(rec, "position"))
-        return check_position(s, rec, err);
-    if (nf_mp_is(rec, "counts"))
-        return check_counts(s, rec, err);
-    if (nf_mp_is(rec, "lost_ngrams"))
-        return nf_lost_ngrams_read(rec, &lost_ngrams, err);
-    if (nf_mp_is(rec, "lost"))
-        return nf_lost_read(rec, s->totals.F, &lost, err);
-    if (nf_mp_is(rec, "domain_position"))
-        return nf_domain_position_read(rec, s->totals.F, &domain, err);
-    if (nf_mp_is(rec, "moments"))
-        return nf_moments_rec_read(rec, &moments, err);
-    if (nf_mp_is(rec, "histogram"))
-        return nf_histogram_rec_read(rec, &histogram, err);
-    if (nf_mp_is(rec, "top"))
-        return nf_top_rec_read(rec, &top, err);
-    if (nf_mp_is(rec, "cka"))
-        return check_cka(rec, err);
-    if (nf_mp_is(rec, "similarity"))
-        return check_similarity(s, rec, err);
-    if (nf_mp_is(rec, "influence"))
-        return check_influence(rec, err);
-    if (nf_mp_is(rec, "ratio"))
-        return check_ratio(s, rec, err);
-    return nf_mp_is(rec, "locality") ? check_locality(s, rec, err) : check_merging(s, rec, err);
-}
-
-/* Stages go up; from a layered one it may go back to the first of them with the next layer. */
-static int check_stage(struct stats *s, size_t i, const msgpack_object *rec, struct nf_err *err)
+/* Stages go up; from a layered one it may go back to the first of them with the next layer.  `layer` is the first member of those records. */
+static int check_stage(struct stats *s, size_t i, const struct nf_any_record *in, struct nf_err *err)
 {
     int before = s->stage;
-    size_t layer_before = s->layer;
-    uint64_t layer = 0;
+    size_t layer_before = s->layer, layer = stages[i].layered ? *(const size_t *)in->rec : 0;
 
-    if (stages[i].layered && nf_mp_uint(rec, "layer", UINT32_MAX, &layer, err) < 0)
-        return NF_EFORMAT;
     s->stage = stages[i].stage;
     if (stages[i].layered)
-        s->layer = (size_t)layer;
+        s->layer = layer;
     if (stages[i].stage >= before && (!stages[i].layered || before < 3 || layer == layer_before))
         return NF_OK;
     if (stages[i].layered && before >= 3 && before < 8 && layer > layer_before)
         return NF_OK;
-    return nf_fail(err, NF_EFORMAT, "%s is out of order", stages[i].type);
+    return nf_fail(err, NF_EFORMAT, "%s is out of order", stages[i].type->type);
 }
 
-static int stats_record(void *state, const msgpack_object *rec, struct nf_err *err)
+static int stats_record(void *state, struct nf_check_stream *stream, const struct nf_any_record *in, struct nf_err *err)
 {
     struct stats *s = state;
-    int rc = nf_check_context_record(&s->context, rec, err);
+    size_t i = 0;
+    int rc;
 
-    if (rc != NF_EOF)
-        return rc == NF_OK && nf_mp_is(rec, "doc") ? nf_fail(err, NF_EFORMAT, "doc is not a record of kind stats") : rc;
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
-        if (!nf_mp_is(rec, stages[i].type))
-            continue;
-        if (!s->any_totals && stages[i].stage != 1)
-            return nf_fail(err, NF_EFORMAT, "%s before totals", stages[i].type);
-        rc = check_stage(s, i, rec, err);
-        return check_content(s, rec, err) < 0 ? err->code : rc;
-    }
-    return nf_fail(err, NF_EFORMAT, "not a record of kind stats");
+    while (stages[i].type != in->type)
+        i++;
+    if (!s->any_totals && stages[i].stage != 1)
+        return nf_fail(err, NF_EFORMAT, "%s before totals", in->type->type);
+    rc = check_stage(s, i, in, err);
+    s->fires += in->type == &nf_fires_record;
+    return check_content(s, stream, in, err) < 0 ? err->code : rc;
 }
 
-static int stats_end(void *state, const msgpack_object *end, struct nf_err *err)
+static int stats_end(void *state, const struct nf_check_stream *stream, const msgpack_object *end, struct nf_err *err)
 {
     const struct stats *s = state;
 
+    (void)stream;
     if (!s->any_totals)
         return nf_fail(err, NF_EFORMAT, "there is no totals record");
     if (s->fires != s->totals.n_layers)
@@ -342,4 +229,6 @@ static int stats_end(void *state, const msgpack_object *end, struct nf_err *err)
     return nf_check_total(end, "windows", s->totals.windows, err);
 }
 
-const struct nf_check_kind nf_check_stats = { "stats", stats_open, stats_record, stats_end, stats_close };
+const struct nf_check_rules nf_check_stats = {
+    .kind = "stats", .size = sizeof(struct stats), .record = stats_record, .end = stats_end, .close = stats_close
+};

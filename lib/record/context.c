@@ -2,51 +2,82 @@
 #include "record/context.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "record/put.h"
+#include "base/alloc.h"
+#include "base/at.h"
+#include "record/field.h"
+#include "stream/mp.h"
 
 enum {
     VOCAB_RECORD_TOKENS = 4096,
     VOCAB_RECORD_BYTES = 1 << 20,   /* soft: a record ends with the token that passes it */
 };
 
-static int read_vocab(const msgpack_object *rec, struct nf_vocab *v, struct nf_err *err)
-{
-    const msgpack_object *t;
-    uint64_t first;
-    size_t n;
+#define REC struct nf_vocab_rec
+static const struct nf_field vocab[] = {
+    SIZE(n, "tokens"),
+    UINT(first, "id of the first token", IN_U32),
+    BYTES(tokens, "n", "bytes of the tokens first, first + 1, ..; of a token that stands for no bytes of text (special) its name"),
+};
+const struct nf_record nf_vocab_record =
+    RECORD("vocab", vocab, "all vocab records together hold every id once, in order, before any other record", .mem = NF_MEM);
+#undef REC
 
-    if (nf_mp_uint(rec, "first", UINT32_MAX, &first, err) < 0 || nf_mp_array(rec, "tokens", &t, &n, err) < 0)
-        return NF_EFORMAT;
-    if (first != v->V)
-        return nf_fail(err, NF_EFORMAT, "vocab: tokens from %llu on, where %zu is next", (unsigned long long)first, v->V);
-    if (n > UINT32_MAX - v->V)
+#define REC struct nf_special_rec
+static const struct nf_field special[] = {
+    SIZE(n, "ids"),
+    TENSOR(ids, U32, "n", "ids of special tokens", .below = "V"),
+};
+const struct nf_record nf_special_record = RECORD("special", special, "comes after vocab");
+#undef REC
+
+#define REC struct nf_doc
+static const struct nf_field doc[] = {
+    UINT(doc, "counts up from 0 over the whole corpus, also when only one shard or sample of it is in the stream", IN_U32),
+    TEXT(name, "bytes that are no UTF-8, control characters and the backslash are escaped: `\\xNN`, `\\n`, `\\\\`"),
+    TEXT(domain, "\"\": none"),
+    UINT(bytes, "of text; absent when the first windows are written before the end of the document is read", .flags = NF_OPT),
+};
+const struct nf_record nf_doc_record = RECORD("doc", doc, "a document begins; one without windows has no record", .mem = NF_MEM);
+#undef REC
+
+static int add_tokens(const struct nf_vocab_rec *r, struct nf_vocab *v, struct nf_err *err)
+{
+    if (r->first != v->V)
+        return nf_fail(err, NF_EFORMAT, "vocab: tokens from %zu on, where %zu is next", r->first, v->V);
+    if (r->n > UINT32_MAX - v->V)
         return nf_fail(err, NF_EFORMAT, "vocab: more than %llu tokens", (unsigned long long)UINT32_MAX);
-    for (size_t i = 0; i < n; i++) {
-        if (t[i].type != MSGPACK_OBJECT_BIN)
-            return nf_fail(err, NF_EFORMAT, "vocab: token %zu is not bin", v->V);
-        if (t[i].via.bin.size > NF_VOCAB_BYTES - (v->V ? v->offset[v->V] : 0))
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->tokens[i].n > NF_VOCAB_BYTES - (v->V ? v->offset[v->V] : 0))
             return nf_fail(err, NF_EFORMAT, "vocab: more than %d bytes of tokens", (int)NF_VOCAB_BYTES);
-        if (nf_vocab_add(v, t[i].via.bin.ptr, t[i].via.bin.size, err) < 0)
+        if (nf_vocab_add(v, r->tokens[i].p, r->tokens[i].n, err) < 0)
             return NF_ESYS;
     }
     return NF_OK;
 }
 
+static int read_vocab(const msgpack_object *rec, struct nf_vocab *v, struct nf_err *err)
+{
+    struct nf_vocab_rec r = { 0 };
+    int rc = nf_record_read(&nf_vocab_record, rec, NULL, &r, err);
+
+    if (rc == NF_OK)
+        rc = add_tokens(&r, v, err);
+    nf_record_clear(&nf_vocab_record, &r);
+    return rc;
+}
+
 static int read_special(const msgpack_object *rec, struct nf_vocab *v, struct nf_err *err)
 {
-    struct nf_tensor ids;
-    uint32_t id;
+    const struct nf_sizes sizes = { .V = v->V };
+    struct nf_special_rec r;
 
-    if (nf_mp_tensor(rec, "ids", NF_U32, 1, &ids, err) < 0)
+    if (nf_record_read(&nf_special_record, rec, &sizes, &r, err) < 0)
         return NF_EFORMAT;
-    for (size_t i = 0; i < ids.shape[0]; i++) {
-        memcpy(&id, (const char *)ids.data + i * sizeof id, sizeof id);
-        if (id >= v->V)
-            return nf_fail(err, NF_EFORMAT, "special: token id %u is outside the vocabulary of %zu", (unsigned)id, v->V);
-        v->special[id] = true;
-    }
+    if (r.n && !v->V)
+        return nf_fail(err, NF_EFORMAT, "special: before vocab");
+    for (size_t i = 0; i < r.n; i++)
+        v->special[nf_u4_at(r.ids, i)] = true;
     return NF_OK;
 }
 
@@ -59,57 +90,43 @@ int nf_context_read(const msgpack_object *rec, struct nf_vocab *v, struct nf_err
     return NF_EOF;
 }
 
-int nf_doc_read(const msgpack_object *rec, struct nf_doc *d, struct nf_err *err)
+int nf_vocab_head_take(struct nf_vocab_head *h, const msgpack_object *rec, struct nf_err *err)
 {
-    if (!nf_mp_is(rec, "doc"))
-        return nf_fail(err, NF_EFORMAT, "a doc record is wanted");
-    if (nf_mp_uint(rec, "doc", UINT32_MAX, &d->doc, err) < 0 || nf_mp_str(rec, "name", &d->name, &d->name_len, err) < 0 ||
-        nf_mp_str(rec, "domain", &d->domain, &d->domain_len, err) < 0)
-        return NF_EFORMAT;
-    d->bytes = NF_DOC_BYTES_UNKNOWN;
-    return nf_mp_find(rec, "bytes") ? nf_mp_uint(rec, "bytes", UINT64_MAX, &d->bytes, err) : NF_OK;
+    size_t V = h->vocab.V;
+
+    if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special"))
+        return h->ended ? nf_fail(err, NF_EFORMAT, "vocab and special must come before all other records")
+                        : nf_context_read(rec, &h->vocab, err);
+    if (!h->ended && V != h->V && !(h->optional && V == 0)) {
+        h->ended = true;
+        return nf_fail(err, NF_EFORMAT, "the vocab records have %zu tokens, the header says %zu", V, h->V);
+    }
+    h->ended = true;
+    return NF_EOF;
 }
 
 void nf_vocab_write(struct nf_writer *w, const struct nf_vocab *v)
 {
+    struct nf_blob *tokens = malloc(VOCAB_RECORD_TOKENS * sizeof *tokens);
     uint32_t *ids = malloc((v->V + 1) * sizeof *ids);
-    struct nf_enc *e;
-    size_t n, special = 0;
+    size_t n, special_ids = 0;
 
-    for (size_t first = 0; first < v->V; first += n) {
-        for (n = 0; n < VOCAB_RECORD_TOKENS && first + n < v->V; n++)
+    if (!tokens || !ids)
+        nf_writer_begin(w)->failed = true;
+    for (size_t first = 0; tokens && ids && first < v->V; first += n) {
+        for (n = 0; n < VOCAB_RECORD_TOKENS && first + n < v->V; n++) {
             if (v->offset[first + n] - v->offset[first] > VOCAB_RECORD_BYTES)
                 break;
-        e = nf_put_record(w, "vocab", 2);
-        nf_put_uint(e, "first", first);
-        nf_enc_str(e, "tokens");
-        nf_enc_array(e, n);
-        for (size_t i = first; i < first + n; i++)
-            nf_enc_bin(e, v->bytes + v->offset[i], v->offset[i + 1] - v->offset[i]);
+            tokens[n] = (struct nf_blob){ v->bytes + v->offset[first + n], v->offset[first + n + 1] - v->offset[first + n] };
+            if (v->special[first + n])
+                ids[special_ids++] = (uint32_t)(first + n);
+        }
+        nf_record_write(&nf_vocab_record, w, &(struct nf_vocab_rec){ .first = first, .n = n, .tokens = tokens });
+    }
+    if (tokens && ids)
+        nf_record_write(&nf_special_record, w, &(struct nf_special_rec){ special_ids, ids });
+    else
         nf_writer_end(w);
-    }
-    for (size_t i = 0; ids && i < v->V; i++)
-        if (v->special[i])
-            ids[special++] = (uint32_t)i;
-    e = nf_put_record(w, "special", 1);
-    e->failed |= !ids;
-    nf_put_1d(e, "ids", NF_U32, ids, special);
-    nf_writer_end(w);
+    free(tokens);
     free(ids);
-}
-
-void nf_doc_write(struct nf_writer *w, const struct nf_doc *d)
-{
-    bool sized = d->bytes != NF_DOC_BYTES_UNKNOWN;
-    struct nf_enc *e = nf_put_record(w, "doc", sized ? 4 : 3);
-
-    nf_put_uint(e, "doc", d->doc);
-    nf_enc_str(e, "name");
-    nf_enc_strn(e, d->name, d->name_len);
-    nf_enc_str(e, "domain");
-    nf_enc_strn(e, d->domain, d->domain_len);
-    if (sized) {
-        nf_put_uint(e, "bytes", d->bytes);
-    }
-    nf_writer_end(w);
 }

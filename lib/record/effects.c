@@ -1,96 +1,67 @@
-/* effects.c - records of interventions. */
+/* effects.c - tables of kind effects. */
 #include "record/effects.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "record/means_rows.h"
 
-#include "record/put.h"
-
-const char *const nf_effect_names[NF_EFFECT_COUNT] = {
-    [NF_EFFECT_KL] = "kl",           [NF_EFFECT_AGREE] = "agree",
-    [NF_EFFECT_ENTROPY] = "entropy", [NF_EFFECT_ENTROPY_CHANGE] = "entropy_change",
-    [NF_EFFECT_LOSS] = "loss",       [NF_EFFECT_LOSS_CHANGE] = "loss_change",
+const char *const nf_intervention_kinds[NF_INTERVENTION_KINDS] = {
+    "none", "drop", "swap", "repeat", "skip", "reverse", "parallel", "move", "replace", "drop-attention", "drop-ffn", "drop-head", "neurons",
 };
 
-void nf_effects_of(const struct nf_divergence *base, const struct nf_divergence *own, double x[NF_EFFECT_COUNT])
-{
-    x[NF_EFFECT_KL] = own->kl;
-    x[NF_EFFECT_AGREE] = own->top == base->top;
-    x[NF_EFFECT_ENTROPY] = own->entropy;
-    x[NF_EFFECT_ENTROPY_CHANGE] = (double)own->entropy - base->entropy;
-    x[NF_EFFECT_LOSS] = own->loss;
-    x[NF_EFFECT_LOSS_CHANGE] = (double)own->loss - base->loss;
-}
+#define REC struct nf_intervention_rec
+static const struct nf_field intervention[] = {
+    SIZE(n_steps, "steps"),
+    UINT(intervention, "0, 1, ..; 0 is the model itself", IN_U32),
+    TEXT(name, "`drop 3`, `drop-head 4.1`, `neurons positional`, `neurons (3) at mean`"),
+    CHOICE(kind, nf_intervention_kinds, "the option that asked for it; `none`: the model itself"),
+    UINT(layer, "first number of the option; nil: it has none", .below = "L", IN_U32, .flags = NF_NIL),
+    UINT(to, "second number; of a range, behind its last; nil: it has none", IN_U32, .flags = NF_NIL),
+    UINT(neurons, "how many neurons are set"),
+    TEXTS(steps, "n_steps",
+          "the blocks in the order in which they run. `|5`: reads what the block before it read, and the mean of what these hand on goes "
+          "on. Behind the number what is silenced in it: `-attention`, `-ffn`, `-head`, `=neurons`"),
+};
+const struct nf_record nf_intervention_record = RECORD("intervention", intervention, "what was done to the model", .mem = NF_MEM);
+#undef REC
 
-/* Steps as people write them: layers, a | before one that runs parallel to the one before, marks of what is left out. */
-static void write_steps(struct nf_enc *e, const struct nf_lesion *l)
-{
-    nf_enc_str(e, "steps");
-    nf_enc_array(e, l->n);
-    for (size_t i = 0; i < l->n; i++) {
-        const struct nf_step *s = &l->step[i];
-        char text[64];
+#define REC struct nf_effect_token_rec
+static const struct nf_field token[] = {
+    UINT(intervention, "number of the intervention", IN_U32),
+    TEXT(name, "its name"),
+    UINT(layer, "its layer; nil: it has none", .below = "L", IN_U32, .flags = NF_NIL),
+    UINT(doc, "document", IN_U32),
+    UINT(window, "window in it", IN_U32),
+    UINT(position, "position in that, from 0", IN_U32, .below = "context"),
+    UINT(token, "token id at the position", .below = "V"),
+    REAL(kl, "KL(p \\|\\| q)", .unit = "nats", .max = INFINITY, .flags = NF_NIL),
+    REAL(loss_change, "intervened - normal; nil: no next token is in the window", .unit = "nats", .flags = NF_NIL),
+    REAL(loss_normal, "of p", .unit = "nats", ROUNDED, .flags = NF_NIL),
+    REAL(loss_intervened, "of q", .unit = "nats", ROUNDED, .flags = NF_NIL),
+    UINT(top_normal, "most probable id of p"),
+    UINT(top_intervened, "of q"),
+    REAL(entropy_normal, "of p", .unit = "bits", ROUNDED, .flags = NF_NIL),
+    REAL(entropy_intervened, "of q", .unit = "bits", ROUNDED, .flags = NF_NIL),
+};
+const struct nf_record nf_effect_token_record =
+    RECORD("token", token,
+           "one position under one intervention. Order within a batch of windows: by intervention, then in the order of the corpus; of how "
+           "many windows a batch is made means nothing",
+           .mem = NF_MEM);
+#undef REC
 
-        snprintf(text, sizeof text, "%s%zu%s%s%s%s", s->parallel ? "|" : "", s->layer, s->edit.no_attention ? " -attention" : "",
-                 s->edit.no_ffn ? " -ffn" : "", s->edit.no_head ? " -head" : "", s->edit.neurons ? " =neurons" : "");
-        nf_enc_str(e, text);
-    }
-}
-
-/* Neurons may be of several layers, the model itself is of none. */
-static void put_layer(struct nf_enc *e, const struct nf_lesion *l)
-{
-    if (l->kind == NF_LESION_NONE || l->kind == NF_LESION_NEURONS)
-        nf_put_nil(e, "layer");
-    else
-        nf_put_uint(e, "layer", l->a);
-}
-
-static bool has_second(enum nf_lesion_kind kind)
-{
-    return kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
-}
-
-void nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_lesion *l)
-{
-    size_t neurons = 0;
-    struct nf_enc *e = nf_put_record(out, "intervention", 7);
-
-    for (size_t i = 0; i < l->n; i++)
-        neurons += l->step[i].edit.neurons;
-    nf_put_uint(e, "intervention", number);
-    nf_put_str(e, "name", l->name);
-    nf_put_str(e, "kind", nf_lesion_kind_name(l->kind));
-    put_layer(e, l);
-    if (has_second(l->kind))
-        nf_put_uint(e, "to", l->b);
-    else
-        nf_put_nil(e, "to");
-    nf_put_uint(e, "neurons", neurons);
-    write_steps(e, l);
-    nf_writer_end(out);
-}
-
-void nf_effect_token_write(struct nf_writer *out, size_t intervention, const struct nf_lesion *l, const struct nf_effect_token *t)
-{
-    struct nf_enc *e = nf_put_record(out, "token", 15);
-
-    nf_put_uint(e, "intervention", intervention);
-    nf_put_str(e, "name", l->name);
-    put_layer(e, l);
-    nf_put_uint(e, "doc", t->doc);
-    nf_put_uint(e, "window", t->window);
-    nf_put_uint(e, "position", t->position);
-    nf_put_uint(e, "token", t->token);
-    nf_put_real(e, "kl", t->own->kl);
-    nf_put_real(e, "loss_change", (double)t->own->loss - t->base->loss);
-    nf_put_real(e, "loss_normal", t->base->loss);
-    nf_put_real(e, "loss_intervened", t->own->loss);
-    nf_put_uint(e, "top_normal", t->base->top);
-    nf_put_uint(e, "top_intervened", t->own->top);
-    nf_put_real(e, "entropy_normal", t->base->entropy);
-    nf_put_real(e, "entropy_intervened", t->own->entropy);
-    nf_writer_end(out);
-}
+#define REC struct nf_means_rec
+static const struct nf_field effect[] = {
+    UINT_AS("intervention", of, "number of the intervention", IN_U32),
+    TEXT(name, "its name"),
+    GROUP_ROWS,
+    MEAN("kl", NF_EFFECT_KL, "KL(p \\|\\| q)", .unit = "nats", .max = INFINITY),
+    MEAN("agree", NF_EFFECT_AGREE, "1: the same top-1 id", .max = 1),
+    MEAN("entropy", NF_EFFECT_ENTROPY, "of q", .unit = "bits", ROUNDED),
+    MEAN("entropy_change", NF_EFFECT_ENTROPY_CHANGE, "H(q) - H(p)", .unit = "bits"),
+    MEAN("loss", NF_EFFECT_LOSS, "of q", .unit = "nats", ROUNDED),
+    MEAN("loss_change", NF_EFFECT_LOSS_CHANGE, "of q - of p", .unit = "nats"),
+};
+const struct nf_record nf_effect_record =
+    RECORD("effect", effect,
+           "means over positions: `n` of them, in `docs` documents (those with `kl`). A group without positions has no record", .check = nf_means_check,
+           .mem = NF_MEM);
+#undef REC

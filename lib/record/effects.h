@@ -7,11 +7,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/compare.h"
-#include "model/lesion.h"
-#include "stream/writer.h"
+#include "record/measures.h"
 
-/* Measures of an intervention, a row each: x of the model itself, y of the intervened one. */
+/* Names of enum nf_lesion_kind, model/lesion.h: "drop", "drop-attention", .. */
+enum { NF_INTERVENTION_KINDS = 13 };
+extern const char *const nf_intervention_kinds[NF_INTERVENTION_KINDS];
+
+/* "intervention", one for each before all others. */
+struct nf_intervention_rec {
+    size_t intervention;
+    const char *name;                /* "drop 3" */
+    unsigned kind;                   /* index into nf_intervention_kinds */
+    size_t layer, to;                /* NF_NONE: has none */
+    size_t neurons;                  /* how many are set */
+    size_t n_steps;
+    const char *const *steps;        /* [n_steps] */
+    struct nf_mem mem;
+};
+extern const struct nf_record nf_intervention_record;
+
+/* "token": one row of one intervention. */
+struct nf_effect_token_rec {
+    size_t intervention;
+    const char *name;
+    size_t layer;                    /* NF_NONE */
+    size_t doc, window, position;
+    uint32_t token;                  /* at that position; what is predicted is the next */
+    double kl;
+    double loss_change, loss_normal, loss_intervened;   /* NaN: no next token in the window */
+    uint32_t top_normal, top_intervened;
+    double entropy_normal, entropy_intervened;
+    struct nf_mem mem;
+};
+extern const struct nf_record nf_effect_token_record;
+
+/* Measures of an intervention: of p, the distribution of the model itself, and q after the intervention. */
 enum nf_effect_measure {
     NF_EFFECT_KL,             /* KL(p || q), nats */
     NF_EFFECT_AGREE,          /* 1 where both have the same top-1 token, by id; the mean is Lad et al.'s relative accuracy */
@@ -22,20 +52,7 @@ enum nf_effect_measure {
     NF_EFFECT_COUNT,
 };
 
-extern const char *const nf_effect_names[NF_EFFECT_COUNT];   /* keys of the records */
-
-void nf_effects_of(const struct nf_divergence *base, const struct nf_divergence *own, double x[NF_EFFECT_COUNT]);
-
-/* nf_intervention_write - record "intervention", one for each before all others: its number, name, kind, layers and steps. */
-void nf_intervention_write(struct nf_writer *out, size_t number, const struct nf_lesion *l);
-
-/* nf_effect_token_write - record "token": one row of one intervention. */
-struct nf_effect_token {
-    uint64_t doc, window;
-    size_t position;
-    uint32_t token;           /* at that position; what is predicted is the next */
-    const struct nf_divergence *base, *own;
-};
-void nf_effect_token_write(struct nf_writer *out, size_t intervention, const struct nf_lesion *l, const struct nf_effect_token *t);
+/* "effect": struct nf_means_rec, with m [NF_EFFECT_COUNT]. */
+extern const struct nf_record nf_effect_record;
 
 #endif

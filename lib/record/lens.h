@@ -4,19 +4,52 @@
 #ifndef NF_RECORD_LENS_H
 #define NF_RECORD_LENS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/attribute.h"
-#include "model/compare.h"
-#include "stream/writer.h"
+#include "record/measures.h"
 
-/* The stream that enters block `layer` (L: that leaves the last); mid: between its attention and its FFN. */
-struct nf_point {
+/* "point", one for each before all others. */
+struct nf_point_rec {
+    size_t point;
+    const char *name;                /* "3", "3.mid" */
     size_t layer;
-    bool mid;
+    double depth;                    /* layer / L, half a layer on for mid */
+    struct nf_mem mem;
 };
+extern const struct nf_record nf_point_record;
+
+/* "token": one row of one point. */
+struct nf_lens_token_rec {
+    size_t point;
+    size_t doc, window, position;
+    uint32_t token, top;             /* at that position; top-1 of the lens */
+    double kl, agree, entropy;
+    double loss, rank;               /* NaN: no next token in the window */
+    size_t k;                        /* most probable tokens, highest first; 0: not asked for */
+    const uint32_t *top_ids;         /* NULL: none */
+    const float *top_p;
+    struct nf_mem mem;
+};
+extern const struct nf_record nf_lens_token_record;
+
+/* "part": of the last stream. */
+struct nf_part_rec {
+    size_t part;
+    const char *name;                /* "embed", "attn.3", "ffn.3", "bias", "total" */
+    size_t layer;                    /* NF_NONE */
+    struct nf_mem mem;
+};
+extern const struct nf_record nf_part_record;
+
+/* "parts": what each of n parts gives to the logit at one row. */
+struct nf_parts_rec {
+    size_t doc, window, position;
+    uint32_t token;
+    size_t n;
+    const void *logit;               /* f4[n] */
+};
+extern const struct nf_record nf_parts_record;
 
 /* Measures of a point, a row each: p of the model's output, q of the lens. */
 enum nf_lens_measure {
@@ -28,29 +61,7 @@ enum nf_lens_measure {
     NF_LENS_COUNT,
 };
 
-extern const char *const nf_lens_names[NF_LENS_COUNT];   /* keys of the records */
-
-void nf_lens_of(const struct nf_divergence *final, const struct nf_divergence *own, double x[NF_LENS_COUNT]);
-
-/* nf_point_write - record "point", one for each before all others; depth is layer / L, half a layer on for mid. */
-void nf_point_write(struct nf_writer *out, size_t number, const struct nf_point *p, size_t L);
-
-/* nf_lens_token_write - record "token": one row of one point. */
-struct nf_lens_token {
-    uint64_t doc, window;
-    size_t position;
-    uint32_t token;   /* at that position; what is predicted is the next */
-    const struct nf_divergence *final, *own;
-    size_t k;         /* most probable tokens, highest first; 0: not asked for */
-    const uint32_t *top;
-    const float *top_p;
-};
-void nf_lens_token_write(struct nf_writer *out, size_t point, const struct nf_lens_token *t);
-
-/* nf_part_write - record "part", one for each behind the points; name: "embed", "attn.3", "ffn.3", "bias", "total". */
-void nf_part_write(struct nf_writer *out, size_t number, const struct nf_part *p);
-
-/* nf_parts_write - record "parts": what each of n parts gives at one row, value[i] of part i. */
-void nf_parts_write(struct nf_writer *out, const struct nf_lens_token *t, const float *value, size_t n);
+/* "lens": struct nf_means_rec, with m [NF_LENS_COUNT];  "attribution": the same, with m [1], the logit. */
+extern const struct nf_record nf_lens_record, nf_attribution_record;
 
 #endif

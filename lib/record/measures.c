@@ -1,33 +1,44 @@
-/* measures.c - records of means. */
+/* measures.c - tables of means. */
 #include "record/measures.h"
 
-#include "record/put.h"
+#include <math.h>
 
-void nf_measures_write(struct nf_writer *out, const char *type, const char *key, size_t thing, const struct nf_measure_group *g,
-                       const char *const *name, const struct nf_measured *m, size_t measures)
+#include "record/field.h"
+
+const char *const nf_by_names[NF_BY] = { "all", "domain", "position" };
+
+#define REC struct nf_measured
+static const struct nf_field measure[] = {
+    UINT(n, "rows"),
+    REAL(mean, "over all rows; nil: no rows", .flags = NF_NIL | NF_INHERIT),
+    REAL(sd, "standard deviation (divides by n)", .max = INFINITY, .flags = NF_NIL),
+    REAL(se, "standard error of the mean with documents as clusters; nil: one document", .max = INFINITY, .flags = NF_NIL),
+    REAL(doc_mean, "mean of the documents' means", .flags = NF_NIL | NF_INHERIT, .group = WHEN(by_docs)),
+    REAL(doc_sd, "standard deviation of those (divides by documents - 1); nil: one document", .max = INFINITY, .flags = NF_NIL,
+         .group = WHEN(by_docs)),
+};
+
+static int check_measure_map(const void *rec, struct nf_err *err)
 {
-    struct nf_enc *e = nf_put_record(out, type, 3 + (g->name ? 1 : 0) + (g->domain ? 1 : g->to ? 2 : 0) + measures);
+    const struct nf_measured *m = rec;
 
-    nf_put_uint(e, key, thing);
-    if (g->name)
-        nf_put_str(e, "name", g->name);
-    nf_put_str(e, "by", g->domain ? "domain" : g->to ? "position" : "all");
-    if (g->domain) {
-        nf_put_str(e, "domain", g->domain);
-    } else if (g->to) {
-        nf_put_uint(e, "from", g->from);
-        nf_put_uint(e, "to", g->to);
-    }
-    nf_put_uint(e, "docs", g->docs);
-    for (size_t i = 0; i < measures; i++) {
-        nf_enc_str(e, name[i]);
-        nf_enc_map(e, 6);
-        nf_put_uint(e, "n", m[i].n);
-        nf_put_real(e, "mean", m[i].mean);
-        nf_put_real(e, "sd", m[i].sd);
-        nf_put_real(e, "se", m[i].se);
-        nf_put_real(e, "doc_mean", m[i].doc_mean);
-        nf_put_real(e, "doc_sd", m[i].doc_sd);
-    }
-    nf_writer_end(out);
+    if (m->n > 0 && (isnan(m->mean) || isnan(m->sd)))
+        return nf_fail(err, NF_EFORMAT, "n is %zu, but mean or sd is none", (size_t)m->n);
+    if (m->n > 0 && m->by_docs && isnan(m->doc_mean))
+        return nf_fail(err, NF_EFORMAT, "n is %zu, but doc_mean is none", (size_t)m->n);
+    return NF_OK;
+}
+
+const struct nf_record nf_measure_record = RECORD("mean", measure, "a mean over rows", .check = check_measure_map);
+#undef REC
+
+int nf_means_check(const void *rec, struct nf_err *err)
+{
+    const struct nf_means_rec *m = rec;
+    bool position = m->from != NF_NONE || m->to != NF_NONE;
+
+    if ((m->domain != NULL) != (m->by == NF_BY_DOMAIN) || position != (m->by == NF_BY_POSITION) ||
+        (position && (m->to == NF_NONE || m->from >= m->to)))
+        return nf_fail(err, NF_EFORMAT, "by %s: domain, from or to do not fit", nf_by_names[m->by]);
+    return NF_OK;
 }

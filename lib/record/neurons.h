@@ -1,7 +1,7 @@
 /*
  * neurons.h - kind "neurons": every neuron's classes with their evidence.  FORMAT.md section 4.5.
  *
- * The structs are views for writing: what they point to stays the caller's.
+ * The structs are views: what they point to is the writer's, or in `mem` after a read (record.h).
  */
 #ifndef NF_RECORD_NEURONS_H
 #define NF_RECORD_NEURONS_H
@@ -40,9 +40,6 @@ enum nf_position_type { NF_OSCILLATORY, NF_BOTH, NF_ONE, NF_OTHER_TYPE, NF_POSIT
 
 enum nf_projection { NF_RAW, NF_CENTRED, NF_LN, NF_COSINE, NF_PROJECTIONS };
 
-/* The answer of a rule.  OPEN: lost counts allow both. */
-enum nf_verdict { NF_NO, NF_YES, NF_OPEN };
-
 /* Bins of covering numbers: bin i holds edge[i-1] < m <= edge[i]; the last is open.  nf_cover_bin_name(NF_COVER_BINS) is "undecided". */
 enum { NF_COVER_BINS = 9 };
 extern const uint64_t nf_cover_edge[NF_COVER_BINS - 1];
@@ -50,29 +47,29 @@ const char *nf_cover_bin_name(size_t bin);
 
 /* An n-gram with the neuron's fires on it and its occurrences. */
 struct nf_trigger {
-    const uint32_t *id;      /* [order] */
+    struct nf_gram gram;
     uint64_t c, n;
     double lo;               /* Wilson 95 % lower limit of c/n */
 };
 
 /* Token, bigram or trigram rule. */
 struct nf_evidence {
-    size_t order;
     uint64_t m;              /* covering number; its lower bound when counts were lost */
     uint64_t activations;
-    enum nf_verdict verdict;
+    enum nf_verdict detector;
     size_t n_top;
     const struct nf_trigger *top;
     bool listed;             /* the fields below are there */
     struct nf_share share;
-    size_t n_covered, covered_total;
+    size_t n_covered, covered_total;   /* covered_total: NF_NONE where all are listed */
     const struct nf_trigger *covered;
 };
 
 struct nf_projected {
     double mean, weighted;               /* over the covered tokens; weighted by fires */
     bool all_negative, majority_negative;
-    const double *percentile, *value;    /* [n] */
+    size_t n;                            /* tokens with values, the first of `covered` */
+    const double *percentiles, *values;  /* [n] */
 };
 
 struct nf_scored {
@@ -81,7 +78,6 @@ struct nf_scored {
 };
 
 struct nf_suppressed {
-    size_t n;                            /* tokens with values, the first of `covered` */
     struct nf_projected by[NF_PROJECTIONS];
     size_t n_extreme;
     const struct nf_scored *promoted, *suppressed;   /* [n_extreme]: highest first, lowest first */
@@ -98,7 +94,7 @@ struct nf_positional {
     enum nf_position_type type;
     bool strong;
     size_t n_ranges, cycles, run0, run1;
-    const struct nf_interval *range;
+    const struct nf_interval *ranges;
     double roughness;
     enum nf_verdict stable;              /* NF_OPEN: fewer than two domains to compare */
     const uint32_t *curve;               /* [T] */
@@ -108,6 +104,7 @@ struct nf_positional {
 /* What a neuron's weights say.  Every real is NaN where it was not computed or is not defined. */
 struct nf_logit_effect {
     double in_norm, gate_norm, out_norm;             /* lengths of the processed vectors */
+    bool gated;                                      /* gate_norm, cos_gate_out and cos_gate_in are there */
     double cos_in_out, cos_gate_out, cos_gate_in;
     double mean, var, skew, kurt;                    /* over the vocabulary; var divides by its size, kurt of a Gaussian is 3 */
     double logit_var;                                /* variance of the effect on the logits, unnormalised */
@@ -115,29 +112,42 @@ struct nf_logit_effect {
     double frequency;                                /* correlation with log frequency, -1 .. 1 */
 };
 
+/* Covering number of an order; equal when exact. */
+struct nf_bounds {
+    uint64_t lo, hi;                     /* lo NF_NONE: the order was not counted */
+};
+
 struct nf_neuron {
     size_t layer, neuron;
-    bool counted_fires;                  /* false: the layer has no counts, only the classes and `effect` are there */
+    enum nf_class class;                 /* the first of classes */
     unsigned classes, undecided;         /* bits of enum nf_class */
-    uint64_t fires, fires_bos;
-    struct nf_share freq;                /* n: the tokens */
+    bool counted_fires;                  /* false: the layer has no counts, only the classes and `effect` are there */
+    uint64_t fires, fires_bos, n;        /* n: the tokens */
+    struct nf_share freq;
     enum nf_band band;
     size_t Q;
-    const struct nf_share *domain;       /* [Q] */
+    const struct nf_share *domain;       /* [Q]; read: p, lo, hi */
     double domain_entropy;               /* bits; NaN: no fires */
     bool covered;                        /* the cover of every order was sought */
-    bool counted[NF_ORDERS];             /* [order-1]: and found */
-    uint64_t cover_lo[NF_ORDERS], cover_hi[NF_ORDERS];
+    struct nf_bounds cover[NF_ORDERS];   /* [order-1] */
     const struct nf_evidence *evidence[NF_ORDERS];   /* NULL: none */
-    const struct nf_suppressed *suppressed;          /* NULL: none */
+    const struct nf_suppressed *suppress;            /* NULL: none */
     const struct nf_positional *position;            /* NULL: none */
-    const struct nf_logit_effect *effect;                  /* NULL: none */
+    const struct nf_logit_effect *effect;            /* NULL: none */
+    struct nf_mem mem;
 };
-void nf_neuron_write(struct nf_writer *w, const struct nf_neuron *n);
+extern const struct nf_record nf_neuron_record;
+
+/* nf_class_first - the class that a set of them is called by; `other` when it is empty. */
+enum nf_class nf_class_first(unsigned classes);
 
 /* Tokens or n-grams covered by the detectors of a layer.  Paper section 4.3, figures 3 and 4. */
 struct nf_covered {
     uint64_t total, new_overall, new_previous, in_lower, in_previous, cumulative;
+};
+
+struct nf_covered_orders {
+    struct nf_covered of[NF_ORDERS];
 };
 
 /* The rules once more with rarer n-grams left out. */
@@ -147,6 +157,10 @@ struct nf_variant {
 };
 enum { NF_VARIANTS = 3 };
 
+struct nf_detector_counts {
+    uint64_t sure[NF_ORDERS], open[NF_ORDERS];
+};
+
 /* Neurons of a layer by the classes of their weights, and the limits that the layer set for entropy neurons. */
 struct nf_logit_effect_summary {
     uint64_t count[NF_CLASSES];
@@ -155,69 +169,80 @@ struct nf_logit_effect_summary {
     double norm_limit, var_limit;        /* NaN: !entropy */
 };
 
+/* Of positional neurons by type and strength. */
+enum { NF_POSITIONAL_KINDS = 2 * NF_POSITION_TYPES };
+static inline size_t nf_positional_kind(enum nf_position_type type, bool strong)
+{
+    return 2 * (size_t)type + !strong;
+}
+
 struct nf_layer_summary {
-    size_t layer, F;
-    bool counted_fires;                  /* false: what rests on counts is nil */
+    size_t layer, neurons;
+    bool counted_fires;                  /* false: what rests on counts is absent */
     uint64_t fires;                      /* of all neurons, BOS left out */
     struct nf_share dead, dead_with_bos;
     uint64_t alive;
     double mean_freq, mean_freq_sd;      /* NaN: none alive */
     uint64_t bands[NF_BANDS];
-    bool in_scope;
-    bool counted[NF_ORDERS];
+    bool counted[NF_ORDERS];             /* cover of the order: in scope, and counted */
     uint64_t cover[NF_ORDERS][NF_COVER_BINS + 1];
-    uint64_t detectors[NF_ORDERS], open[NF_ORDERS];
+    bool in_scope;                       /* false: the next three are nil */
+    struct nf_detector_counts detectors;
     struct nf_variant variant[NF_VARIANTS];
     size_t n_variants;
-    struct nf_covered covered[NF_ORDERS];
-    uint64_t positional[NF_POSITION_TYPES][2];   /* [type][strong] */
-    uint64_t first_positions, open_position;
+    struct nf_covered_orders covered;
+    uint64_t positional[NF_POSITIONAL_KINDS];    /* nf_positional_kind() */
+    uint64_t first_positions, undecided_position;
     uint64_t near_zero;
     const struct nf_logit_effect_summary *effect;      /* NULL: none */
+    struct nf_mem mem;
 };
-void nf_layer_summary_write(struct nf_writer *w, const struct nf_layer_summary *s);
+extern const struct nf_record nf_layer_record;
 
 struct nf_run {
-    const struct nf_totals *totals;
+    struct nf_totals totals;             /* what is in its own `mem` is not the run's */
     size_t L;
     size_t n_scope;
     const size_t *scope;
     uint64_t full_needed;
-    bool exact, suppression;
+    bool full_enough, exact, suppression;
+    double dead_bound;                   /* 3 / tokens; NaN: no tokens */
     bool gated;                          /* of the model's FFNs */
     size_t vocabulary;                   /* columns of the unembedding that effects are on; 0: no effects */
     size_t no_direction;                 /* of these without a direction, left out */
     uint64_t delta[NF_ORDERS];
+    struct nf_mem mem;
 };
-void nf_run_write(struct nf_writer *w, const struct nf_run *r);
+extern const struct nf_record nf_run_record;
 
 /* Gated FFNs: mean activation of each neuron, whose sign turns the effect of its output round. */
 struct nf_activation_rec {
     size_t layer, F;
     const void *mean;                    /* f8[F]; NaN where undefined */
 };
-void nf_activation_write(struct nf_writer *w, const struct nf_activation_rec *a);
+extern const struct nf_record nf_activation_record;
 
-#define NF_SCOPE_ALL SIZE_MAX
+#define NF_SCOPE_ALL NF_NONE
 
 struct nf_suppression {
     enum nf_projection projection;
-    size_t layer;                        /* NF_SCOPE_ALL: all of the scope */
+    size_t scope;                        /* layer, or NF_SCOPE_ALL: all of the scope */
     struct nf_share suppressing, all_negative, majority_negative, weighted, null, null_alive;
     double mean_percentile;              /* NaN: no detector */
 };
-void nf_suppression_write(struct nf_writer *w, const struct nf_suppression *s);
+extern const struct nf_record nf_suppression_record;
 
 struct nf_team_rec {
     size_t layer;
     enum nf_position_type type;
     bool strong;                         /* false: strong and weak */
     size_t n;
-    const size_t *neuron, *loss;         /* [n] */
+    const size_t *neurons, *loss;        /* [n] */
     size_t covered, context;
-    double multiplicity;
+    double multiplicity;                 /* NaN: no position is covered */
     const size_t *greedy, *gain;         /* [n] */
+    struct nf_mem mem;
 };
-void nf_team_write(struct nf_writer *w, const struct nf_team_rec *t);
+extern const struct nf_record nf_team_record;
 
 #endif

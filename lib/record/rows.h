@@ -11,6 +11,12 @@
 #include "base/err.h"
 #include "record/activations.h"
 
+/* Which position a row is of, and the token there. */
+struct nf_row_place {
+    size_t doc, window, position;
+    uint32_t token;
+};
+
 struct nf_batch_rows {
     size_t from, to;               /* captured positions of a window, as in struct nf_totals */
     bool bos;                      /* BOS positions are counted too */

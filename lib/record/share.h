@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "record/record.h"
+
 #define NF_Z95 1.959963984540054   /* 0.975 quantile of the normal distribution */
 
 /* k of n, with the Wilson 95 % interval; p, lo, hi NaN when n == 0. */
@@ -13,6 +15,7 @@ struct nf_share {
     uint64_t k, n;
     double p, lo, hi;
 };
+extern const struct nf_record nf_share_record;
 
 /*
  * nf_wilson - k of n with its 95 % score interval, limits kept in [0, 1]; all NaN when n == 0.

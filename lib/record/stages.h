@@ -1,7 +1,7 @@
 /*
  * stages.h - kind "stats": similarity of residual streams, norms, attention.  FORMAT.md section 4.4, from cka to merging.
  *
- * Every struct is a view of one record: what it points to is borrowed, and unaligned when read (copy with memcpy).
+ * Every struct is a view of one record, which owns nothing: record.h.
  * P points of the residual stream: point l enters layer l, point L = P - 1 leaves the last one.
  */
 #ifndef NF_RECORD_STAGES_H
@@ -11,9 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <msgpack.h>
-
-#include "stream/writer.h"
+#include "record/record.h"
 
 enum {
     NF_POINTS_MAX = 144,         /* so that records of all pairs, and of all heads, stay under NF_MP_BYTES */
@@ -42,8 +40,7 @@ struct nf_cka_rec {
     const void *blocks;          /* u8[NF_CKA_BLOCKS]: groups of each block of the jackknife */
     const void *sums;            /* u8[P (P + 1) / 2, NF_CKA_BLOCKS, 5]: pairs i <= j, by j, then i */
 };
-int nf_cka_rec_read(const msgpack_object *rec, struct nf_cka_rec *c, struct nf_err *err);
-void nf_cka_rec_write(struct nf_writer *w, const struct nf_cka_rec *c);
+extern const struct nf_record nf_cka_record;
 
 /* "similarity": of all pairs of points. */
 struct nf_similarity_rec {
@@ -53,8 +50,7 @@ struct nf_similarity_rec {
     const void *mean, *se, *doc_mean, *doc_se;   /* f8[P, P] */
     const void *sums;            /* u8[P (P - 1) / 2, NF_DOC_SUMS, 5]: pairs i < j, by i, then j */
 };
-int nf_similarity_rec_read(const msgpack_object *rec, struct nf_similarity_rec *s, struct nf_err *err);
-void nf_similarity_rec_write(struct nf_writer *w, const struct nf_similarity_rec *s);
+extern const struct nf_record nf_similarity_record;
 
 /* "influence": of one layer, from the similarity of its two points. */
 struct nf_influence_rec {
@@ -62,8 +58,7 @@ struct nf_influence_rec {
     uint64_t n, docs;
     double influence, se;        /* NaN (in the record: nil) where undefined */
 };
-int nf_influence_rec_read(const msgpack_object *rec, struct nf_influence_rec *i, struct nf_err *err);
-void nf_influence_rec_write(struct nf_writer *w, const struct nf_influence_rec *i);
+extern const struct nf_record nf_influence_record;
 
 /* "ratio": one mean of one layer; the last four are lengths. */
 struct nf_ratio_rec {
@@ -73,8 +68,7 @@ struct nf_ratio_rec {
     const void *sums;            /* u8[NF_DOC_SUMS, 5] */
 };
 const char *nf_ratio_name(size_t of);    /* "block/resid.pre" */
-int nf_ratio_rec_read(const msgpack_object *rec, struct nf_ratio_rec *r, struct nf_err *err);
-void nf_ratio_rec_write(struct nf_writer *w, const struct nf_ratio_rec *r);
+extern const struct nf_record nf_ratio_record;
 
 /* "locality": U = (H + 2) NF_LOCAL_COLUMNS: heads, their mean, uniform attention. */
 struct nf_locality_rec {
@@ -82,8 +76,7 @@ struct nf_locality_rec {
     uint64_t sinks;              /* heads whose mean share on position 0 reaches the threshold */
     struct nf_mergeable_means_rec m;    /* shapes [H + 2, NF_LOCAL_COLUMNS] */
 };
-int nf_locality_rec_read(const msgpack_object *rec, struct nf_locality_rec *l, struct nf_err *err);
-void nf_locality_rec_write(struct nf_writer *w, const struct nf_locality_rec *l);
+extern const struct nf_record nf_locality_record;
 
 /* "merging": U = 2 H NF_BACK_OFFSETS: class multi, class single. */
 struct nf_merging_rec {
@@ -93,7 +86,6 @@ struct nf_merging_rec {
     const void *difference, *difference_se;   /* f8[H, NF_BACK_OFFSETS] */
     const void *cross;           /* u8[H NF_BACK_OFFSETS, NF_DOC_CROSS, 5] */
 };
-int nf_merging_rec_read(const msgpack_object *rec, struct nf_merging_rec *m, struct nf_err *err);
-void nf_merging_rec_write(struct nf_writer *w, const struct nf_merging_rec *m);
+extern const struct nf_record nf_merging_record;
 
 #endif

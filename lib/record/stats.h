@@ -1,8 +1,7 @@
 /*
  * stats.h - kind "stats": counts of firings and triggers, moments, top positions.  FORMAT.md section 4.4.
  *
- * Every struct is a view of one record: what it points to is borrowed and unaligned when read (copy with memcpy), except
- * struct nf_totals, which owns what it holds.  Reading checks shapes against the sizes that the caller passes.
+ * Every struct is a view of one record (record.h); only struct nf_totals owns what it holds.
  *
  * Order of the records: totals; then for each order lost_ngrams?, ngrams..; then for each layer, ascending: fires, position..,
  * domain_position.., for each order counts.., lost?; then, by site in byte order and layer ascending: moments, histogram.., top..; then
@@ -19,17 +18,17 @@
 
 #include <msgpack.h>
 
+#include "record/record.h"
 #include "stream/writer.h"
 #include "tensor/tensor.h"
 
 enum {
-    NF_ORDERS = 3,
     NF_DOMAINS_MAX = 256,
     NF_STATS_LAYERS_MAX = 4096,
     NF_BIT_COUNTERS_MAX = 32,        /* a count of occurrences fits in 32 bits */
 };
 
-/* "totals": what was counted over.  Owned by the struct (nf_totals_clear()). */
+/* "totals": what was counted over.  Who fills one in takes the memory from `mem`. */
 struct nf_totals {
     uint64_t tokens;                     /* positions counted, BOS left out */
     uint64_t bos, windows, full;         /* full: windows of `context` tokens */
@@ -44,14 +43,9 @@ struct nf_totals {
     size_t n_ngram_layers, *ngram_layers;  /* layers that have counts records; ascending, a subset of layers */
     size_t F;                            /* 0 without ffn.active */
     size_t bin;                          /* positions a bin of domain_position */
+    struct nf_mem mem;
 };
-int nf_totals_read(const msgpack_object *rec, struct nf_totals *t, struct nf_err *err);   /* into a zeroed or cleared struct */
-void nf_totals_write(struct nf_writer *w, const struct nf_totals *t);
-
-/* nf_totals_put - its NF_TOTALS_PAIRS pairs but domain_tokens and domain_full, for a record of another kind that repeats them. */
-enum { NF_TOTALS_PAIRS = 14 };
-void nf_totals_put(struct nf_enc *e, const struct nf_totals *t);
-void nf_totals_clear(struct nf_totals *t);
+extern const struct nf_record nf_totals_record;
 
 /* "ngrams": n-grams of one order whose n has the same number of bits, by key, ascending. */
 struct nf_ngrams {
@@ -63,17 +57,15 @@ struct nf_ngrams {
     const void *n;         /* u4[k]: occurrences counted */
     const void *dropped;   /* u4[k]: at most so many further occurrences were dropped; NULL: none of any (exact) */
 };
-int nf_ngrams_read(const msgpack_object *rec, struct nf_ngrams *g, struct nf_err *err);
-void nf_ngrams_write(struct nf_writer *w, const struct nf_ngrams *g);
+extern const struct nf_record nf_ngrams_record;
 
 /* "counts": bit planes of the n-grams with the same order, planes and first. */
 struct nf_counts {
     size_t layer, order, planes, first, k;
-    const unsigned char *bits;   /* u1[k, planes, (F+7)/8], bit order little; plane p weighs 2^p */
-    size_t row_bytes;            /* (F+7)/8 */
+    const unsigned char *bits;   /* u1[k, planes, row_bytes], bit order little; plane p weighs 2^p */
+    size_t F, row_bytes;         /* row_bytes: (F+7)/8 */
 };
-int nf_counts_read(const msgpack_object *rec, size_t F, struct nf_counts *c, struct nf_err *err);
-void nf_counts_write(struct nf_writer *w, const struct nf_counts *c);
+extern const struct nf_record nf_counts_record;
 
 /*
  * "lost_ngrams", "lost": present for an order when memory ran out for it (lib/count/ngrams.h has the proof).
@@ -89,10 +81,8 @@ struct nf_lost {
     size_t layer, order, F;
     const void *fires;             /* u8[F]: fires at dropped occurrences */
 };
-int nf_lost_ngrams_read(const msgpack_object *rec, struct nf_lost_ngrams *l, struct nf_err *err);
-void nf_lost_ngrams_write(struct nf_writer *w, const struct nf_lost_ngrams *l);
-int nf_lost_read(const msgpack_object *rec, size_t F, struct nf_lost *l, struct nf_err *err);
-void nf_lost_write(struct nf_writer *w, const struct nf_lost *l);
+extern const struct nf_record nf_lost_ngrams_record;
+extern const struct nf_record nf_lost_record;
 
 /* "fires": always exact. */
 struct nf_fires {
@@ -101,8 +91,7 @@ struct nf_fires {
     const void *domain;      /* u8[Q, F]; BOS left out */
     uint64_t near_zero;
 };
-int nf_fires_read(const msgpack_object *rec, size_t F, size_t Q, struct nf_fires *f, struct nf_err *err);
-void nf_fires_write(struct nf_writer *w, const struct nf_fires *f);
+extern const struct nf_record nf_fires_record;
 
 /* "position" and "domain_position": fires over the full windows, BOS position included; always exact. */
 struct nf_position {
@@ -113,10 +102,8 @@ struct nf_domain_position {
     size_t layer, domain, first, B, F;   /* bins first .. first + B - 1; bin b: positions b * bin .. (b + 1) * bin - 1 */
     const void *counts;                  /* u4[B, F] */
 };
-int nf_position_read(const msgpack_object *rec, size_t F, struct nf_position *p, struct nf_err *err);
-void nf_position_write(struct nf_writer *w, const struct nf_position *p);
-int nf_domain_position_read(const msgpack_object *rec, size_t F, struct nf_domain_position *p, struct nf_err *err);
-void nf_domain_position_write(struct nf_writer *w, const struct nf_domain_position *p);
+extern const struct nf_record nf_position_record;
+extern const struct nf_record nf_domain_position_record;
 
 /* "moments": one site of one layer, W units.  For `pred` W = 4, once for all domains (domain SIZE_MAX) and once for each. */
 enum { NF_MOMENT_ORDERS = 4, NF_SUM_LIMBS = 5 };
@@ -129,8 +116,7 @@ struct nf_moments_rec {
     const void *values;                           /* f8[q, W] */
     const void *sums;                             /* u8[W, 4, 5]: exact sums of x .. x^4 in units of 2^-160 (lib/numeric/exact.h) */
 };
-int nf_moments_rec_read(const msgpack_object *rec, struct nf_moments_rec *m, struct nf_err *err);
-void nf_moments_rec_write(struct nf_writer *w, const struct nf_moments_rec *m);
+extern const struct nf_record nf_moments_record;
 
 /* "histogram": the non-empty bins of units first .. first + w - 1, one unit after the other. */
 struct nf_histogram_rec {
@@ -140,8 +126,7 @@ struct nf_histogram_rec {
     const void *bins;      /* i4[b]: ascending within a unit (lib/numeric/histogram.h) */
     const void *counts;    /* u8[b] */
 };
-int nf_histogram_rec_read(const msgpack_object *rec, struct nf_histogram_rec *h, struct nf_err *err);
-void nf_histogram_rec_write(struct nf_writer *w, const struct nf_histogram_rec *h);
+extern const struct nf_record nf_histogram_record;
 
 /* "top": the k highest positions of units first .. first + w - 1, highest first; ties by (doc, window, pos), lowest first. */
 struct nf_top_rec {
@@ -151,7 +136,6 @@ struct nf_top_rec {
     const void *doc, *window, *pos;  /* u4[w, k]; 0xffffffff where there is none */
     const void *context;             /* u4[w, k, C]: tokens up to and including it, oldest first; 0xffffffff: none */
 };
-int nf_top_rec_read(const msgpack_object *rec, struct nf_top_rec *t, struct nf_err *err);
-void nf_top_rec_write(struct nf_writer *w, const struct nf_top_rec *t);
+extern const struct nf_record nf_top_record;
 
 #endif

@@ -16,6 +16,7 @@
 #include "record/activations.h"
 #include "record/stats.h"
 #include "record/rows.h"
+#include "record/kind.h"
 
 struct nf_reals;
 
@@ -50,7 +51,7 @@ int nf_reals_write(struct nf_reals *r, size_t Q, const size_t *order, struct nf_
 
 /* As nf_firings_merge_*(); domain [Q] is borrowed until the end. */
 int nf_reals_merge_begin(struct nf_reals *r, size_t Q, const size_t *domain, struct nf_err *err);
-int nf_reals_merge_record(struct nf_reals *r, const msgpack_object *rec, struct nf_err *err);
+int nf_reals_merge_record(struct nf_reals *r, const struct nf_any_record *in, struct nf_err *err);
 int nf_reals_merge_end(struct nf_reals *r, struct nf_err *err);
 
 #endif

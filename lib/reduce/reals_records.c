@@ -47,7 +47,7 @@ static int write_moments(const struct nf_real_site *s, size_t domain, const stru
     m.skew = y + 4 * W;
     m.kurt = y + 5 * W;
     m.values = y + 6 * W;
-    nf_moments_rec_write(w, &m);
+    nf_record_write(&nf_moments_record, w, &m);
     free(y);
     return NF_OK;
 }
@@ -98,7 +98,7 @@ static int write_histogram(const struct nf_real_site *s, size_t domain, const st
             rec.used = t.used;
             rec.bins = t.bin;
             rec.counts = t.count;
-            nf_histogram_rec_write(w, &rec);
+            nf_record_write(&nf_histogram_record, w, &rec);
             t.w = t.b = 0;
         }
     }
@@ -140,7 +140,7 @@ static int write_top(const struct nf_real_site *s, size_t first, size_t units, s
         rec.doc = where;
         rec.window = where + n;
         rec.pos = where + 2 * n;
-        nf_top_rec_write(w, &rec);
+        nf_record_write(&nf_top_record, w, &rec);
     }
     free(value);
     free(where);
@@ -214,30 +214,27 @@ static struct nf_distribution *find_distribution(struct nf_reals *r, const char 
     return nf_reals_distribution(*s, domain == SIZE_MAX ? SIZE_MAX : r->in_domain[domain], err);
 }
 
-static int merge_moments(struct nf_reals *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_moments(struct nf_reals *r, const struct nf_moments_rec *m, struct nf_err *err)
 {
-    struct nf_moments_rec m;
     struct nf_real_site *s;
     struct nf_distribution *d;
 
-    if (nf_moments_rec_read(rec, &m, err) < 0)
-        return NF_EFORMAT;
-    d = find_distribution(r, m.site, m.layer, m.domain, &s, err);
-    if (!d || m.W != s->W || d->seen != SIZE_MAX)
-        return refuse_reals_order("moments", m.site, m.layer, err);
+    d = find_distribution(r, m->site, m->layer, m->domain, &s, err);
+    if (!d || m->W != s->W || d->seen != SIZE_MAX)
+        return refuse_reals_order("moments", m->site, m->layer, err);
     d->seen = 0;
-    for (size_t u = 0; u < m.W; u++) {
+    for (size_t u = 0; u < m->W; u++) {
         struct nf_exact sum[NF_MOMENT_ORDERS];
         uint64_t n;
         double low, high;
 
-        memcpy(&n, (const char *)m.n + u * sizeof n, sizeof n);
-        memcpy(&low, (const char *)m.min + u * sizeof low, sizeof low);
-        memcpy(&high, (const char *)m.max + u * sizeof high, sizeof high);
-        memcpy(sum, (const char *)m.sums + u * sizeof sum, sizeof sum);
+        memcpy(&n, (const char *)m->n + u * sizeof n, sizeof n);
+        memcpy(&low, (const char *)m->min + u * sizeof low, sizeof low);
+        memcpy(&high, (const char *)m->max + u * sizeof high, sizeof high);
+        memcpy(sum, (const char *)m->sums + u * sizeof sum, sizeof sum);
         if (n > UINT32_MAX || d->moments.n[u] + n > UINT32_MAX ||
             (n && !(fabs(low) < 0x1p31 && fabs(high) < 0x1p31 && low <= high)))
-            return nf_fail(err, NF_EFORMAT, "moments of %s, layer %zu, unit %zu: impossible n, min or max", m.site, m.layer, u);
+            return nf_fail(err, NF_EFORMAT, "moments of %s, layer %zu, unit %zu: impossible n, min or max", m->site, m->layer, u);
         d->moments.n[u] += n;
         if (n) {
             d->moments.min[u] = fminf(d->moments.min[u], (float)low);
@@ -249,72 +246,66 @@ static int merge_moments(struct nf_reals *r, const msgpack_object *rec, struct n
     return NF_OK;
 }
 
-static int merge_histogram(struct nf_reals *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_histogram(struct nf_reals *r, const struct nf_histogram_rec *h, struct nf_err *err)
 {
-    struct nf_histogram_rec h;
     struct nf_real_site *s;
     struct nf_distribution *d;
     size_t at = 0;
 
-    if (nf_histogram_rec_read(rec, &h, err) < 0)
-        return NF_EFORMAT;
-    d = find_distribution(r, h.site, h.layer, h.domain, &s, err);
-    if (!d || d->seen != h.first || h.w > s->W - h.first)
-        return refuse_reals_order("histogram", h.site, h.layer, err);
-    d->seen += h.w;
-    for (size_t i = 0; i < h.w; i++) {
+    d = find_distribution(r, h->site, h->layer, h->domain, &s, err);
+    if (!d || d->seen != h->first || h->w > s->W - h->first)
+        return refuse_reals_order("histogram", h->site, h->layer, err);
+    d->seen += h->w;
+    for (size_t i = 0; i < h->w; i++) {
         uint32_t used;
 
-        memcpy(&used, (const char *)h.used + i * sizeof used, sizeof used);
+        memcpy(&used, (const char *)h->used + i * sizeof used, sizeof used);
         for (size_t end = at + used; at < end; at++) {
             int32_t bin;
             uint64_t n;
 
-            memcpy(&bin, (const char *)h.bins + at * sizeof bin, sizeof bin);
-            memcpy(&n, (const char *)h.counts + at * sizeof n, sizeof n);
-            if (bin < -NF_BIN_MAX || bin > NF_BIN_MAX || nf_histogram_count(&d->histogram, h.first + i, bin) + n > UINT32_MAX ||
+            memcpy(&bin, (const char *)h->bins + at * sizeof bin, sizeof bin);
+            memcpy(&n, (const char *)h->counts + at * sizeof n, sizeof n);
+            if (bin < -NF_BIN_MAX || bin > NF_BIN_MAX || nf_histogram_count(&d->histogram, h->first + i, bin) + n > UINT32_MAX ||
                 n > UINT32_MAX)
-                return nf_fail(err, NF_EFORMAT, "histogram of %s, layer %zu: bin %d with %llu values is impossible", h.site,
-                               h.layer, (int)bin, (unsigned long long)n);
-            if (nf_histogram_add(&d->histogram, h.first + i, bin, (uint32_t)n, err) < 0)
+                return nf_fail(err, NF_EFORMAT, "histogram of %s, layer %zu: bin %d with %llu values is impossible", h->site,
+                               h->layer, (int)bin, (unsigned long long)n);
+            if (nf_histogram_add(&d->histogram, h->first + i, bin, (uint32_t)n, err) < 0)
                 return NF_ESYS;
         }
     }
     return NF_OK;
 }
 
-static int merge_top(struct nf_reals *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_top(struct nf_reals *r, const struct nf_top_rec *t, struct nf_err *err)
 {
-    struct nf_top_rec t;
     struct nf_real_site *s;
 
-    if (nf_top_rec_read(rec, &t, err) < 0)
-        return NF_EFORMAT;
-    s = nf_reals_find(r, t.site, t.layer);
-    if (!s || t.first != s->seen || t.w > s->W - t.first || t.k != r->k || t.C != r->C)
-        return refuse_reals_order("top", t.site, t.layer, err);
-    s->seen += t.w;
-    for (size_t i = 0; i < t.w * t.k; i++) {
+    s = nf_reals_find(r, t->site, t->layer);
+    if (!s || t->first != s->seen || t->w > s->W - t->first || t->k != r->k || t->C != r->C)
+        return refuse_reals_order("top", t->site, t->layer, err);
+    s->seen += t->w;
+    for (size_t i = 0; i < t->w * t->k; i++) {
         struct nf_top_entry e;
 
-        memcpy(&e.value, (const char *)t.values + i * sizeof e.value, sizeof e.value);
-        memcpy(&e.doc, (const char *)t.doc + i * sizeof e.doc, sizeof e.doc);
-        memcpy(&e.window, (const char *)t.window + i * sizeof e.window, sizeof e.window);
-        memcpy(&e.pos, (const char *)t.pos + i * sizeof e.pos, sizeof e.pos);
-        memcpy(r->context, (const char *)t.context + i * t.C * sizeof *r->context, t.C * sizeof *r->context);
+        memcpy(&e.value, (const char *)t->values + i * sizeof e.value, sizeof e.value);
+        memcpy(&e.doc, (const char *)t->doc + i * sizeof e.doc, sizeof e.doc);
+        memcpy(&e.window, (const char *)t->window + i * sizeof e.window, sizeof e.window);
+        memcpy(&e.pos, (const char *)t->pos + i * sizeof e.pos, sizeof e.pos);
+        memcpy(r->context, (const char *)t->context + i * t->C * sizeof *r->context, t->C * sizeof *r->context);
         if (!isnan(e.value))
-            nf_top_offer(&s->top, t.first + i / t.k, &e, r->context);
+            nf_top_offer(&s->top, t->first + i / t->k, &e, r->context);
     }
     return NF_OK;
 }
 
-int nf_reals_merge_record(struct nf_reals *r, const msgpack_object *rec, struct nf_err *err)
+int nf_reals_merge_record(struct nf_reals *r, const struct nf_any_record *in, struct nf_err *err)
 {
-    if (nf_mp_is(rec, "moments"))
-        return merge_moments(r, rec, err);
-    if (nf_mp_is(rec, "histogram"))
-        return merge_histogram(r, rec, err);
-    return nf_mp_is(rec, "top") ? merge_top(r, rec, err) : NF_EOF;
+    if (in->type == &nf_moments_record)
+        return merge_moments(r, in->rec, err);
+    if (in->type == &nf_histogram_record)
+        return merge_histogram(r, in->rec, err);
+    return in->type == &nf_top_record ? merge_top(r, in->rec, err) : NF_EOF;
 }
 
 int nf_reals_merge_end(struct nf_reals *r, struct nf_err *err)

@@ -9,6 +9,7 @@
 #include "base/par.h"
 #include "record/activations.h"
 #include "record/context.h"
+#include "record/kind.h"
 #include "record/stats.h"
 #include "count/firings.h"
 #include "reduce/reals.h"
@@ -20,20 +21,20 @@ enum {
     /* widths whose records stay under NF_MP_BYTES: fires has 8 bytes a neuron and domain, moments about 290 a unit */
     WIDTH_ACTIVE_MAX = NF_MP_BYTES / 64,
     WIDTH_REAL_MAX = NF_MP_BYTES / 300,
-    CONTEXT_MAX = NF_MP_BYTES / 4,   /* the ids of a window are in one record */
 };
 
 struct document {
-    uint64_t doc;
-    size_t domain;
+    size_t doc, domain;
 };
 
 struct nf_reduce {
     struct nf_reduce_cfg cfg;
     json_t *header;                /* of the first input */
     bool merging;
-    size_t V, inputs;
-    struct nf_vocab vocab;
+    struct nf_sizes sizes;         /* of the stream that is being read */
+    size_t inputs;
+    struct nf_vocab_head vocab;
+    struct nf_any_record in_record;
     struct nf_totals t;            /* domains in the order of their first document */
     struct nf_firings *firings;    /* NULL: the stream has no ffn.active */
     struct nf_reals *reals;
@@ -69,13 +70,14 @@ void nf_reduce_close(struct nf_reduce *r)
     if (!r)
         return;
     json_decref(r->header);
-    nf_vocab_clear(&r->vocab);
-    nf_totals_clear(&r->t);
-    nf_totals_clear(&r->in);
+    nf_vocab_clear(&r->vocab.vocab);
+    nf_any_clear(&r->in_record);
+    nf_record_clear(&nf_totals_record, &r->t);
+    nf_record_clear(&nf_totals_record, &r->in);
     nf_firings_close(r->firings);
     nf_reals_close(r->reals);
     nf_stages_close(r->stages);
-    nf_batch_clear(&r->batch);
+    nf_record_clear(&nf_batch_record, &r->batch);
     nf_batch_rows_clear(&r->rows);
     free(r->domain);
     free(r->doc);
@@ -153,11 +155,14 @@ static int read_header_site(struct nf_reduce *r, const json_t *site, struct nf_e
     if (rc == NF_OK)
         rc = read_site_layers(site, &layers, &n, err);
     if (rc == NF_OK && active) {
-        free(r->t.layers);
-        r->t.layers = layers;
+        r->t.layers = nf_mem_get(&r->t.mem, n, sizeof *layers, err);
+        rc = r->t.layers ? NF_OK : NF_ESYS;
+        if (rc == NF_OK)
+            memcpy(r->t.layers, layers, n * sizeof *layers);
         r->t.n_layers = n;
         r->t.F = width;
-        return NF_OK;
+        free(layers);
+        return rc;
     }
     if (rc == NF_OK && !r->cfg.no_moments)
         rc = charge_reals(r, name, n * width, err);
@@ -175,7 +180,7 @@ static int choose_ngram_layers(struct nf_reduce *r, struct nf_err *err)
 {
     struct nf_totals *t = &r->t;
 
-    t->ngram_layers = nf_alloc(t->n_layers, sizeof *t->ngram_layers, err);
+    t->ngram_layers = nf_mem_get(&t->mem, t->n_layers, sizeof *t->ngram_layers, err);
     if (!t->ngram_layers)
         return NF_ESYS;
     memcpy(t->order, r->cfg.order, sizeof t->order);
@@ -208,10 +213,9 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
 
 static int open_stages(struct nf_reduce *r, struct nf_err *err)
 {
-    json_int_t L = json_integer_value(json_object_get(json_object_get(r->header, "model"), "L"));
     size_t bytes;
 
-    if (nf_stages_ready(r->stages, L > 0 ? (size_t)L : 0, r->t.context, &r->vocab, r->cfg.memory - r->real_bytes, &bytes, err) < 0)
+    if (nf_stages_ready(r->stages, r->sizes.L, r->t.context, &r->vocab.vocab, r->cfg.memory - r->real_bytes, &bytes, err) < 0)
         return err->code;
     r->real_bytes += bytes;
     return NF_OK;
@@ -222,9 +226,11 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     const json_t *sites = json_object_get(r->header, "sites"), *site;
     size_t i;
 
-    if (read_header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
-        read_header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
-        (r->merging && read_options(r, err) < 0))
+    if (nf_sizes_read(r->header, &r->sizes, err) < 0)
+        return NF_EFORMAT;
+    r->t.context = r->sizes.context;
+    r->vocab.V = r->sizes.V;
+    if (read_positions(r, err) < 0 || (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
     if (!json_array_size(sites))
         return nf_fail(err, NF_EFORMAT, "header: sites: at least one is expected");
@@ -318,7 +324,8 @@ int nf_reduce_begin(struct nf_reduce *r, const json_t *header, struct nf_err *er
 {
     r->inputs++;
     r->in_totals = false;
-    nf_totals_clear(&r->in);
+    r->sizes.Q = 0;
+    r->vocab.ended = false;
     return compare_merged_headers(r->header, header, err);
 }
 
@@ -345,19 +352,19 @@ static int compare_totals(const struct nf_totals *a, const struct nf_totals *b, 
 }
 
 /* The index of a domain, which is added when it is new. */
-static int find_domain(struct nf_reduce *r, const char *name, size_t n, size_t *index, struct nf_err *err)
+static int find_domain(struct nf_reduce *r, const char *name, size_t *index, struct nf_err *err)
 {
     struct nf_totals *t = &r->t;
 
     for (*index = 0; *index < t->Q; ++*index)
-        if (strlen(t->domain[*index]) == n && memcmp(t->domain[*index], name, n) == 0)
+        if (strcmp(t->domain[*index], name) == 0)
             return NF_OK;
     /* the counts by domain of one layer are one record */
-    if (t->Q == NF_DOMAINS_MAX || (t->Q + 3) * t->F * sizeof(uint64_t) + 4096 > NF_MP_BYTES || memchr(name, 0, n))
-        return nf_fail(err, NF_EFORMAT, "more than %zu domains, or a name with a NUL", t->Q);
-    t->domain[t->Q] = strndup(name, n);
+    if (t->Q == NF_DOMAINS_MAX || (t->Q + 3) * t->F * sizeof(uint64_t) + 4096 > NF_MP_BYTES)
+        return nf_fail(err, NF_EFORMAT, "more than %zu domains", t->Q);
+    t->domain[t->Q] = nf_mem_text(&t->mem, name, strlen(name), err);
     if (!t->domain[t->Q])
-        return nf_fail(err, NF_ESYS, "out of memory");
+        return NF_ESYS;
     t->Q++;
     return NF_OK;
 }
@@ -369,12 +376,14 @@ static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct n
 
     if (r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals: there twice");
-    if (nf_totals_read(rec, in, err) < 0)
+    if (nf_record_read(&nf_totals_record, rec, &r->sizes, in, err) < 0)
         return err->code;
+    r->sizes.Q = in->Q;
+    r->sizes.F = in->F;
     if (!t->ngram_layers) {
         t->bin = in->bin;
         memcpy(t->order, in->order, sizeof t->order);
-        t->ngram_layers = nf_alloc(in->n_ngram_layers, sizeof *t->ngram_layers, err);
+        t->ngram_layers = nf_mem_get(&t->mem, in->n_ngram_layers, sizeof *t->ngram_layers, err);
         if (!t->ngram_layers)
             return NF_ESYS;
         for (size_t i = 0; i < in->n_ngram_layers; i++)
@@ -386,7 +395,7 @@ static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct n
     if (compare_totals(t, in, err) < 0)
         return NF_EFORMAT;
     for (size_t q = 0; q < in->Q; q++) {
-        if (find_domain(r, in->domain[q], strlen(in->domain[q]), &r->in_domain[q], err) < 0)
+        if (find_domain(r, in->domain[q], &r->in_domain[q], err) < 0)
             return err->code;
         t->domain_tokens[r->in_domain[q]] += in->domain_tokens[q];
         t->domain_full[r->in_domain[q]] += in->domain_full[q];
@@ -404,31 +413,32 @@ static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct n
 
 static int merge_record(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
+    const struct nf_any_record *in = &r->in_record;
     int rc = NF_EOF;
 
     if (nf_mp_is(rec, "totals"))
         return merge_totals(r, rec, err);
     if (!r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals must come first");
+    if (nf_any_read(&r->in_record, nf_kind_find("stats"), rec, &r->sizes, err) < 0)
+        return err->code;
     if (r->firings)
-        rc = nf_firings_merge_record(r->firings, rec, err);
+        rc = nf_firings_merge_record(r->firings, in, err);
     if (rc == NF_EOF)
-        rc = nf_reals_merge_record(r->reals, rec, err);
+        rc = nf_reals_merge_record(r->reals, in, err);
     if (rc == NF_EOF)
-        rc = nf_stages_merge_record(r->stages, rec, err);
-    return rc == NF_EOF ? nf_fail(err, NF_EFORMAT, "a record of an unknown type") : rc;
+        rc = nf_stages_merge_record(r->stages, in, err);
+    return rc == NF_EOF ? nf_fail(err, NF_EFORMAT, "%s: a record that the header does not announce", in->type->type) : rc;
 }
 
 /* ---- activations ---- */
 
-static int take_doc(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+static int take_doc(struct nf_reduce *r, const struct nf_doc *d, struct nf_err *err)
 {
-    struct nf_doc d;
-
-    if (nf_doc_read(rec, &d, err) < 0 || nf_grow(&r->doc, &r->doc_cap, r->docs + 1, sizeof *r->doc, err) < 0)
+    if (nf_grow(&r->doc, &r->doc_cap, r->docs + 1, sizeof *r->doc, err) < 0)
         return err->code;
-    r->doc[r->docs].doc = d.doc;
-    if (find_domain(r, d.domain, d.domain_len, &r->doc[r->docs].domain, err) < 0)
+    r->doc[r->docs].doc = d->doc;
+    if (find_domain(r, d->domain, &r->doc[r->docs].domain, err) < 0)
         return err->code;
     r->docs++;
     r->t.docs++;
@@ -483,11 +493,10 @@ static void count_windows(struct nf_reduce *r)
 
 static int take_batch(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
-    if (end_batch(r, err) < 0 || nf_batch_read(rec, r->V, r->t.context, &r->batch, err) < 0)
+    if (end_batch(r, err) < 0 || nf_record_read(&nf_batch_record, rec, &r->sizes, &r->batch, err) < 0)
         return err->code;
     if (r->batch.batch != r->batches++)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: batch %llu is expected", (unsigned long long)r->batch.batch,
-                       (unsigned long long)r->batches - 1);
+        return nf_fail(err, NF_EFORMAT, "batch %zu: batch %zu expected", r->batch.batch, (size_t)r->batches - 1);
     if (nf_grow(&r->domain, &r->domain_cap, r->batch.W, sizeof *r->domain, err) < 0)
         return NF_ESYS;
     for (size_t w = 0; w < r->batch.W; w++)
@@ -505,46 +514,39 @@ static int take_batch(struct nf_reduce *r, const msgpack_object *rec, struct nf_
     return nf_stages_batch(r->stages, &r->rows, err);
 }
 
-static int take_site(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+static int take_site(struct nf_reduce *r, const struct nf_site_rows *s, struct nf_err *err)
 {
-    struct nf_site_rows s;
-
-    if (nf_site_rows_read(rec, &s, err) < 0)
-        return NF_EFORMAT;
-    if (r->firings && strcmp(s.site, "ffn.active") == 0)
-        return nf_firings_rows(r->firings, &s, err);
-    if (!r->cfg.no_moments && nf_reals_rows(r->reals, &s, err) < 0)
+    if (r->firings && strcmp(s->site, "ffn.active") == 0)
+        return nf_firings_rows(r->firings, s, err);
+    if (!r->cfg.no_moments && nf_reals_rows(r->reals, s, err) < 0)
         return err->code;
-    return nf_stages_rows(r->stages, &s, err);
+    return nf_stages_rows(r->stages, s, err);
+}
+
+static int take_record(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+{
+    const struct nf_any_record *in = &r->in_record;
+
+    if (nf_mp_is(rec, "batch"))
+        return take_batch(r, rec, err);
+    if (nf_any_read(&r->in_record, nf_kind_find("activations"), rec, &r->sizes, err) < 0)
+        return err->code;
+    return in->type == &nf_doc_record ? take_doc(r, in->rec, err) : take_site(r, in->rec, err);
 }
 
 /* ---- records ---- */
 
-/* vocab and special: kept from the first input; later ones have the same digest in their headers. */
-static int take_context(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
-{
-    if (!nf_mp_is(rec, "vocab") && !nf_mp_is(rec, "special"))
-        return NF_EOF;
-    return r->inputs > 1 ? NF_OK : nf_context_read(rec, &r->vocab, err);
-}
-
 int nf_reduce_record(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
-    int rc = take_context(r, rec, err);
+    bool context = nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special");
+    int rc = NF_EOF;
 
-    if (rc != NF_EOF)
-        return rc;
-    if (r->vocab.V != r->V)
-        return nf_fail(err, NF_EFORMAT, "vocab: %zu tokens, the header says %zu", r->vocab.V, r->V);
-    if (r->merging)
-        return merge_record(r, rec, err);
-    if (nf_mp_is(rec, "doc"))
-        return take_doc(r, rec, err);
-    if (nf_mp_is(rec, "batch"))
-        return take_batch(r, rec, err);
-    if (nf_mp_is(rec, "site"))
-        return take_site(r, rec, err);
-    return nf_fail(err, NF_EFORMAT, "a record of an unknown type");
+    /* vocab and special: kept from the first input; later ones have the same digest in their headers. */
+    if (r->inputs <= 1 || !context)
+        rc = nf_vocab_head_take(&r->vocab, rec, err);
+    if (rc != NF_EOF || context)
+        return rc == NF_EOF ? NF_OK : rc;
+    return r->merging ? merge_record(r, rec, err) : take_record(r, rec, err);
 }
 
 int nf_reduce_end(struct nf_reduce *r, struct nf_err *err)
@@ -584,14 +586,14 @@ static void write_totals(const struct nf_reduce *r, struct nf_writer *w, size_t 
         t.domain_tokens[q] = r->t.domain_tokens[order[q]];
         t.domain_full[q] = r->t.domain_full[order[q]];
     }
-    nf_totals_write(w, &t);
+    nf_record_write(&nf_totals_record, w, &t);
 }
 
 int nf_reduce_write(struct nf_reduce *r, struct nf_writer *w, struct nf_err *err)
 {
     size_t order[NF_DOMAINS_MAX];
 
-    nf_vocab_write(w, &r->vocab);
+    nf_vocab_write(w, &r->vocab.vocab);
     write_totals(r, w, order);
     if (r->firings && nf_firings_write_ngrams(r->firings, w, err) < 0)
         return NF_ESYS;

@@ -59,7 +59,7 @@ static int put_mean(json_t *all, const char *key, uint64_t n, uint64_t docs, dou
 static int take_ratio(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_ratio_rec r;
-    json_t *all = nf_ratio_rec_read(rec, &r, err) == NF_OK ? all_of(run, r.layer, err) : NULL;
+    json_t *all = nf_record_read(&nf_ratio_record, rec, NULL, &r, err) == NF_OK ? all_of(run, r.layer, err) : NULL;
 
     return all ? put_mean(all, nf_ratio_name(r.of), r.n, r.docs, r.mean, r.se, err) : NF_EFORMAT;
 }
@@ -67,7 +67,7 @@ static int take_ratio(struct nf_stage_input *run, const msgpack_object *rec, str
 static int take_influence(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_influence_rec i;
-    json_t *all = nf_influence_rec_read(rec, &i, err) == NF_OK ? all_of(run, i.layer, err) : NULL;
+    json_t *all = nf_record_read(&nf_influence_record, rec, NULL, &i, err) == NF_OK ? all_of(run, i.layer, err) : NULL;
 
     return all ? put_mean(all, "influence", i.n, i.docs, i.influence, i.se, err) : NF_EFORMAT;
 }
@@ -90,7 +90,7 @@ static int put_column(json_t *all, const struct nf_locality_rec *l, const char *
 static int take_locality(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_locality_rec l;
-    json_t *all = nf_locality_rec_read(rec, &l, err) == NF_OK ? all_of(run, l.layer, err) : NULL;
+    json_t *all = nf_record_read(&nf_locality_record, rec, NULL, &l, err) == NF_OK ? all_of(run, l.layer, err) : NULL;
     int rc = all ? put_column(all, &l, "first", 0, FIRST, err) : NF_EFORMAT;
 
     for (size_t i = 0; rc == NF_OK && i < NF_LOCAL_WINDOWS; i++) {
@@ -135,7 +135,7 @@ static int take_merging(struct nf_stage_input *run, const msgpack_object *rec, s
 {
     struct nf_merging_rec m;
 
-    if (nf_merging_rec_read(rec, &m, err) < 0 || !all_of(run, m.layer, err))
+    if (nf_record_read(&nf_merging_record, rec, NULL, &m, err) < 0 || !all_of(run, m.layer, err))
         return NF_EFORMAT;
     for (size_t h = 0; h < m.H; h++)
         rank_head(run, &m, h);
@@ -158,7 +158,7 @@ static int take_cka(struct nf_stage_input *run, const msgpack_object *rec, struc
 {
     struct nf_cka_rec c;
 
-    if (nf_cka_rec_read(rec, &c, err) < 0)
+    if (nf_record_read(&nf_cka_record, rec, NULL, &c, err) < 0)
         return NF_EFORMAT;
     return take_pairs(run, "cka", c.rows, c.P, c.n, c.cka, c.se, err);
 }
@@ -168,7 +168,7 @@ static int take_similarity(struct nf_stage_input *run, const msgpack_object *rec
 {
     struct nf_similarity_rec s;
 
-    if (nf_similarity_rec_read(rec, &s, err) < 0)
+    if (nf_record_read(&nf_similarity_record, rec, NULL, &s, err) < 0)
         return NF_EFORMAT;
     return strcmp(s.measure, "angle") ? NF_OK : take_pairs(run, "angle", s.rows, s.P, s.n, s.mean, s.se, err);
 }

@@ -95,7 +95,7 @@ static int write_tap_rows(void *self, const struct nf_rows *r)
 {
     struct nf_capture *c = self;
     size_t from = c->before[r->row], n = c->before[r->row + r->rows] - from;
-    struct nf_site_rows rec = { .batch = c->batch, .layer = r->layer, .row = from };
+    struct nf_site_rows rec = { .batch = c->batch, .layer = r->layer, .row = from, .near_zero = r->near_zero ? 0 : NF_NONE };
     const void *data = r->data;
 
     if (n == 0)
@@ -110,7 +110,8 @@ static int write_tap_rows(void *self, const struct nf_rows *r)
     for (size_t i = 0; r->near_zero && i < r->rows; i++)
         if (c->before[r->row + i + 1] > c->before[r->row + i])
             rec.near_zero += r->near_zero[i];
-    c->near_zero += rec.near_zero;
+    if (r->near_zero)
+        c->near_zero += rec.near_zero;
     strcpy(rec.site, nf_site_name(r->site));   /* at most 10 bytes */
     rec.data = shaped(c, r->site, n, data);
     nf_site_rows_write(c->out, &rec);
@@ -134,7 +135,7 @@ int nf_capture_batch(struct nf_capture *c, const struct nf_batch *b)
         for (size_t p = 0; p < b->length[w]; p++, t++)
             c->before[t + 1] = c->before[t] + (p >= c->positions.from && p < c->positions.to);
     c->rows += c->before[t];
-    nf_batch_write(c->out, b);
+    nf_record_write(&nf_batch_record, c->out, b);
     return (int)c->err->code;
 }
 

@@ -6,13 +6,10 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "record/measures.h"
-
-enum { MEASURES_MAX = 16 };
 
 int nf_grouped_means_init(struct nf_grouped_means *t, size_t things, size_t measures, struct nf_err *err)
 {
-    assert(measures <= MEASURES_MAX);
+    assert(measures <= NF_MEASURES_MAX);
     *t = (struct nf_grouped_means){ .things = things, .measures = measures };
     t->all = nf_alloc(things * measures, sizeof *t->all, err);
     return t->all ? NF_OK : NF_ESYS;
@@ -74,36 +71,40 @@ int nf_grouped_means_add(struct nf_grouped_means *t, size_t thing, uint64_t doc,
     return NF_OK;
 }
 
-static void write_group(const struct nf_grouped_means *t, const struct nf_cluster_mean *group, size_t thing,
-                        struct nf_measure_group g, struct nf_writer *out, const char *type, const char *key,
-                        const char *const *name)
+static void write_group(const struct nf_grouped_means *t, const struct nf_cluster_mean *group, struct nf_means_rec rec,
+                        struct nf_writer *out, const struct nf_record *type)
 {
-    struct nf_measured m[MEASURES_MAX];
     bool any = false;
 
     for (size_t i = 0; group && i < t->measures; i++) {
-        struct nf_cluster_estimate mean = nf_cluster_mean_read(&group[thing * t->measures + i]);
+        struct nf_cluster_estimate mean = nf_cluster_mean_read(&group[rec.of * t->measures + i]);
 
-        m[i] = (struct nf_measured){ mean.n, mean.mean, mean.sd, mean.se, mean.doc_mean, mean.doc_sd };
-        g.docs = mean.docs > g.docs ? mean.docs : g.docs;
+        rec.m[i] = (struct nf_measured){ mean.n, mean.mean, mean.sd, mean.se, true, mean.doc_mean, mean.doc_sd };
+        rec.docs = mean.docs > rec.docs ? mean.docs : rec.docs;
         any = any || mean.n;
     }
     if (any)
-        nf_measures_write(out, type, key, thing, &g, name, m, t->measures);
+        nf_record_write(type, out, &rec);
 }
 
-void nf_grouped_means_write(const struct nf_grouped_means *t, struct nf_writer *out, const char *type, const char *key,
-                            const char *const *thing, char *const *domain, const char *const *name)
+void nf_grouped_means_write(const struct nf_grouped_means *t, struct nf_writer *out, const struct nf_record *type,
+                            const char *const *name, char *const *domain)
 {
     for (size_t i = 0; i < t->things; i++) {
-        const char *label = thing ? thing[i] : NULL;
+        struct nf_means_rec rec = { .of = i, .name = name ? name[i] : NULL, .from = NF_NONE, .to = NF_NONE };
 
-        write_group(t, t->all, i, (struct nf_measure_group){ .name = label }, out, type, key, name);
-        for (size_t q = 0; q < t->domains; q++)
-            write_group(t, t->domain[q], i, (struct nf_measure_group){ .name = label, .domain = domain[q] }, out, type, key, name);
-        for (size_t b = 0; b < NF_POSITION_BINS; b++)
-            write_group(t, t->bin[b], i,
-                        (struct nf_measure_group){ .name = label, .from = b ? (size_t)1 << (b - 1) : 0, .to = (size_t)1 << b }, out,
-                        type, key, name);
+        write_group(t, t->all, rec, out, type);
+        rec.by = NF_BY_DOMAIN;
+        for (size_t q = 0; q < t->domains; q++) {
+            rec.domain = domain[q];
+            write_group(t, t->domain[q], rec, out, type);
+        }
+        rec.by = NF_BY_POSITION;
+        rec.domain = NULL;
+        for (size_t b = 0; b < NF_POSITION_BINS; b++) {
+            rec.from = b ? (size_t)1 << (b - 1) : 0;
+            rec.to = (size_t)1 << b;
+            write_group(t, t->bin[b], rec, out, type);
+        }
     }
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "numeric/cluster_mean.h"
+#include "record/measures.h"
 #include "stream/writer.h"
 
 /*
@@ -36,12 +37,11 @@ int nf_grouped_means_add(struct nf_grouped_means *t, size_t thing, uint64_t doc,
 /*
  * nf_grouped_means_write - thing by thing, records of all rows, of each domain, of each bin of positions: record/measures.h.
  *
- *   type, key  of the record, and its field that holds the thing's number
- *   thing      [things] names of the things; NULL: they are not written
- *   domain     [domains] their names
- *   name       [measures] theirs
+ *   type    of the record: one whose struct is nf_means_rec
+ *   name    [things] names of the things; NULL: the record has none
+ *   domain  [domains] their names
  */
-void nf_grouped_means_write(const struct nf_grouped_means *t, struct nf_writer *out, const char *type, const char *key,
-                      const char *const *thing, char *const *domain, const char *const *name);
+void nf_grouped_means_write(const struct nf_grouped_means *t, struct nf_writer *out, const struct nf_record *type,
+                            const char *const *name, char *const *domain);
 
 #endif

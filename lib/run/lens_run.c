@@ -14,10 +14,10 @@
 #include "model/compare.h"
 #include "model/streams.h"
 #include "model/tuned.h"
-#include "record/lens.h"
 #include "run/activation_cache.h"
 #include "run/dry_run.h"
 #include "run/grouped_means.h"
+#include "run/lens_records.h"
 
 struct lens_run {
     const struct nf_lens_options *o;
@@ -328,6 +328,29 @@ static bool row_counts(const struct lens_run *l, size_t w, size_t pos)
     return !l->o->with_next || pos + 1 < b->length[w];
 }
 
+/* A row; top: where its most probable tokens are. */
+static void write_token(struct lens_run *l, size_t point, const double x[NF_LENS_COUNT], const struct nf_divergence *own, size_t top,
+                        const struct nf_row_place *at)
+{
+    size_t k = l->o->top_k;
+    const struct nf_lens_token_rec rec = { .point = point,
+                                           .doc = at->doc,
+                                           .window = at->window,
+                                           .position = at->position,
+                                           .token = at->token,
+                                           .top = own->top,
+                                           .kl = x[NF_LENS_KL],
+                                           .agree = x[NF_LENS_AGREE],
+                                           .entropy = x[NF_LENS_ENTROPY],
+                                           .loss = x[NF_LENS_LOSS],
+                                           .rank = x[NF_LENS_RANK],
+                                           .k = k,
+                                           .top_ids = k ? l->top + top : NULL,
+                                           .top_p = k ? l->top_p + top : NULL };
+
+    nf_record_write(&nf_lens_token_record, l->r->out, &rec);
+}
+
 static int take_point(struct lens_run *l, size_t point, size_t stream)
 {
     struct nf_model_run *r = l->r;
@@ -346,9 +369,7 @@ static int take_point(struct lens_run *l, size_t point, size_t stream)
             nf_lens_of(base, own, x);
             rc = nf_grouped_means_add(&l->means, point, b->doc[w], r->windows.domain[w], pos, x, r->err);
             if (l->o->per_token)
-                nf_lens_token_write(r->out, point,
-                                    &(struct nf_lens_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own, k, l->top + top,
-                                                             l->top_p + top });
+                write_token(l, point, x, own, top, &(struct nf_row_place){ b->doc[w], b->window[w], pos, b->ids[row] });
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -358,7 +379,7 @@ static int take_parts_of_row(struct lens_run *l, size_t w, size_t pos, size_t ro
 {
     struct nf_model_run *r = l->r;
     const struct nf_batch *b = &r->windows.batch;
-    const struct nf_lens_token t = { .doc = b->doc[w], .window = b->window[w], .position = pos, .token = b->ids[row + pos] };
+    const struct nf_parts_rec rec = { b->doc[w], b->window[w], pos, b->ids[row + pos], l->part_means.things, l->part };
     int rc = NF_OK;
 
     for (size_t i = 0; i < l->part_means.things && rc == NF_OK; i++) {
@@ -367,7 +388,7 @@ static int take_parts_of_row(struct lens_run *l, size_t w, size_t pos, size_t ro
         rc = nf_grouped_means_add(&l->part_means, i, b->doc[w], r->windows.domain[w], pos, &x, r->err);
     }
     if (l->o->per_token)
-        nf_parts_write(r->out, &t, l->part, l->part_means.things);
+        nf_record_write(&nf_parts_record, r->out, &rec);
     return rc < 0 ? rc : (int)r->err->code;
 }
 
@@ -468,12 +489,11 @@ static int run_lens(void *self, struct nf_model_run *r)
 
 static int write_means(void *self, struct nf_model_run *r)
 {
-    static const char *const logit[] = { "logit" };
     const struct lens_run *l = self;
 
-    nf_grouped_means_write(&l->means, r->out, "lens", "point", NULL, r->windows.domains, nf_lens_names);
+    nf_grouped_means_write(&l->means, r->out, &nf_lens_record, NULL, r->windows.domains);
     if (l->attribute)
-        nf_grouped_means_write(&l->part_means, r->out, "attribution", "part", NULL, r->windows.domains, logit);
+        nf_grouped_means_write(&l->part_means, r->out, &nf_attribution_record, NULL, r->windows.domains);
     return (int)r->err->code;
 }
 

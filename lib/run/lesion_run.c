@@ -9,10 +9,10 @@
 #include "base/par.h"
 #include "model/compare.h"
 #include "model/streams.h"
-#include "record/effects.h"
 #include "run/dry_run.h"
 #include "run/grouped_means.h"
 #include "run/interventions.h"
+#include "run/lesion_records.h"
 #include "run/neuron_set.h"
 
 static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
@@ -250,7 +250,7 @@ static int write_interventions(void *self, struct nf_model_run *r)
     struct lesion_run *l = self;
 
     for (size_t i = 0; i < l->all.n; i++)
-        nf_intervention_write(r->out, i, &l->all.item[i]);
+        nf_intervention_write(r->out, i, &l->all.item[i], r->err);
     return (int)r->err->code;
 }
 
@@ -273,8 +273,8 @@ static int take_effects(struct lesion_run *l, struct nf_model_run *r, size_t i, 
             nf_effects_of(base, own, x);
             rc = nf_grouped_means_add(&l->means, i, b->doc[w], r->windows.domain[w], pos, x, r->err);
             if (l->o->per_token)
-                nf_effect_token_write(r->out, i, &l->all.item[i],
-                                      &(struct nf_effect_token){ b->doc[w], b->window[w], pos, b->ids[row], base, own });
+                nf_effect_token_write(r->out, i, &l->all.item[i], base, own,
+                                      &(struct nf_row_place){ b->doc[w], b->window[w], pos, b->ids[row] });
         }
     return rc < 0 ? rc : (int)r->err->code;
 }
@@ -323,7 +323,7 @@ static int write_effects(void *self, struct nf_model_run *r)
     for (size_t i = 0; name && i < l->all.n; i++)
         name[i] = l->all.item[i].name;
     if (name)
-        nf_grouped_means_write(&l->means, r->out, "effect", "intervention", name, r->windows.domains, nf_effect_names);
+        nf_grouped_means_write(&l->means, r->out, &nf_effect_record, name, r->windows.domains);
     free(name);
     return (int)r->err->code;
 }

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/at.h"
+#include "record/neurons.h"
+#include "record/stats.h"
 #include "run/loaded_model.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
@@ -86,34 +89,20 @@ static int close_file(struct nf_reader *in, int rc, char digest[NF_DIGEST_HEX], 
 
 /* ---- classes ---- */
 
-static bool has_class(const msgpack_object *classes, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (classes[i].type == MSGPACK_OBJECT_STR && classes[i].via.str.size == strlen(name) &&
-            memcmp(classes[i].via.str.ptr, name, strlen(name)) == 0)
-            return true;
-    return false;
-}
-
 /* last: of the neurons so far, one more than their number; 0: none yet. */
-static int take_classed_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
+static int take_classed_neuron(struct nf_neuron_set *of, const struct nf_neuron *n, const struct nf_list *classes,
                                const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
 {
-    const msgpack_object *have;
-    uint64_t layer, neuron, number;
-    size_t n;
+    uint64_t number = (uint64_t)n->layer << 32 | n->neuron;
 
-    if (nf_mp_uint(rec, "layer", UINT32_MAX - 1, &layer, err) < 0 || nf_mp_uint(rec, "neuron", UINT32_MAX - 1, &neuron, err) < 0 ||
-        nf_mp_array(rec, "classes", &have, &n, err) < 0)
-        return NF_EFORMAT;
-    number = layer << 32 | neuron;
     if (number < *last)
-        return nf_fail(err, NF_EFORMAT, "neuron %llu.%llu: twice, or out of order", (unsigned long long)layer,
-                       (unsigned long long)neuron);
+        return nf_fail(err, NF_EFORMAT, "neuron %zu.%zu: twice, or out of order", n->layer, n->neuron);
     *last = number + 1;
     for (size_t k = 0; k < classes->n; k++)
-        if (has_class(have, n, classes->item[k]) && add_neuron(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
-            return (int)err->code;
+        for (enum nf_class c = 0; c < NF_CLASSES; c++)
+            if (n->classes >> c & 1 && strcmp(nf_class_name(c), classes->item[k]) == 0 &&
+                add_neuron(&of[k], n->layer, n->neuron, cfg, NF_EFORMAT, err) < 0)
+                return (int)err->code;
     return NF_OK;
 }
 
@@ -121,13 +110,19 @@ int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const stru
                           char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     struct nf_reader *in = open_side_file(path, "neurons", cfg, err);
+    struct nf_neuron n = { 0 };
     const msgpack_object *rec;
     uint64_t last = 0;
     int rc = in ? NF_OK : (int)err->code;
 
-    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
-        if (nf_mp_is(rec, "neuron"))
-            rc = take_classed_neuron(of, rec, classes, cfg, &last, err);
+    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
+        if (!nf_mp_is(rec, "neuron"))
+            continue;
+        rc = nf_record_read(&nf_neuron_record, rec, NULL, &n, err);
+        if (rc == NF_OK)
+            rc = take_classed_neuron(of, &n, classes, cfg, &last, err);
+    }
+    nf_record_clear(&nf_neuron_record, &n);
     for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
         if (of[k].n == 0)
             rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
@@ -136,24 +131,14 @@ int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const stru
 
 /* ---- means ---- */
 
-/* Is it the moments of ffn.act over all domains? */
-static bool is_activation(const msgpack_object *rec)
-{
-    const char *site;
-    size_t n;
-
-    return nf_mp_is(rec, "moments") && nf_mp_str(rec, "site", &site, &n, NULL) == NF_OK && n == 7 &&
-           memcmp(site, "ffn.act", 7) == 0 && !nf_mp_find(rec, "domain");
-}
-
-static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_tensor *mean, struct nf_err *err)
+static int take_means(struct nf_neuron_set *c, const struct nf_moments_rec *m, struct nf_err *err)
 {
     for (size_t i = 0; i < c->n; i++) {
-        double v = c->layer[i] == layer ? nf_tensor_real(mean, c->neuron[i]) : 0;
+        double v = c->layer[i] == m->layer ? nf_f8_at(m->mean, c->neuron[i]) : 0;
 
         if (!isfinite(v))
             return nf_fail(err, NF_EFORMAT, "neuron %u.%u has no mean activation", c->layer[i], c->neuron[i]);
-        if (c->layer[i] == layer)
+        if (c->layer[i] == m->layer)
             c->value[i] = (float)v;
     }
     return NF_OK;
@@ -162,19 +147,17 @@ static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_ten
 static int take_mean_activations(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg,
                                  bool *have, struct nf_err *err)
 {
-    struct nf_tensor mean;
-    uint64_t layer;
-    int rc = NF_OK;
+    struct nf_moments_rec m;
+    int rc = nf_record_read(&nf_moments_record, rec, NULL, &m, err);
 
-    if (nf_mp_uint(rec, "layer", UINT32_MAX, &layer, err) < 0 || nf_mp_tensor(rec, "mean", NF_F64, 1, &mean, err) < 0)
-        return NF_EFORMAT;
-    if (layer >= cfg->L || mean.shape[0] != cfg->F)
-        return nf_fail(err, NF_EFORMAT,
-                       "moments of ffn.act of layer %llu, %zu of them: the model has layers 0 to %zu, %zu neurons each",
-                       (unsigned long long)layer, mean.shape[0], cfg->L - 1, cfg->F);
-    have[layer] = true;
+    if (rc < 0 || strcmp(m.site, "ffn.act") != 0 || m.domain != NF_NONE)
+        return rc;
+    if (m.layer >= cfg->L || m.W != cfg->F)
+        return nf_fail(err, NF_EFORMAT, "moments of ffn.act of layer %zu, %zu of them: the model has layers 0 to %zu, %zu neurons each",
+                       m.layer, m.W, cfg->L - 1, cfg->F);
+    have[m.layer] = true;
     for (size_t k = 0; rc == NF_OK && k < sets; k++)
-        rc = take_means(&of[k], layer, &mean, err);
+        rc = take_means(&of[k], &m, err);
     return rc;
 }
 
@@ -198,7 +181,7 @@ int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path,
     int rc = in ? NF_OK : (int)err->code;
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
-        if (is_activation(rec))
+        if (nf_mp_is(rec, "moments"))
             rc = take_mean_activations(of, sets, rec, cfg, have, err);
     for (size_t k = 0; rc == NF_EOF && k < sets; k++)
         if (check_layers(&of[k], have, err) < 0)

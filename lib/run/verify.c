@@ -23,7 +23,7 @@ struct verify_run {
     struct nf_reader *in;
     struct nf_verify *p;
     bool *want[NF_SITE_COUNT];          /* [L+1] in the reference */
-    size_t context;                     /* most tokens of a window */
+    struct nf_sizes sizes;
     struct nf_batch batch;
     size_t layer;                       /* at hand */
     struct shelf shelf[NF_SITE_COUNT];
@@ -90,7 +90,7 @@ static int read_reference_header(struct verify_run *r)
         return refuse_reference(r, "holds some positions only, all are expected");
     if (context < 1 || (uint64_t)context > r->cfg->max_positions)
         return refuse_reference(r, "header: context is not that of the model");
-    r->context = (size_t)context;
+    r->sizes = (struct nf_sizes){ .V = r->cfg->V, .context = (size_t)context, .L = r->cfg->L };
     if (check_sizes(r, json_object_get(h, "model")) < 0)
         return NF_EFORMAT;
     for (size_t i = 0; i < json_array_size(sites); i++)
@@ -116,7 +116,7 @@ static int store(struct verify_run *r, const msgpack_object *rec)
 
     if (!nf_mp_is(rec, "site"))
         return refuse_reference(r, "rows of a batch are missing");
-    if (nf_site_rows_read(rec, &rows, r->err) < 0)
+    if (nf_record_read(&nf_site_record, rec, &r->sizes, &rows, r->err) < 0)
         return NF_EFORMAT;
     site = nf_site_find(rows.site);
     if (rows.batch != r->batch.batch || rows.layer != r->layer || site == NF_SITE_COUNT || !r->want[site][rows.layer])
@@ -314,7 +314,7 @@ static int verify_batch(struct verify_run *r, struct nf_forward **f, const struc
     if (!*f || nf_forward_get_plan(*f)->batch_tokens < win.T) {
         nf_forward_close(*f);
         opts->batch_tokens = win.T;
-        *f = nf_forward_open(r->cfg, w, opts, r->context, r->err);
+        *f = nf_forward_open(r->cfg, w, opts, r->sizes.context, r->err);
         if (!*f)
             return (int)r->err->code;
     }
@@ -333,7 +333,7 @@ static int run_all(struct verify_run *r, const struct nf_weights *w, struct nf_f
 
     while ((rc = nf_reader_next(r->in, &rec)) == NF_OK) {
         if (nf_mp_is(rec, "batch")) {
-            rc = nf_batch_read(rec, r->cfg->V, r->context, &r->batch, r->err);
+            rc = nf_record_read(&nf_batch_record, rec, &r->sizes, &r->batch, r->err);
             if (rc == NF_OK)
                 rc = verify_batch(r, &f, w, opts);
         } else if (nf_mp_is(rec, "site")) {
@@ -368,6 +368,6 @@ int nf_verify_run(const struct nf_config *cfg, const struct nf_weights *w, const
         free(r.shelf[i].data);
     }
     free(r.pre);
-    nf_batch_clear(&r.batch);
+    nf_record_clear(&nf_batch_record, &r.batch);
     return rc;
 }

@@ -5,17 +5,16 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "record/context.h"
 #include "stream/mp.h"
 
-static int find_window_domain(struct nf_window_reader *t, const char *name, size_t n, struct nf_err *err)
+static int find_window_domain(struct nf_window_reader *t, const char *name, struct nf_err *err)
 {
     for (t->doc_domain = 0; t->doc_domain < t->n; t->doc_domain++)
-        if (strlen(t->domains[t->doc_domain]) == n && memcmp(t->domains[t->doc_domain], name, n) == 0)
+        if (strcmp(t->domains[t->doc_domain], name) == 0)
             return NF_OK;
     if (nf_grow(&t->domains, &t->domains_cap, t->n + 1, sizeof *t->domains, err) < 0)
         return NF_ESYS;
-    t->domains[t->n] = strndup(name, n);
+    t->domains[t->n] = strdup(name);
     if (!t->domains[t->n])
         return nf_fail(err, NF_ESYS, "out of memory");
     t->n++;
@@ -33,24 +32,47 @@ static void hand_on(const struct nf_window_reader *t, bool wanted)
     nf_writer_copy(t->out, bytes, n);
 }
 
-/* Anything but a window. */
-static int take_other(struct nf_window_reader *t, const msgpack_object *rec, struct nf_err *err)
+/* The sizes of the stream, before its first record. */
+static int open_sizes(struct nf_window_reader *t, struct nf_err *err)
 {
-    struct nf_doc d;
-
-    if (nf_mp_is(rec, "vocab") || nf_mp_is(rec, "special")) {
-        hand_on(t, true);
+    if (t->opened)
         return NF_OK;
+    t->opened = true;
+    if (nf_sizes_read(nf_reader_header(t->in), &t->sizes, err) < 0)
+        return NF_EFORMAT;
+    t->head = (struct nf_vocab_head){ .V = t->sizes.V, .optional = true };
+    t->sizes.V = t->V;
+    t->sizes.context = t->context;
+    return NF_OK;
+}
+
+/* vocab, special and doc are taken here; NF_EOF: another type. */
+static int take_context(struct nf_window_reader *t, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = nf_vocab_head_take(&t->head, rec, err);
+
+    if (rc != NF_EOF) {
+        hand_on(t, rc == NF_OK);
+        return rc;
     }
     if (!nf_mp_is(rec, "doc"))
-        return nf_fail(err, NF_EFORMAT, "%s: a record of a type that does not belong to %s", nf_reader_what(t->in),
-                       t->captured ? "activations, or not there" : "tokens");
-    if (nf_doc_read(rec, &d, err) < 0)
-        return NF_EFORMAT;
-    t->doc = d.doc;
+        return NF_EOF;
+    if (nf_record_read(&nf_doc_record, rec, &t->sizes, &t->doc_record, err) < 0)
+        return err->code;
+    t->doc = t->doc_record.doc;
     t->doc_known = true;
     hand_on(t, t->docs);
-    return find_window_domain(t, d.domain, d.domain_len, err);
+    return find_window_domain(t, t->doc_record.domain, err);
+}
+
+/* Anything but windows and batches. */
+static int take_other(struct nf_window_reader *t, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = take_context(t, rec, err);
+
+    return rc == NF_EOF ? nf_fail(err, NF_EFORMAT, "%s: a record of a type that does not belong to %s", nf_reader_what(t->in),
+                                  t->captured ? "activations, or not there" : "tokens")
+                        : rc;
 }
 
 /* The next window into t->window. */
@@ -62,11 +84,10 @@ static int read_window(struct nf_window_reader *t, struct nf_err *err)
     while ((rc = nf_reader_next(t->in, &rec)) == NF_OK && !nf_mp_is(rec, "window"))
         if ((rc = take_other(t, rec, err)) < 0)
             return rc;
-    if (rc == NF_OK)
-        rc = nf_window_read(rec, t->V, t->context, &t->window, err);
+    if (rc == NF_OK && (rc = take_context(t, rec, err)) == NF_EOF)
+        rc = nf_record_read(&nf_window_record, rec, &t->sizes, &t->window, err);
     if (rc == NF_OK && (!t->doc_known || t->window.doc != t->doc))
-        rc = nf_fail(err, NF_EFORMAT, "%s: a window of document %llu, which is not the last that began", nf_reader_what(t->in),
-                     (unsigned long long)t->window.doc);
+        rc = nf_fail(err, NF_EFORMAT, "%s: a window of document %zu, which is not the last that began", nf_reader_what(t->in), t->window.doc);
     return rc;
 }
 
@@ -124,8 +145,8 @@ static int find_domains(struct nf_window_reader *t, struct nf_err *err)
         while (i < t->n_seen && t->seen[i].doc != t->batch.doc[w])
             i++;
         if (i == t->n_seen)
-            return nf_fail(err, NF_EFORMAT, "%s: batch %llu: document %u did not begin before it, or is out of order",
-                           nf_reader_what(t->in), (unsigned long long)t->batch.batch, (unsigned)t->batch.doc[w]);
+            return nf_fail(err, NF_EFORMAT, "%s: batch %zu: document %u did not begin before it, or is out of order",
+                           nf_reader_what(t->in), t->batch.batch, (unsigned)t->batch.doc[w]);
         t->domain[w] = t->seen[i].domain;
     }
     t->seen[0] = t->seen[t->n_seen - 1];
@@ -145,8 +166,8 @@ static int next_captured(struct nf_window_reader *t, struct nf_err *err)
         if (rc < 0)
             return rc;
     }
-    if (rc == NF_OK)
-        rc = nf_batch_read(rec, t->V, t->context, &t->batch, err);
+    if (rc == NF_OK && (rc = take_context(t, rec, err)) == NF_EOF)
+        rc = nf_record_read(&nf_batch_record, rec, &t->sizes, &t->batch, err);
     return rc == NF_OK ? find_domains(t, err) : rc;
 }
 
@@ -161,11 +182,10 @@ int nf_window_reader_rows(struct nf_window_reader *t, struct nf_site_rows *rows,
         t->next = rec;
         return NF_EOF;
     }
-    if (nf_site_rows_read(rec, rows, err) < 0)
+    if (nf_record_read(&nf_site_record, rec, &t->sizes, rows, err) < 0)
         return NF_EFORMAT;
     if (rows->batch != t->batch.batch)
-        return nf_fail(err, NF_EFORMAT, "%s: rows of batch %llu after batch %llu", nf_reader_what(t->in),
-                       (unsigned long long)rows->batch, (unsigned long long)t->batch.batch);
+        return nf_fail(err, NF_EFORMAT, "%s: rows of batch %zu after batch %zu", nf_reader_what(t->in), rows->batch, t->batch.batch);
     return NF_OK;
 }
 
@@ -175,6 +195,8 @@ int nf_window_reader_next(struct nf_window_reader *t, struct nf_err *err)
 {
     int rc = NF_OK;
 
+    if (open_sizes(t, err) < 0)
+        return NF_EFORMAT;
     if (t->captured)
         return next_captured(t, err);
     t->batch.W = t->batch.T = 0;
@@ -202,7 +224,9 @@ void nf_window_reader_clear(struct nf_window_reader *t)
     free(t->domains);
     free(t->domain);
     free(t->seen);
-    nf_batch_clear(&t->batch);
-    nf_window_clear(&t->window);
+    nf_vocab_clear(&t->head.vocab);
+    nf_record_clear(&nf_doc_record, &t->doc_record);
+    nf_record_clear(&nf_batch_record, &t->batch);
+    nf_record_clear(&nf_window_record, &t->window);
     *t = (struct nf_window_reader){ 0 };
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "record/activations.h"
+#include "record/context.h"
 #include "record/tokens.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
@@ -28,20 +29,22 @@ struct nf_window_reader {
     /* private */
     size_t domain_cap, domains_cap, doc_domain;
     struct nf_window_reader_doc {
-        uint64_t doc;
-        size_t domain;
+        size_t doc, domain;
     } * seen;   /* captured: documents since the last batch, and the last before it */
     size_t n_seen, seen_cap;
     const msgpack_object *next;   /* captured: a record that was read and is still to be taken */
-    uint64_t doc, batches;
-    bool doc_known, held, ended;
+    size_t doc, batches;
+    bool opened, doc_known, held, ended;
+    struct nf_sizes sizes;     /* opened: of the header, but for V and context */
+    struct nf_vocab_head head;
+    struct nf_doc doc_record;
     struct nf_window window;   /* held: read, and not yet in a batch */
 };
 
 /*
  * nf_window_reader_next - the next batch of whole windows.
  *
- * Returns NF_OK; NF_EOF at the stream's end; or a failure: nf_reader_next(), nf_window_read(), a window whose document is not the last doc record,
+ * Returns NF_OK; NF_EOF at the stream's end; or a failure: nf_reader_next(), nf_record_read(), a vocabulary that is not whole, a window whose document is not the last doc record,
  * a record type that does not belong to tokens.
  */
 int nf_window_reader_next(struct nf_window_reader *t, struct nf_err *err);
@@ -49,7 +52,7 @@ int nf_window_reader_next(struct nf_window_reader *t, struct nf_err *err);
 /*
  * nf_window_reader_rows - captured: the next rows of a site, of the batch at hand; data borrowed until the next call.
  *
- * Returns NF_OK; NF_EOF when the batch has no more; NF_EFORMAT: nf_site_rows_read(), rows of another batch; or nf_reader_next()'s failure.
+ * Returns NF_OK; NF_EOF when the batch has no more; NF_EFORMAT: nf_record_read(), rows of another batch; or nf_reader_next()'s failure.
  */
 int nf_window_reader_rows(struct nf_window_reader *t, struct nf_site_rows *rows, struct nf_err *err);
 void nf_window_reader_clear(struct nf_window_reader *t);

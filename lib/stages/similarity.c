@@ -283,7 +283,7 @@ static int write_cka(struct nf_similarity *s, struct nf_writer *w, struct nf_err
             y[j * P + i] = y[i * P + j];
             y[(P + j) * P + i] = y[(P + i) * P + j];
         }
-    nf_cka_rec_write(w, &rec);
+    nf_record_write(&nf_cka_record, w, &rec);
     free(y);
     return NF_OK;
 }
@@ -325,7 +325,7 @@ static int write_similarity(const struct nf_similarity *s, bool last, bool angle
     strcpy(rec.measure, angle ? "angle" : "cos");
     strcpy(rec.rows, last ? "last" : "all");
     fill_matrices(m, P, angle, y);
-    nf_similarity_rec_write(w, &rec);
+    nf_record_write(&nf_similarity_record, w, &rec);
     free(y);
     return NF_OK;
 }
@@ -340,73 +340,66 @@ int nf_similarity_write(struct nf_similarity *s, struct nf_writer *w, struct nf_
     for (size_t l = 0; l + 1 < s->P; l++) {
         struct nf_cluster_estimate x = nf_mergeable_means_get(&s->positions, index_pair(s->P, l, l + 1));
 
-        nf_influence_rec_write(w, &(struct nf_influence_rec){ l, x.n, x.docs, 1 - x.mean, x.se });
+        nf_record_write(&nf_influence_record, w, &(struct nf_influence_rec){ l, x.n, x.docs, 1 - x.mean, x.se });
     }
     return NF_OK;
 }
 
 /* ---- merging ---- */
 
-static int merge_cka(struct nf_similarity *s, const msgpack_object *rec, struct nf_err *err)
+static int merge_cka(struct nf_similarity *s, const struct nf_cka_rec *r, struct nf_err *err)
 {
-    struct nf_cka_rec r;
-
-    if (nf_cka_rec_read(rec, &r, err) < 0)
-        return NF_EFORMAT;
-    if (r.P != s->P || r.batch != s->B || (strcmp(r.rows, "all") == 0) != s->all)
+    if (r->P != s->P || r->batch != s->B || (strcmp(r->rows, "all") == 0) != s->all)
         return nf_fail(err, NF_EFORMAT, "cka: of other points, rows or groups than the header says");
     for (size_t k = 0; k < NF_CKA_BLOCKS; k++) {
         uint64_t n;
 
-        memcpy(&n, (const char *)r.blocks + k * sizeof n, sizeof n);
+        memcpy(&n, (const char *)r->blocks + k * sizeof n, sizeof n);
         if (n > UINT32_MAX || s->cka.blocks[k] + n > UINT32_MAX)
             return nf_fail(err, NF_EFORMAT, "cka: %llu groups in block %zu are too many", (unsigned long long)n, k);
         s->cka.blocks[k] += n;
     }
-    s->left_out += r.left_out;
+    s->left_out += r->left_out;
     for (size_t i = 0; i < s->P * (s->P + 1) / 2; i++) {
         struct nf_cka_sums sums;
 
-        memcpy(&sums, (const char *)r.sums + i * sizeof sums, sizeof sums);
+        memcpy(&sums, (const char *)r->sums + i * sizeof sums, sizeof sums);
         for (size_t k = 0; k < NF_CKA_BLOCKS; k++)
             nf_exact_add(&s->cka.sum[i].of[k], &sums.of[k]);
     }
     return NF_OK;
 }
 
-static int merge_means(struct nf_similarity *s, const msgpack_object *rec, unsigned *bit, struct nf_err *err)
+static int merge_means(struct nf_similarity *s, const struct nf_similarity_rec *r, unsigned *bit, struct nf_err *err)
 {
-    struct nf_similarity_rec r;
     bool angle, last;
 
-    if (nf_similarity_rec_read(rec, &r, err) < 0)
-        return NF_EFORMAT;
-    if (r.P != s->P)
-        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are expected", r.P, s->P);
-    angle = strcmp(r.measure, "angle") == 0;
-    last = strcmp(r.rows, "last") == 0;
+    if (r->P != s->P)
+        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are expected", r->P, s->P);
+    angle = strcmp(r->measure, "angle") == 0;
+    last = strcmp(r->rows, "last") == 0;
     *bit = 2u << (2 * last + angle);
     if (!angle)
-        *(last ? &s->zero_last : &s->zero) += r.zero;
-    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? count_point_pairs(s->P) : 0,
-                                         count_point_pairs(s->P), r.docs, r.sums, err);
+        *(last ? &s->zero_last : &s->zero) += r->zero;
+    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? count_point_pairs(s->P) : 0, count_point_pairs(s->P), r->docs,
+                                         r->sums, err);
 }
 
-int nf_similarity_merge(struct nf_similarity *s, const msgpack_object *rec, unsigned *seen, struct nf_err *err)
+int nf_similarity_merge(struct nf_similarity *s, const struct nf_any_record *in, unsigned *seen, struct nf_err *err)
 {
     unsigned bit = 1;
     int rc;
 
-    if (nf_mp_is(rec, "influence"))
+    if (in->type == &nf_influence_record)
         return NF_OK;
-    if (nf_mp_is(rec, "cka"))
-        rc = merge_cka(s, rec, err);
-    else if (nf_mp_is(rec, "similarity"))
-        rc = merge_means(s, rec, &bit, err);
+    if (in->type == &nf_cka_record)
+        rc = merge_cka(s, in->rec, err);
+    else if (in->type == &nf_similarity_record)
+        rc = merge_means(s, in->rec, &bit, err);
     else
         return NF_EOF;
     if (rc == NF_OK && *seen & bit)
-        return nf_fail(err, NF_EFORMAT, "%s: there twice", bit == 1 ? "cka" : "similarity");
+        return nf_fail(err, NF_EFORMAT, "%s: there twice", in->type->type);
     *seen |= bit;
     return rc;
 }

@@ -37,6 +37,7 @@
 #include "numeric/cka.h"
 #include "numeric/mergeable_means.h"
 #include "record/rows.h"
+#include "record/kind.h"
 
 struct nf_similarity {
     size_t P, D, B;
@@ -78,7 +79,7 @@ void nf_similarity_finish(struct nf_similarity *s);   /* the last document is co
 int nf_similarity_write(struct nf_similarity *s, struct nf_writer *w, struct nf_err *err);
 
 /* nf_similarity_merge - NF_EOF: not a record of ours.  Records of influence are taken and not used: they follow from the others. */
-int nf_similarity_merge(struct nf_similarity *s, const msgpack_object *rec, unsigned *seen, struct nf_err *err);
+int nf_similarity_merge(struct nf_similarity *s, const struct nf_any_record *in, unsigned *seen, struct nf_err *err);
 enum { NF_SIMILARITY_SEEN = 31 };   /* *seen, from 0 before a stream, when all five have come */
 
 #endif

@@ -400,7 +400,7 @@ static int write_merging(const struct layer *l, size_t H, const struct nf_mergea
         return NF_ESYS;
     for (size_t p = 0; p < n; p++)
         nf_mergeable_means_difference(&l->m, p, &y[p], &y[n + p]);
-    nf_merging_rec_write(w, &(struct nf_merging_rec){ l->layer, H, l->m.either, *means, y, y + n, l->m.cross });
+    nf_record_write(&nf_merging_record, w, &(struct nf_merging_rec){ l->layer, H, l->m.either, *means, y, y + n, l->m.cross });
     free(y);
     return NF_OK;
 }
@@ -416,7 +416,7 @@ static void write_ratios(const struct layer *l, struct nf_writer *w)
     for (size_t u = 0; u < NF_RATIOS; u++) {
         struct nf_cluster_estimate x = nf_mergeable_means_get(&l->m, u);
 
-        nf_ratio_rec_write(w, &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
+        nf_record_write(&nf_ratio_record, w, &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
     }
 }
 
@@ -434,7 +434,7 @@ static int write_stage_layer(const struct nf_stages *s, enum nf_measure m, const
     if (nf_mergeable_means_fill(&l->m, &means, err) < 0)
         return NF_ESYS;
     if (m == NF_MEASURE_LOCALITY)
-        nf_locality_rec_write(w, &(struct nf_locality_rec){ l->layer, H, nf_locality_sinks(&l->m, H, s->cfg.sink), means });
+        nf_record_write(&nf_locality_record, w, &(struct nf_locality_rec){ l->layer, H, nf_locality_sinks(&l->m, H, s->cfg.sink), means });
     else
         rc = write_merging(l, H, &means, w, err);
     free((void *)means.n);
@@ -492,44 +492,38 @@ static struct layer *find_record_layer(struct nf_stages *s, enum nf_measure m, s
     return l;
 }
 
-static int merge_ratio(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
+static int merge_ratio(struct nf_stages *s, const struct nf_ratio_rec *r, struct nf_err *err)
 {
-    struct nf_ratio_rec r;
-    struct layer *l =
-        nf_ratio_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_RATIOS, r.layer, r.of, NF_RATIOS, err) : NULL;
+    struct layer *l = find_record_layer(s, NF_MEASURE_RATIOS, r->layer, r->of, NF_RATIOS, err);
 
-    return l ? nf_mergeable_means_merge_part(&l->m, r.of, 1, r.docs, r.sums, err) : NF_EFORMAT;
+    return l ? nf_mergeable_means_merge_part(&l->m, r->of, 1, r->docs, r->sums, err) : NF_EFORMAT;
 }
 
-static int merge_locality(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
+static int merge_locality(struct nf_stages *s, const struct nf_locality_rec *r, struct nf_err *err)
 {
-    struct nf_locality_rec r;
-    struct layer *l =
-        nf_locality_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_LOCALITY, r.layer, 0, r.m.U, err) : NULL;
+    struct layer *l = find_record_layer(s, NF_MEASURE_LOCALITY, r->layer, 0, r->m.U, err);
 
-    return l ? nf_mergeable_means_merge(&l->m, &r.m, err) : NF_EFORMAT;
+    return l ? nf_mergeable_means_merge(&l->m, &r->m, err) : NF_EFORMAT;
 }
 
-static int merge_merging(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
+static int merge_merging(struct nf_stages *s, const struct nf_merging_rec *r, struct nf_err *err)
 {
-    struct nf_merging_rec r;
-    struct layer *l =
-        nf_merging_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_MERGING, r.layer, 0, r.m.U, err) : NULL;
+    struct layer *l = find_record_layer(s, NF_MEASURE_MERGING, r->layer, 0, r->m.U, err);
 
-    return l && nf_mergeable_means_merge(&l->m, &r.m, err) == NF_OK ? merge_cross(l, &r, err) : NF_EFORMAT;
+    return l && nf_mergeable_means_merge(&l->m, &r->m, err) == NF_OK ? merge_cross(l, r, err) : NF_EFORMAT;
 }
 
-int nf_stages_merge_record(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
+int nf_stages_merge_record(struct nf_stages *s, const struct nf_any_record *in, struct nf_err *err)
 {
-    int rc = s->cfg.want[NF_MEASURE_SIMILARITY] ? nf_similarity_merge(&s->similarity, rec, &s->seen, err) : NF_EOF;
+    int rc = s->cfg.want[NF_MEASURE_SIMILARITY] ? nf_similarity_merge(&s->similarity, in, &s->seen, err) : NF_EOF;
 
     if (rc != NF_EOF)
         return rc;
-    if (nf_mp_is(rec, "ratio"))
-        return merge_ratio(s, rec, err);
-    if (nf_mp_is(rec, "locality"))
-        return merge_locality(s, rec, err);
-    return nf_mp_is(rec, "merging") ? merge_merging(s, rec, err) : NF_EOF;
+    if (in->type == &nf_ratio_record)
+        return merge_ratio(s, in->rec, err);
+    if (in->type == &nf_locality_record)
+        return merge_locality(s, in->rec, err);
+    return in->type == &nf_merging_record ? merge_merging(s, in->rec, err) : NF_EOF;
 }
 
 int nf_stages_merge_end(struct nf_stages *s, struct nf_err *err)

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "record/context.h"
 #include "record/rows.h"
+#include "record/kind.h"
 
 enum nf_measure { NF_MEASURE_SIMILARITY, NF_MEASURE_RATIOS, NF_MEASURE_LOCALITY, NF_MEASURE_MERGING, NF_MEASURES };
 
@@ -83,7 +84,7 @@ bool nf_stages_groups(const struct nf_stages *s, uint64_t *groups, uint64_t *lef
 
 /* Merging: records of one stream between _begin and _end.  _record: NF_EOF: not one of ours. */
 void nf_stages_merge_begin(struct nf_stages *s);
-int nf_stages_merge_record(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err);
+int nf_stages_merge_record(struct nf_stages *s, const struct nf_any_record *in, struct nf_err *err);
 int nf_stages_merge_end(struct nf_stages *s, struct nf_err *err);
 
 #endif

@@ -210,6 +210,7 @@ static void measure_reading(struct nf_logit_effects *e, size_t layer, struct nf_
             fold(e, in);
             x->in_norm = sqrt(nf_dot(in, in, D));
             x->cos_in_out = compute_cosine(in, out, D, x->in_norm, x->out_norm);
+            x->gated = r->gated;
             x->gate_norm = x->cos_gate_out = x->cos_gate_in = NAN;
             if (!r->gated)
                 continue;

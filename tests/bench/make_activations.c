@@ -71,6 +71,7 @@ static void fill_bits(struct nf_rng *rng, unsigned halvings, unsigned char *bits
 
 static void write_batch(const struct shape *s, struct nf_writer *w, struct nf_batch *b, unsigned char *bits, struct nf_rng *rng)
 {
+    static const char *const domain[] = { "A", "B", "C", "D", "E", "F", "G" };
     size_t bytes = s->F / 8;
     struct nf_site_rows rows = { .batch = b->batch, .site = "ffn.active", .data = nf_tensor_2d(NF_U8, bits, b->T, bytes) };
 
@@ -83,9 +84,9 @@ static void write_batch(const struct shape *s, struct nf_writer *w, struct nf_ba
         b->bos[i] = 1;
         for (size_t p = 0; p < T; p++)
             b->ids[i * T + p] = p ? zipf(rng, s->V) : 0;
-        nf_doc_write(w, &(struct nf_doc){ window, "w", &"ABCDEFG"[window % DOMAINS], 1, 1, NF_DOC_BYTES_UNKNOWN });
+        nf_record_write(&nf_doc_record, w, &(struct nf_doc){ .doc = window, .name = "w", .domain = domain[window % DOMAINS], .bytes = NF_NONE });
     }
-    nf_batch_write(w, b);
+    nf_record_write(&nf_batch_record, w, b);
     for (rows.layer = 0; rows.layer < s->L; rows.layer++) {
         fill_bits(rng, s->halvings, bits, b->T * bytes);
         nf_site_rows_write(w, &rows);
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
     if (nf_writer_close(w, NULL) < 0)
         nf_die_err(&err);
     json_decref(header);
-    nf_batch_clear(&b);
+    nf_record_clear(&nf_batch_record, &b);
     free(bits);
     return NF_EXIT_OK;
 }

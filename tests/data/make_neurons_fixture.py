@@ -67,7 +67,7 @@ class Run:
         fires = int(c.sum() / 0.97) + 1
         top = [[g, int(ci), int(ni)] for g, ci, ni in zip(grams, c, n)] + [[grams[0], 1, 30]]
         self.covered.setdefault((order, layer), set()).update(str(g) for g in grams)
-        return fires, {"m": len(grams), "covered": grams, "c": [int(x) for x in c], "n": [int(x) for x in n], "share": share(int(c.sum()), fires), "activations": fires, "detector": True,
+        return fires, {"m": len(grams), "covered": grams, "c": [int(x) for x in c], "n": [int(x) for x in n], "lo": [share(int(x), int(y))["lo"] for x, y in zip(c, n)], "share": share(int(c.sum()), fires), "activations": fires, "detector": True,
                        "top": sorted(top, key=lambda t: -t[1])}
 
     def suppress(self, ids):
@@ -139,11 +139,12 @@ class Run:
         m = extra.get("token", {}).get("m") or int(self.rng.lognormal(4.5 + 2 * depth, 1.0)) + 1
         cover = [[0, 0]] * 3 if fires == 0 else [[m, m], [3 * m, 3 * m], [6 * m, 7 * m if rec["undecided"] else 6 * m]]
         dom = self.rng.dirichlet([2, 2, 2]) if fires else np.zeros(3)
-        rec.update(fires=fires, fires_bos=0, n=self.n_tok, freq=share(fires, self.n_tok), band=band, domain_freq=[float(3 * freq * d) for d in dom],
+        rec.update(fires=fires, fires_bos=0, n=self.n_tok, freq=share(fires, self.n_tok), band=band, domain_freq=[float(min(3 * freq * d, 1)) for d in dom],
+                   domain_lo=[float(min(2.9 * freq * d, 1)) for d in dom], domain_hi=[float(min(3.1 * freq * d, 1)) for d in dom],
                    domain_entropy=float(-(dom[dom > 0] * np.log2(dom[dom > 0])).sum()), cover=cover, **extra)
         return rec
 
-    BINS = ["1-5", "6-10", "11-20", "21-50", "51-200", "201-1000", "1001-2000", "2001-5000", "5001+"]
+    BINS = ["1-5", "6-10", "11-20", "21-50", "51-200", "201-1000", "1001-2000", "2001-5000", "5001-"]
 
     def bins(self, recs, order):
         edges = [5, 10, 20, 50, 200, 1000, 2000, 5000, 10 ** 12]
@@ -162,19 +163,19 @@ class Run:
             prev = sets[-2] if layer else set()
             cov[name] = {"total": len(sets[-1]), "new_overall": len(sets[-1] - below), "new_previous": len(sets[-1] - prev),
                          "in_lower": len(sets[-1] & below), "in_previous": len(sets[-1] & prev), "cumulative": len(below | sets[-1])}
-        pos = {}
+        pos = {f"{t}/{s}": 0 for t in ("oscillatory", "both", "one", "other") for s in ("strong", "weak")}
         for r in recs:
             if "position" in r:
                 key = r["position"]["type"] + "/" + r["position"]["strength"]
                 pos[key] = pos.get(key, 0) + 1
         bands = {b: sum(r["band"] == b for r in recs) for b in ("dead", "dormant", "rare", "normal", "hyperactive")}
-        return {"r": "layer", "layer": layer, "neurons": self.F, "dead": share(dead, self.F), "dead_with_bos": share(dead, self.F), "alive": len(alive),
+        return {"r": "layer", "layer": layer, "neurons": self.F, "fires": sum(r["fires"] for r in recs), "dead": share(dead, self.F), "dead_with_bos": share(dead, self.F), "alive": len(alive),
                 "mean_freq": float(np.mean(alive)) if alive else None, "mean_freq_sd": float(np.std(alive)) if alive else None, "bands": bands,
                 **{"cover%d" % o: self.bins(recs, o) for o in (1, 2, 3)},
                 "detectors": {**{n: sum(n + "-detector" in r["classes"] for r in recs) for n in ("token", "bigram", "trigram")},
                               "undecided": {n: sum(n + "-detector" in r["undecided"] for r in recs) for n in ("token", "bigram", "trigram")}},
-                "min_count": [{"min": m, **{n: sum(n + "-detector" in r["classes"] for r in recs) // m for n in ("token", "bigram", "trigram")}}
-                              for m in (1, 5)],
+                "min_count": [{"min": m, **{n: sum(n + "-detector" in r["classes"] for r in recs) // m for n in ("token", "bigram", "trigram")},
+                               "covered": {n: cov[n]["total"] // m for n in ("token", "bigram", "trigram")}} for m in (1, 5)],
                 "covered": cov, "positional": pos, "first_positions": 0, "undecided_position": 0, "near_zero": 0}
 
     def records(self):
@@ -183,7 +184,7 @@ class Run:
         yield {"r": "special", "ids": np.array([0], "<u4")}
         q = len(self.domains)
         yield {"r": "run", "tokens": self.n_tok, "bos": self.full, "windows": self.full + 5, "full": self.full, "context": self.T, "docs": 60, "from": 0,
-               "to": self.T, "domains": self.domains, "domain_tokens": np.full(q, self.n_tok // q, "<u8"), "domain_full": np.full(q, self.full // q, "<u8"),
+               "to": self.T, "domains": self.domains, "domain_tokens": [(self.n_tok + i) // q for i in range(q)], "domain_full": [(self.full + i) // q for i in range(q)],
                "layers": list(range(self.L)), "orders": [1, 2, 3], "ngram_layers": list(range(self.L)), "scope": list(range(self.L)), "L": self.L, "F": self.F, "bin": 16, "full_needed": 200,
                "full_enough": self.full >= 200, "dead_bound": 3 / self.n_tok, "suppression": True, "exact": True, "delta": [0, 0, 0]}
         layers = [[self.neuron(l, i) for i in range(self.F)] for l in range(self.L)]
@@ -208,7 +209,8 @@ class Run:
                         hit[a:b] += 1
                 loss = [sum(int((hit[a:b] == 1).sum()) for a, b in r["position"]["ranges"]) for r in osc]
                 yield {"r": "team", "layer": l, "type": "oscillatory", "neurons": [r["neuron"] for r in osc], "covered": int((hit > 0).sum()),
-                       "context": self.T, "strength": "strong", "multiplicity": float(hit[hit > 0].mean()), "loss": loss}
+                       "context": self.T, "strength": "strong", "multiplicity": float(hit[hit > 0].mean()), "loss": loss,
+                       "greedy": [r["neuron"] for r in osc], "gain": loss}
 
     def write(self, path):
         records = list(self.records())

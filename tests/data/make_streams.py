@@ -88,14 +88,16 @@ def activations():
 
 
 def neurons():
-    common = {"undecided": [], "n": 20, "domain_freq": [0.5, 0.25], "domain_entropy": 0.918295834}
+    common = {"undecided": [], "n": 20, "domain_freq": [0.5, 0.25], "domain_lo": [0.25, 0.125], "domain_hi": [0.75, 0.5], "domain_entropy": 0.918295834}
     records = CONTEXT + [
         {"r": "neuron", "layer": 0, "neuron": 0, "class": "dead", "classes": ["dead"], "fires": 0, "fires_bos": 0, "freq": share(0, 20),
          "band": "dead", "cover": [[0, 0], [0, 0], [0, 0]], **common},
         {"r": "neuron", "layer": 0, "neuron": 1, "class": "token-detector", "classes": ["token-detector", "positional"], "fires": 8,
-         "fires_bos": 2, "freq": share(8, 20), "band": "normal", "cover": [[2, 2], [3, 4], [3, None]], **common,
-         "token": {"m": 2, "covered": [3, 5], "c": [6, 2], "n": [6, 2], "share": share(8, 8), "top": [[3, 6, 6], [5, 2, 2]]},
-         "bigram": {"m": 1, "covered": [[2, 3]], "c": [6], "n": [6], "share": share(6, 8), "top": [[[2, 3], 6, 6]]},
+         "fires_bos": 2, "freq": share(8, 20), "band": "normal", "cover": [[2, 2], [3, 4], None], **common,
+         "token": {"m": 2, "covered": [3, 5], "c": [6, 2], "n": [6, 2], "share": share(8, 8), "top": [[3, 6, 6], [5, 2, 2]],
+                   "activations": 8, "detector": True, "lo": [0.61, 0.34]},
+         "bigram": {"m": 1, "covered": [[2, 3]], "c": [6], "n": [6], "share": share(6, 8), "top": [[[2, 3], 6, 6]],
+                    "activations": 8, "detector": None, "lo": [0.61]},
          "position": {"mi": 0.125, "mi_raw": 0.15, "full": 3, "type": "both", "strength": "strong", "ranges": [[0, 2]], "cycles": 1, "run0": 2,
                       "run1": 2, "roughness": 0.01, "stable": None, "curve": u4(3, 3, 0, 0)}},
     ]

@@ -53,7 +53,7 @@ faulty() {
 }
 
 @test "tokens: ids, order and totals" {
-    faulty tokens 's/\x05\x00\x00\x00/\x63\x00\x00\x00/' 'record 6 (window): document 0, window 1: token id 99 at position 1 is outside the vocabulary of 10'
+    faulty tokens 's/\x05\x00\x00\x00/\x63\x00\x00\x00/' 'record 6 (window): window.ids: 99 at [1], below V = 10 expected'
     faulty tokens 's/\xa5start\x03/\xa5start\x02/' 'record 6 (window): document 0: window 1 from token 2, at least 1 and 3 are next'
     changed tokens 's/\xa5first\x06/\xa5first\x07/'
     exits 3 stream-check "$BATS_TEST_TMPDIR/x.nf"
@@ -72,7 +72,7 @@ faulty() {
     # the first zero of the first ffn.act record, whose row 0 is 0.12573 0 ..
     LC_ALL=C sed "s/\(\xa4data\|\xc4\x04data\)\(\xc4\x90....\)$zero/\1\2$inf/" "$S/activations.nf" >"$BATS_TEST_TMPDIR/x.nf"
     exits 3 stream-check "$BATS_TEST_TMPDIR/x.nf"
-    prints "field 'data'[0], value 1, is infinite"
+    prints "site.data: inf at row 0, value 1, of ffn.act, layer 0: a finite number expected"
 }
 
 @test "activations: loss and rank are NaN exactly where there is no next token" {
@@ -86,13 +86,16 @@ faulty() {
 @test "activations: rows and layers are those the header announces" {
     changed activations 's/\xa4site\xa7ffn.act\xa5layer\x01/\xa4site\xa7ffn.act\xa5layer\x07/'
     exits 3 stream-check "$BATS_TEST_TMPDIR/x.nf"
-    prints 'site ffn.act, layer 7: not announced in the header'
+    prints 'site.layer: 7, below L+1 = 3 expected'
+    changed activations 's/\xa4site\xa7ffn.act\xa5layer\x01/\xa4site\xa7ffn.act\xa5layer\x02/'
+    exits 3 stream-check "$BATS_TEST_TMPDIR/x.nf"
+    prints 'site ffn.act, layer 2: not announced in the header'
 }
 
 @test "neurons: classes, shares, order and totals" {
-    faulty neurons 's/\xa5class\xa4dead/\xa5class\xa4deaf/' "unknown class 'deaf'"
+    faulty neurons 's/\xa5class\xa4dead/\xa5class\xa4deaf/' 'neuron.class: "deaf", dead, token-detector, '
     faulty neurons 's/\xa6neuron\x01/\xa6neuron\x00/' 'record 5 (neuron): layer 0, neuron 0 after layer 0, neuron 0'
-    faulty neurons 's/\xa5share\x85\xa1k\x08\xa1n\x08/\xa5share\x85\xa1k\x09\xa1n\x08/' 'record 5 (neuron): share: not a share'
+    faulty neurons 's/\xa5share\x85\xa1k\x08\xa1n\x08/\xa5share\x85\xa1k\x09\xa1n\x08/' 'record 5 (neuron): neuron.token.share: not a share: k of n'
     faulty neurons 's/\xa7neurons\x02/\xa7neurons\x03/' "END: total 'neurons' is 3, the records have 2"
 }
 
@@ -141,7 +144,7 @@ faulty() {
     prints 'intervention 7 of 3'
     changed effects 's/\xa2by\xa3all/\xa2by\xa3alk/'
     exits 3 stream-check "$T/x.nf"
-    prints "by 'alk': all, domain or position is expected"
+    prints 'effect.by: "alk", all, domain or position expected'
     changed effects 's/\xa2kl\x86\xa1n\x03/\xa2kl\x86\xa1n\x02/'
     exits 3 stream-check "$T/x.nf"
     prints 'intervention 0: 42 rows, by domain 42, by position 41'
@@ -165,11 +168,15 @@ measured() {
         changed $kind 's/\xa8doc_mean/\xa8was_mean/g; s/\xa6doc_sd/\xa6was_sd/g'    # as older programs wrote them
         exits 0 stream-check "$T/x.nf"
         # the first byte of a double has its sign
-        for bad in 's/doc_mean/was_mean/' 's/doc_sd/was_sd/' 's/\xa6doc_sd\xcb./\xa6doc_sd\xcb\xbf/'; do
+        while IFS='|' read -r bad fault; do
             changed $kind "$bad"
             exits 3 stream-check "$T/x.nf"
-            prints ", but doc_mean or doc_sd is none"
-        done
+            prints "$fault"
+        done <<'END'
+s/doc_mean/was_mean/|.doc_sd: there, but doc_mean is missing
+s/doc_sd/was_sd/|.doc_sd: missing
+s/\xa6doc_sd\xcb./\xa6doc_sd\xcb\xbf/|, a number from 0 up expected
+END
     done
 }
 

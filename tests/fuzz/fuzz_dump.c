@@ -24,8 +24,7 @@ struct sinks {
     struct nf_vocab vocab;
     struct nf_table *table;
     struct nf_arrays *arrays;
-    const struct nf_check_kind *kind;
-    void *state;
+    struct nf_check *check;   /* NULL: not of a kind that is known */
 };
 
 static void show(struct sinks *s, const msgpack_object *rec)
@@ -43,33 +42,22 @@ static void show(struct sinks *s, const msgpack_object *rec)
     nf_mp_path(rec, "a.0.b");
 }
 
-static void check(struct sinks *s, const msgpack_object *rec)
-{
-    struct nf_err err = NF_ERR_INIT;
-
-    nf_check_finite(rec, &err);
-    err = (struct nf_err)NF_ERR_INIT;
-    if (s->state)
-        s->kind->record(s->state, rec, &err);
-}
-
 static void read_records(struct sinks *s, struct nf_reader *r)
 {
     struct nf_err err = NF_ERR_INIT;
     const msgpack_object *rec;
     int rc;
 
-    s->kind = nf_check_find(nf_reader_kind(r));
-    s->state = s->kind ? s->kind->open(nf_reader_header(r), &err) : NULL;
+    s->check = nf_check_open(nf_reader_header(r), &err);
     nf_text_header(s->null, nf_reader_header(r));
     while ((rc = nf_reader_next(r, &rec)) == NF_OK) {
         show(s, rec);
-        check(s, rec);
+        if (s->check)
+            nf_check_record(s->check, rec, NULL);
     }
-    if (rc == NF_EOF && s->state)
-        s->kind->end(s->state, nf_reader_end(r), &err);
-    if (s->kind)
-        s->kind->close(s->state);
+    if (rc == NF_EOF && s->check)
+        nf_check_end(s->check, nf_reader_end(r), NULL);
+    nf_check_close(s->check);
     err = (struct nf_err)NF_ERR_INIT;
     nf_arrays_safetensors(s->arrays, s->null, &err);
 }

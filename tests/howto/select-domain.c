@@ -13,73 +13,66 @@
 #include "base/output.h"
 #include "base/prog.h"
 #include "record/context.h"
+#include "record/kind.h"
 #include "record/tokens.h"
 #include "stream/reader.h"
 
 struct run {
     const char *domain;
-    size_t V, context; /* vocabulary and window length, from the header of the input */
-    struct nf_vocab vocab;
-    struct nf_window window; /* the last one read */
+    struct nf_sizes sizes; /* vocabulary and window length, from the header of the input */
+    struct nf_vocab_head head;
+    struct nf_any_record in; /* the last record */
     bool chosen; /* the last document is of the domain */
     uint64_t tokens, bos, windows, full, docs, bytes; /* END totals: FORMAT.md section 4.2 */
 };
 
 static int read_header(struct run *r, const json_t *header, struct nf_err *err)
 {
-    json_int_t V = json_integer_value(json_object_get(json_object_get(header, "tokenizer"), "vocab"));
-    json_int_t context = json_integer_value(json_object_get(header, "context"));
-
-    if (V < 1 || context < 1)
-        return nf_fail(err, NF_EFORMAT, "header: tokenizer.vocab or context is missing");
-    r->V = (size_t)V;
-    r->context = (size_t)context;
+    if (nf_sizes_read(header, &r->sizes, err) < 0)
+        return NF_EFORMAT;
+    r->head.V = r->sizes.V;
     return NF_OK;
 }
 
-/* take_doc, take_window - read a record and count it.  They return NF_OK, or the code in err. */
-static int take_doc(struct run *r, const msgpack_object *rec, struct nf_err *err)
+/* take_doc, take_window - count a record. */
+static void take_doc(struct run *r, const struct nf_doc *doc)
 {
-    struct nf_doc doc;
-
-    if (nf_doc_read(rec, &doc, err) < 0)
-        return err->code;
-    r->chosen = doc.domain_len == strlen(r->domain) && memcmp(doc.domain, r->domain, doc.domain_len) == 0;
+    r->chosen = strcmp(doc->domain, r->domain) == 0;
     r->docs += r->chosen;
-    return NF_OK;
 }
 
-static int take_window(struct run *r, const msgpack_object *rec, struct nf_err *err)
+static void take_window(struct run *r, const struct nf_window *w)
 {
-    struct nf_window *w = &r->window;
     size_t n;
 
-    if (nf_window_read(rec, r->vocab.V, r->context, w, err) < 0)
-        return err->code;
     if (!r->chosen)
-        return NF_OK;
+        return;
     r->windows++;
     r->tokens += w->T;
     r->bos += w->bos;
-    r->full += w->T == r->context;
+    r->full += w->T == r->sizes.context;
     for (size_t i = w->bos; i < w->T; i++) {
-        nf_vocab_bytes(&r->vocab, w->ids[i], &n);
+        nf_vocab_bytes(&r->head.vocab, w->ids[i], &n);
         r->bytes += n;
     }
-    return NF_OK;
 }
 
-/* take_record - one record of the input.  keep: out, whether it belongs to the output. */
+/* take_record - one record of the input, checked by its table.  keep: out, whether it belongs to the output. */
 static int take_record(struct run *r, const msgpack_object *rec, bool *keep, struct nf_err *err)
 {
-    int rc = nf_context_read(rec, &r->vocab, err);
+    int rc = nf_vocab_head_take(&r->head, rec, err);
 
     *keep = true;
     if (rc != NF_EOF) /* vocab or special, or a failure */
         return rc;
-    rc = nf_mp_is(rec, "doc") ? take_doc(r, rec, err) : take_window(r, rec, err);
+    if (nf_any_read(&r->in, nf_kind_find("tokens"), rec, &r->sizes, err) < 0)
+        return err->code;
+    if (r->in.type == &nf_doc_record)
+        take_doc(r, r->in.rec);
+    else
+        take_window(r, r->in.rec);
     *keep = r->chosen;
-    return rc;
+    return NF_OK;
 }
 
 static int pass(struct run *r, struct nf_reader *in, struct nf_writer *out, struct nf_err *err)
@@ -132,8 +125,8 @@ static void select_domain(struct run *r, const struct nf_cmd *cmd, struct nf_err
         close_output(r, out);
     else
         nf_writer_abort(out);
-    nf_window_clear(&r->window);
-    nf_vocab_clear(&r->vocab);
+    nf_any_clear(&r->in);
+    nf_vocab_clear(&r->head.vocab);
     nf_reader_close(in);
 }
 

@@ -106,11 +106,11 @@ static void read_activations(const char *path, struct nf_err *err)
     while (nf_reader_next(r, &rec) == NF_OK) {
         if (nf_mp_is(rec, "batch")) {
             base = all.n;
-            if (nf_batch_read(rec, 1 << 20, all.T, &b, err) != NF_OK)
+            if (nf_record_read(&nf_batch_record, rec, NULL, &b, err) != NF_OK)
                 nf_die_err(err);
             take_batch(&b);
         } else if (nf_mp_is(rec, "site")) {
-            if (nf_site_rows_read(rec, &s, err) != NF_OK)
+            if (nf_record_read(&nf_site_record, rec, NULL, &s, err) != NF_OK)
                 nf_die_err(err);
             if (strcmp(s.site, "ffn.active") != 0 || s.layer >= LAYERS)
                 continue;
@@ -120,7 +120,7 @@ static void read_activations(const char *path, struct nf_err *err)
     }
     if (err->code != NF_OK)
         nf_die_err(err);
-    nf_batch_clear(&b);
+    nf_record_clear(&nf_batch_record, &b);
     nf_reader_close(r);
 }
 

@@ -38,7 +38,7 @@ static void one_batch(struct nf_writer *w)
         .batch = 5, .W = 2, .T = 5, .doc = doc, .window = window, .start = start, .length = length, .bos = bos, .ids = ids
     };
 
-    nf_batch_write(w, &b);
+    nf_record_write(&nf_batch_record, w, &b);
 }
 
 static int read_batch(size_t V, size_t context, struct nf_batch *b)
@@ -48,7 +48,7 @@ static int read_batch(size_t V, size_t context, struct nf_batch *b)
     int rc = r ? nf_reader_next(r, &rec) : NF_EFORMAT;
 
     if (rc == NF_OK)
-        rc = nf_batch_read(rec, V, context, b, &err);
+        rc = nf_record_read(&nf_batch_record, rec, &(struct nf_sizes){ .V = V, .context = context }, b, &err);
     nf_reader_close(r);
     return rc;
 }
@@ -61,22 +61,22 @@ static void batch_round_trip(void)
     CHECK(b.batch == 5 && b.W == 2 && b.T == 5 && b.bos[0] == 1 && b.bos[1] == 0);
     CHECK(memcmp(b.ids, ids, sizeof ids) == 0 && memcmp(b.start, start, sizeof start) == 0 &&
           memcmp(b.length, length, sizeof length) == 0);
-    nf_batch_clear(&b);
+    nf_record_clear(&nf_batch_record, &b);
 }
 
 static void batch_refusals(void)
 {
     struct nf_batch b = { 0 };
 
-    CHECK(read_batch(9, 3, &b) == NF_EFORMAT && strstr(err.text, "token id 9 at row 1"));
-    CHECK(read_batch(10, 2, &b) == NF_EFORMAT && strstr(err.text, "3 tokens"));
+    CHECK(read_batch(9, 3, &b) == NF_EFORMAT && strstr(err.text, "batch.ids: 9 at [1], below V = 9 expected"));
+    CHECK(read_batch(10, 2, &b) == NF_EFORMAT && strstr(err.text, "batch.length: 3 at [1], below context+1 = 3 expected"));
     length[1] = 2;
-    CHECK(read_batch(10, 3, &b) == NF_EFORMAT && strstr(err.text, "5 ids"));
+    CHECK(read_batch(10, 3, &b) == NF_EFORMAT && strstr(err.text, "batch: 5 ids, the sum of length = 4 expected"));
     length[1] = 3;
     bos[1] = 2;
-    CHECK(read_batch(10, 3, &b) == NF_EFORMAT && strstr(err.text, "bos"));
+    CHECK(read_batch(10, 3, &b) == NF_EFORMAT && strstr(err.text, "batch.bos: 2 at [1], from 0 to 1 expected"));
     bos[1] = 0;
-    nf_batch_clear(&b);
+    nf_record_clear(&nf_batch_record, &b);
 }
 
 enum { WIDTH = 300000, ROWS = 9 };   /* floats: three rows a record of 4 MiB */
@@ -84,7 +84,7 @@ static float *big;
 
 static void wide_rows(struct nf_writer *w)
 {
-    struct nf_site_rows s = { .batch = 1, .site = "logits", .layer = 6, .row = 2, .data = nf_tensor_2d(NF_F32, big, ROWS, WIDTH) };
+    struct nf_site_rows s = { .batch = 1, .site = "logits", .layer = 6, .row = 2, .near_zero = NF_NONE, .data = nf_tensor_2d(NF_F32, big, ROWS, WIDTH) };
 
     nf_site_rows_write(w, &s);
 }
@@ -102,7 +102,7 @@ static void rows_are_cut_below_the_limit(void)
         big[i] = (float)i;
     r = stream(wide_rows);
     while (r && (rc = nf_reader_next(r, &rec)) == NF_OK) {
-        CHECK(nf_site_rows_read(rec, &s, &err) == NF_OK);
+        CHECK(nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_OK);
         CHECK(s.row == row && s.layer == 6 && strcmp(s.site, "logits") == 0 && s.data.shape[1] == WIDTH);
         CHECK(memcmp(s.data.data, big + (row - 2) * WIDTH, s.data.shape[0] * WIDTH * sizeof *big) == 0);
         row += s.data.shape[0];
@@ -131,17 +131,17 @@ static void active_carries_near_zero_and_bits_only(void)
     const msgpack_object *rec;
     struct nf_site_rows s;
 
-    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_site_rows_read(rec, &s, &err) == NF_OK);
+    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_OK);
     CHECK(s.near_zero == 7 && s.data.shape[0] == 3 && s.data.shape[1] == 2);
     nf_reader_close(r);
     dtype = NF_F16;
     r = stream(active_rows);
-    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_site_rows_read(rec, &s, &err) == NF_EFORMAT && strstr(err.text, "f16"));
+    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT && strstr(err.text, "f16"));
     nf_reader_close(r);
     dtype = NF_U8;
     site = "ffn.out";
     r = stream(active_rows);
-    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_site_rows_read(rec, &s, &err) == NF_EFORMAT && strstr(err.text, "u8"));
+    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT && strstr(err.text, "u8"));
     nf_reader_close(r);
 }
 

@@ -1,5 +1,6 @@
 /* test_lesion.c - which steps an intervention has, and its streams against the same steps run one by one.  Run from the root of the repository. */
 #include "check.h"
+#include "record/effects.h"
 
 #include <stdlib.h>
 
@@ -319,9 +320,16 @@ static void a_window_alone_is_as_in_company(void)
     model_close(&m);
 }
 
+/* The record of an intervention has its kind by name. */
+static void records_name_the_kinds(void)
+{
+    for (enum nf_lesion_kind k = 0; k < NF_LESION_KINDS; k++)
+        CHECK(strcmp(nf_lesion_kind_name(k), nf_intervention_kinds[k]) == 0);
+}
+
 int main(void)
 {
-    return RUN(every_kind_has_its_steps, neurons_are_set_in_their_layers, what_the_model_has_not_is_refused,
+    return RUN(records_name_the_kinds, every_kind_has_its_steps, neurons_are_set_in_their_layers, what_the_model_has_not_is_refused,
                streams_are_those_of_the_steps_one_by_one, also_when_weights_come_and_go, two_swaps_are_none,
                a_window_alone_is_as_in_company);
 }

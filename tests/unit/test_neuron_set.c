@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "run/neuron_set.h"
-#include "record/put.h"
+#include "record/neurons.h"
 
 enum { L = 3, F = 4 };
 
@@ -44,25 +44,23 @@ static void remove_stream(struct made *m)
     unlink(m->path);
 }
 
-static void put_neuron(struct made *m, uint64_t layer, uint64_t neuron, const char *first, const char *second)
+/* A neuron of a layer without counts. */
+static void put_neuron(struct made *m, size_t layer, size_t neuron, enum nf_class first, enum nf_class second)
 {
-    json_t *rec = json_pack("{s:s, s:I, s:I, s:[s, s]}", "r", "neuron", "layer", (json_int_t)layer, "neuron", (json_int_t)neuron,
-                            "classes", first, second);
+    const struct nf_neuron rec = { .layer = layer, .neuron = neuron, .class = first, .classes = 1u << first | 1u << second };
 
-    nf_writer_json(m->out, rec);
-    json_decref(rec);
+    nf_record_write(&nf_neuron_record, m->out, &rec);
 }
 
-static void put_moments(struct made *m, const char *site, uint64_t layer, const char *domain, const double *mean, size_t n)
+static void put_moments(struct made *m, const char *site, size_t layer, size_t domain, const double *mean, size_t n)
 {
-    struct nf_enc *e = nf_put_record(m->out, "moments", domain ? 4 : 3);
+    static const uint64_t sums[F * NF_MOMENT_ORDERS * NF_SUM_LIMBS], count[F];
+    static const double zero[F];
+    struct nf_moments_rec rec = { .layer = layer, .domain = domain, .W = n, .n = count, .min = zero, .max = zero, .mean = mean,
+                                  .var = zero, .skew = zero, .kurt = zero, .quantiles = zero, .values = zero, .sums = sums };
 
-    nf_put_str(e, "site", site);
-    nf_put_uint(e, "layer", layer);
-    if (domain)
-        nf_put_str(e, "domain", domain);
-    nf_put_1d(e, "mean", NF_F64, mean, n);
-    nf_writer_end(m->out);
+    strcpy(rec.site, site);
+    nf_record_write(&nf_moments_record, m->out, &rec);
 }
 
 /* "0.1=0.5 2.3=0": what was chosen, and the values. */
@@ -79,7 +77,7 @@ static const char *text(const struct nf_neuron_set *c)
 
 static int choose(struct nf_neuron_set of[2], const struct made *m, struct nf_err *err)
 {
-    static const struct nf_list classes = { .item = { "dead", "odd" }, .n = 2 };
+    static const struct nf_list classes = { .item = { "positional", "other" }, .n = 2 };
     char digest[NF_DIGEST_HEX];
 
     return nf_neuron_set_classes(of, m->path, &classes, &cfg, digest, err);
@@ -92,10 +90,10 @@ static void each_class_gets_its_neurons(void)
     struct made m;
 
     open_stream(&m, "neurons");
-    put_neuron(&m, 0, 1, "dead", "x");
-    put_neuron(&m, 0, 3, "odd", "dead");
-    put_neuron(&m, 2, 0, "deader", "oddly");
-    put_neuron(&m, 2, 2, "x", "odd");
+    put_neuron(&m, 0, 1, NF_TOKEN_DETECTOR, NF_POSITIONAL);
+    put_neuron(&m, 0, 3, NF_POSITIONAL, NF_OTHER);
+    put_neuron(&m, 2, 0, NF_TOKEN_DETECTOR, NF_ENTROPY);
+    put_neuron(&m, 2, 2, NF_PREDICTION, NF_OTHER);
     end_stream(&m);
     CHECK(choose(of, &m, &err) == NF_OK);
     CHECK(strcmp(text(&of[0]), "0.1=0 0.3=0") == 0);
@@ -106,15 +104,15 @@ static void each_class_gets_its_neurons(void)
 }
 
 /* A stream of two neurons, the second as given. */
-static void refused(uint64_t layer, uint64_t neuron, const char *class, int code, const char *says)
+static void refused(size_t layer, size_t neuron, enum nf_class class, int code, const char *says)
 {
     struct nf_neuron_set of[2] = { { 0 }, { 0 } };
     struct nf_err err = NF_ERR_INIT;
     struct made m;
 
     open_stream(&m, "neurons");
-    put_neuron(&m, 1, 1, "dead", "x");
-    put_neuron(&m, layer, neuron, class, "x");
+    put_neuron(&m, 1, 1, NF_POSITIONAL, NF_POSITIONAL);
+    put_neuron(&m, layer, neuron, class, class);
     end_stream(&m);
     CHECK(choose(of, &m, &err) == code);
     if (!strstr(err.text, says) || !strstr(err.text, m.path)) {
@@ -128,12 +126,12 @@ static void refused(uint64_t layer, uint64_t neuron, const char *class, int code
 
 static void neurons_that_cannot_be_are_refused(void)
 {
-    refused(1, 1, "odd", NF_EFORMAT, "neuron 1.1: twice, or out of order");
-    refused(1, 0, "odd", NF_EFORMAT, "neuron 1.0: twice, or out of order");
-    refused(0, 2, "odd", NF_EFORMAT, "neuron 0.2: twice, or out of order");
-    refused(1, F, "odd", NF_EFORMAT, "neuron 1.4: the model has layers 0 to 2 and neurons 0 to 3");
-    refused(L, 0, "odd", NF_EFORMAT, "neuron 3.0: the model has layers 0 to 2 and neurons 0 to 3");
-    refused(1, 2, "even", NF_EUSAGE, "no neuron of class odd");
+    refused(1, 1, NF_OTHER, NF_EFORMAT, "neuron 1.1: twice, or out of order");
+    refused(1, 0, NF_OTHER, NF_EFORMAT, "neuron 1.0: twice, or out of order");
+    refused(0, 2, NF_OTHER, NF_EFORMAT, "neuron 0.2: twice, or out of order");
+    refused(1, F, NF_OTHER, NF_EFORMAT, "neuron 1.4: the model has layers 0 to 2 and neurons 0 to 3");
+    refused(L, 0, NF_OTHER, NF_EFORMAT, "neuron 3.0: the model has layers 0 to 2 and neurons 0 to 3");
+    refused(1, 2, NF_DEAD, NF_EUSAGE, "no neuron of class other");
 }
 
 static void names_are_sorted(void)
@@ -161,12 +159,12 @@ static int means(const double *layer2, size_t n, struct nf_neuron_set *c, struct
     *c = (struct nf_neuron_set){ 0 };
     CHECK(nf_neuron_set_add(c, 0, 1, &cfg, err) == NF_OK && nf_neuron_set_add(c, 2, 3, &cfg, err) == NF_OK);
     open_stream(&m, "stats");
-    put_moments(&m, "ffn.act", 0, NULL, layer0, F);
-    put_moments(&m, "ffn.act", 0, "letters", other, F);
+    put_moments(&m, "ffn.act", 0, NF_NONE, layer0, F);
+    put_moments(&m, "ffn.act", 0, 1, other, F);
     if (layer2)
-        put_moments(&m, "ffn.act", 2, NULL, layer2, n);
-    put_moments(&m, "ffn.out", 0, NULL, other, F);
-    put_moments(&m, "ffn.pre", 2, NULL, other, F);
+        put_moments(&m, "ffn.act", 2, NF_NONE, layer2, n);
+    put_moments(&m, "ffn.out", 0, NF_NONE, other, F);
+    put_moments(&m, "ffn.pre", 2, NF_NONE, other, F);
     end_stream(&m);
     rc = nf_neuron_set_means(c, 1, m.path, &cfg, digest, err);
     CHECK(rc == NF_OK || strstr(err->text, m.path));
@@ -186,7 +184,7 @@ static void means_are_those_of_the_site_and_layer(void)
     CHECK(means(none, F, &c, &err) == NF_EFORMAT && strstr(err.text, "neuron 2.3 has no mean activation"));
     nf_neuron_set_clear(&c);
     err = (struct nf_err)NF_ERR_INIT;
-    CHECK(means(infinite, F, &c, &err) == NF_EFORMAT && strstr(err.text, "neuron 2.3 has no mean activation"));
+    CHECK(means(infinite, F, &c, &err) == NF_EFORMAT && strstr(err.text, "moments.mean: inf at [3], a finite number expected"));
     nf_neuron_set_clear(&c);
     err = (struct nf_err)NF_ERR_INIT;
     CHECK(means(layer2, F - 1, &c, &err) == NF_EFORMAT && strstr(err.text, "moments of ffn.act of layer 2, 3 of them"));

@@ -112,8 +112,8 @@ static void write_batch(struct nf_writer *w, uint64_t batch, size_t first, size_
         memcpy(b.ids + b.T, c.ids[first + i], b.length[i] * sizeof *b.ids);
         b.T += b.length[i];
     }
-    nf_batch_write(w, &b);
-    nf_batch_clear(&b);
+    nf_record_write(&nf_batch_record, w, &b);
+    nf_record_clear(&nf_batch_record, &b);
     for (size_t l = 0; l < L; l++) {
         R = 0;
         memset(bits, 0, sizeof bits);
@@ -149,7 +149,7 @@ static int write_activations(size_t first, size_t last, size_t windows, size_t f
 
         for (size_t k = i; k < i + n; k++)
             if (k == first || c.doc[k] != c.doc[k - 1])
-                nf_doc_write(w, &(struct nf_doc){ c.doc[k], "x", domains[domain_of(k)], 1, strlen(domains[domain_of(k)]), 1 });
+                nf_record_write(&nf_doc_record, w, &(struct nf_doc){ .doc = c.doc[k], .name = "x", .domain = domains[domain_of(k)], .bytes = 1 });
         write_batch(w, batch++, i, n, from, to, cut);
     }
     if (nf_writer_close(w, NULL) < 0)
@@ -469,6 +469,8 @@ struct ngrams {
     size_t used;
 };
 
+static const struct nf_sizes sizes = { .F = F, .Q = Q };
+
 /* Read a stats stream and compare all of it; the n-grams within their bounds. */
 static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
 {
@@ -494,10 +496,10 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
         struct nf_top_rec top;
         struct nf_lost lf;
 
-        if (nf_mp_is(rec, "lost_ngrams") && nf_lost_ngrams_read(rec, &ln, &err) == NF_OK) {
+        if (nf_mp_is(rec, "lost_ngrams") && nf_record_read(&nf_lost_ngrams_record, rec, NULL, &ln, &err) == NF_OK) {
             delta[ln.order - 1] = ln.delta;
             lost[ln.order - 1] = ln.occurrences;
-        } else if (nf_mp_is(rec, "ngrams") && nf_ngrams_read(rec, &r, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "ngrams") && nf_record_read(&nf_ngrams_record, rec, NULL, &r, &err) == NF_OK) {
             struct ngrams *to = &g[runs++];
 
             to->order = r.order, to->planes = r.planes, to->first = r.first, to->k = r.k;
@@ -511,24 +513,24 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
                 CHECK(to->dropped[i] <= delta[r.order - 1]);
             }
             seen[r.order - 1] += r.k;
-        } else if (nf_mp_is(rec, "lost") && nf_lost_read(rec, F, &lf, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "lost") && nf_record_read(&nf_lost_record, rec, &sizes, &lf, &err) == NF_OK) {
             memcpy(lost_fires[layer_index(lf.layer)][lf.order - 1], lf.fires, F * 8);
-        } else if (nf_mp_is(rec, "fires") && nf_fires_read(rec, F, Q, &fires, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "fires") && nf_record_read(&nf_fires_record, rec, &sizes, &fires, &err) == NF_OK) {
             check_fires(&fires);
             n_fires++;
-        } else if (nf_mp_is(rec, "position") && nf_position_read(rec, F, &pos, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "position") && nf_record_read(&nf_position_record, rec, &sizes, &pos, &err) == NF_OK) {
             check_positions(pos.counts, layer_index(pos.layer), pos.P, pos.first, 1, SIZE_MAX);
             n_positions += pos.P;
-        } else if (nf_mp_is(rec, "domain_position") && nf_domain_position_read(rec, F, &bin, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "domain_position") && nf_record_read(&nf_domain_position_record, rec, &sizes, &bin, &err) == NF_OK) {
             check_positions(bin.counts, layer_index(bin.layer), bin.B, bin.first * cfg->bin, cfg->bin, (bin.domain + 1) % Q);
             n_bins += bin.B;
-        } else if (nf_mp_is(rec, "moments") && nf_moments_rec_read(rec, &m, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "moments") && nf_record_read(&nf_moments_record, rec, NULL, &m, &err) == NF_OK) {
             check_moments(&m);
             check_quantiles(&m);
             n_moments++;
-        } else if (nf_mp_is(rec, "histogram") && nf_histogram_rec_read(rec, &h, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "histogram") && nf_record_read(&nf_histogram_record, rec, NULL, &h, &err) == NF_OK) {
             check_histogram(&h);
-        } else if (nf_mp_is(rec, "top") && nf_top_rec_read(rec, &top, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "top") && nf_record_read(&nf_top_record, rec, NULL, &top, &err) == NF_OK) {
             check_top(&top);
             n_top++;
         }
@@ -537,7 +539,7 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
             const struct ngrams *to = &g[counts++ % runs];
             uint64_t want[F], n, got;
 
-            CHECK(nf_counts_read(rec, F, &k, &err) == NF_OK && k.k == to->k && k.first == to->first && k.planes == to->planes &&
+            CHECK(nf_record_read(&nf_counts_record, rec, &sizes, &k, &err) == NF_OK && k.k == to->k && k.first == to->first && k.planes == to->planes &&
                   k.order == to->order);
             for (size_t i = 0; i < k.k; i++) {
                 brute_ngram(to->keys[i], k.order, layer_index(k.layer), 0, T, want, &n);
@@ -691,13 +693,13 @@ static void ngram_layers_and_orders_are_chosen(void)
         struct nf_totals t = { 0 };
 
         if (nf_mp_is(rec, "totals")) {
-            CHECK(nf_totals_read(rec, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 && t.order[0] && !t.order[1] &&
+            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 && t.order[0] && !t.order[1] &&
                   t.order[2]);
-            nf_totals_clear(&t);
+            nf_record_clear(&nf_totals_record, &t);
         }
         if (!nf_mp_is(rec, "counts"))
             continue;
-        CHECK(nf_counts_read(rec, F, &k, &err) == NF_OK && k.layer == 4 && k.order != 2);
+        CHECK(nf_record_read(&nf_counts_record, rec, &sizes, &k, &err) == NF_OK && k.layer == 4 && k.order != 2);
         counts++;
     }
     CHECK(counts && err.code == NF_OK);
@@ -772,11 +774,11 @@ static void positions_may_be_selected(void)
         struct nf_position p;
 
         if (nf_mp_is(rec, "totals")) {
-            CHECK(nf_totals_read(rec, &t, &err) == NF_OK && t.from == 2 && t.to == 9 && t.tokens == tokens && t.bos == 0);
-            nf_totals_clear(&t);
+            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.from == 2 && t.to == 9 && t.tokens == tokens && t.bos == 0);
+            nf_record_clear(&nf_totals_record, &t);
         }
         if (nf_mp_is(rec, "position")) {
-            CHECK(nf_position_read(rec, F, &p, &err) == NF_OK && p.first == 2 && p.P == 7);
+            CHECK(nf_record_read(&nf_position_record, rec, &sizes, &p, &err) == NF_OK && p.first == 2 && p.P == 7);
             check_positions(p.counts, layer_index(p.layer), 7, 2, 1, SIZE_MAX);
         }
     }

@@ -84,7 +84,7 @@ static int feed(struct nf_similarity *s, size_t first, size_t last, size_t windo
             rc = nf_similarity_end(s, err);
     }
     nf_similarity_finish(s);
-    nf_batch_clear(&b);
+    nf_record_clear(&nf_batch_record, &b);
     nf_batch_rows_clear(&rows);
     return rc;
 }

@@ -66,20 +66,20 @@ static void take(struct run *run, const msgpack_object *rec, struct nf_err *err)
     struct nf_merging_rec m;
 
     run->records++;
-    if (nf_mp_is(rec, "cka") && nf_cka_rec_read(rec, &c, err) == NF_OK && c.P == P && c.batch == run->batch) {
+    if (nf_mp_is(rec, "cka") && nf_record_read(&nf_cka_record, rec, NULL, &c, err) == NF_OK && c.P == P && c.batch == run->batch) {
         run->groups = c.n;
         run->left_out = c.left_out;
         memcpy(run->cka, c.cka, sizeof run->cka);
         memcpy(run->cka_se, c.se, sizeof run->cka_se);
-    } else if (nf_mp_is(rec, "similarity") && nf_similarity_rec_read(rec, &s, err) == NF_OK && s.P == P) {
+    } else if (nf_mp_is(rec, "similarity") && nf_record_read(&nf_similarity_record, rec, NULL, &s, err) == NF_OK && s.P == P) {
         take_similarity(run, &s);
-    } else if (nf_mp_is(rec, "ratio") && nf_ratio_rec_read(rec, &r, err) == NF_OK && r.layer < L) {
+    } else if (nf_mp_is(rec, "ratio") && nf_record_read(&nf_ratio_record, rec, NULL, &r, err) == NF_OK && r.layer < L) {
         run->ratio[r.layer][r.of] =
             (struct nf_mergeable_mean_view){ (double)r.n, (double)r.docs, r.mean, r.se, r.doc_mean, r.doc_se };
-    } else if (nf_mp_is(rec, "locality") && nf_locality_rec_read(rec, &l, err) == NF_OK && l.layer < L && l.H == H) {
+    } else if (nf_mp_is(rec, "locality") && nf_record_read(&nf_locality_record, rec, NULL, &l, err) == NF_OK && l.layer < L && l.H == H) {
         run->sinks[l.layer] = l.sinks;
         take_columns(&l.m, run->locality[l.layer][0]);
-    } else if (nf_mp_is(rec, "merging") && nf_merging_rec_read(rec, &m, err) == NF_OK && m.layer < L && m.H == H) {
+    } else if (nf_mp_is(rec, "merging") && nf_record_read(&nf_merging_record, rec, NULL, &m, err) == NF_OK && m.layer < L && m.H == H) {
         take_columns(&m.m, run->merging[m.layer][0][0]);
         memcpy(run->difference[m.layer], m.difference, sizeof run->difference[0]);
         memcpy(run->difference_se[m.layer], m.difference_se, sizeof run->difference_se[0]);

@@ -122,6 +122,7 @@ static void take_top(const struct nf_top_rec *r)
 
 static void take(const msgpack_object *rec, struct nf_err *err)
 {
+    static const struct nf_sizes sizes = { .F = F, .Q = Q };
     struct nf_ngrams g;
     struct nf_fires fires;
     struct nf_position position;
@@ -131,22 +132,22 @@ static void take(const msgpack_object *rec, struct nf_err *err)
     struct nf_top_rec top;
 
     if (nf_mp_is(rec, "totals"))
-        nf_totals_read(rec, &got.t, err);
-    else if (nf_mp_is(rec, "ngrams") && nf_ngrams_read(rec, &g, err) == NF_OK) {
+        nf_record_read(&nf_totals_record, rec, NULL, &got.t, err);
+    else if (nf_mp_is(rec, "ngrams") && nf_record_read(&nf_ngrams_record, rec, NULL, &g, err) == NF_OK) {
         got.distinct[g.order - 1] += g.k;
         for (size_t i = 0; i < g.k; i++)
             got.occurrences[g.order - 1] += nf_u4_at(g.n, i);
-    } else if (nf_mp_is(rec, "fires") && nf_fires_read(rec, F, Q, &fires, err) == NF_OK)
+    } else if (nf_mp_is(rec, "fires") && nf_record_read(&nf_fires_record, rec, &sizes, &fires, err) == NF_OK)
         take_fires(&fires);
-    else if (nf_mp_is(rec, "position") && nf_position_read(rec, F, &position, err) == NF_OK)
+    else if (nf_mp_is(rec, "position") && nf_record_read(&nf_position_record, rec, &sizes, &position, err) == NF_OK)
         take_positions(&position);
-    else if (nf_mp_is(rec, "domain_position") && nf_domain_position_read(rec, F, &bins, err) == NF_OK)
+    else if (nf_mp_is(rec, "domain_position") && nf_record_read(&nf_domain_position_record, rec, &sizes, &bins, err) == NF_OK)
         take_bins(&bins);
-    else if (nf_mp_is(rec, "counts") && nf_counts_read(rec, F, &counts, err) == NF_OK)
+    else if (nf_mp_is(rec, "counts") && nf_record_read(&nf_counts_record, rec, &sizes, &counts, err) == NF_OK)
         take_counts(&counts);
-    else if (nf_mp_is(rec, "moments") && nf_moments_rec_read(rec, &moments, err) == NF_OK)
+    else if (nf_mp_is(rec, "moments") && nf_record_read(&nf_moments_record, rec, NULL, &moments, err) == NF_OK)
         take_moments(&moments);
-    else if (nf_mp_is(rec, "top") && nf_top_rec_read(rec, &top, err) == NF_OK)
+    else if (nf_mp_is(rec, "top") && nf_record_read(&nf_top_record, rec, NULL, &top, err) == NF_OK)
         take_top(&top);
 }
 
@@ -266,7 +267,7 @@ static void the_table_made_by_numpy(void)
     CHECK(lines == 1 + 3 + F + UNITS + 4 * PRED_SETS + (UNITS + 3) * TOP);
     if (table)
         fclose(table);
-    nf_totals_clear(&got.t);
+    nf_record_clear(&nf_totals_record, &got.t);
 }
 
 int main(void)

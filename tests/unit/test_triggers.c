@@ -120,7 +120,7 @@ static int feed(struct nf_triggers *tr, const struct nf_keys *keys, const uint64
                 for (size_t f = 0; f < F; f++)
                     for (size_t b = 0; b < p; b++)
                         bits[((i - from) * p + b) * row + f / 8] |= (unsigned char)((t.seen[f][keys->id[i]] >> b & 1) << f % 8);
-            rc = nf_triggers_add(tr, &(struct nf_counts){ 0, 1, p, from - keys->start[p], to - from, bits, row }, err);
+            rc = nf_triggers_add(tr, &(struct nf_counts){ 0, 1, p, from - keys->start[p], to - from, bits, F, row }, err);
         }
     return rc;
 }
@@ -311,7 +311,7 @@ static void impossible_counts_are_refused(void)
     CHECK(feed(&tr, &keys, fires, &err) == NF_EFORMAT);
     CHECK(strstr(err.text, "more fires on an n-gram than occurrences"));
     nf_triggers_begin(&tr, &keys, fires, tokens());
-    CHECK(nf_triggers_add(&tr, &(struct nf_counts){ 0, 1, 1, 5, 1, (const unsigned char *)"", (F + 7) / 8 }, NULL) == NF_EFORMAT);
+    CHECK(nf_triggers_add(&tr, &(struct nf_counts){ 0, 1, 1, 5, 1, (const unsigned char *)"", F, (F + 7) / 8 }, NULL) == NF_EFORMAT);
     nf_triggers_clear(&tr);
     nf_keys_clear(&keys);
 }
