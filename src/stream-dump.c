@@ -5,13 +5,11 @@
  *   out  text for people; ndjson, csv, tsv, npy or safetensors for jq, DuckDB, R, NumPy
  *   doc  src/stream-dump.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "record/context.h"
 #include "inspect/arrays.h"
@@ -22,7 +20,7 @@
 
 enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */
 
-struct options {
+struct dump_options {
     enum format { TEXT, NDJSON, CSV, TSV, NPY, SAFETENSORS } format;
     const char *field;
     struct nf_list records, sites, columns;
@@ -33,7 +31,7 @@ struct options {
 
 /* What a dump is made of; the members that the format does not need stay NULL. */
 struct dump {
-    const struct options *opt;
+    const struct dump_options *opt;
     struct nf_vocab vocab;
     struct nf_table *table;
     struct nf_arrays *arrays;
@@ -46,18 +44,18 @@ static const char *format_name(enum format f)
     return name[f];
 }
 
-static bool is_table(const struct options *opt)
+static bool is_table(const struct dump_options *opt)
 {
     return opt->format == CSV || opt->format == TSV;
 }
 
 /* Binary: the tensors alone. */
-static bool is_arrays(const struct options *opt)
+static bool is_arrays(const struct dump_options *opt)
 {
     return opt->format == NPY || opt->format == SAFETENSORS;
 }
 
-static bool listed(const struct nf_list *list, const msgpack_object *o)
+static bool is_selected(const struct nf_list *list, const msgpack_object *o)
 {
     for (size_t i = 0; o && o->type == MSGPACK_OBJECT_STR && i < list->n; i++)
         if (strlen(list->item[i]) == o->via.str.size && memcmp(list->item[i], o->via.str.ptr, o->via.str.size) == 0)
@@ -65,16 +63,16 @@ static bool listed(const struct nf_list *list, const msgpack_object *o)
     return list->n == 0;
 }
 
-static bool all_layers(const struct options *opt)
+static bool all_layers(const struct dump_options *opt)
 {
     return opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
 }
 
-static bool chosen(const struct options *opt, const msgpack_object *rec)
+static bool chosen(const struct dump_options *opt, const msgpack_object *rec)
 {
     const msgpack_object *layer = nf_mp_find(rec, "layer");
 
-    return listed(&opt->records, nf_mp_find(rec, "r")) && listed(&opt->sites, nf_mp_find(rec, "site")) &&
+    return is_selected(&opt->records, nf_mp_find(rec, "r")) && is_selected(&opt->sites, nf_mp_find(rec, "site")) &&
            (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
                                 layer->via.u64 < opt->layers.to));
 }
@@ -93,19 +91,22 @@ static const char *usual_record(const char *kind)
     return NULL;
 }
 
-static void check_options(const struct options *opt)
+static int check_dump_options(const struct dump_options *opt, struct nf_err *err)
 {
+    const char *name = format_name(opt->format);
+
     if (opt->field && !is_arrays(opt))
-        nf_die(NF_EXIT_USAGE, "--field is for --format npy and safetensors, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--field is for --format npy and safetensors, not %s", name);
     if (opt->columns.n && !is_table(opt))
-        nf_die(NF_EXIT_USAGE, "--columns is for --format csv and tsv, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--columns is for --format csv and tsv, not %s", name);
     if (opt->header && opt->format != NDJSON && opt->format != TEXT)
-        nf_die(NF_EXIT_USAGE, "--header is for --format text and ndjson, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--header is for --format text and ndjson, not %s", name);
     if (is_table(opt) && opt->records.n > 1)
-        nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+        return nf_fail(err, NF_EUSAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+    return NF_OK;
 }
 
-static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
+static int header(const struct dump_options *opt, const struct nf_reader *in, struct nf_err *err)
 {
     json_t *h;
     bool whole;
@@ -121,12 +122,12 @@ static int header(const struct options *opt, const struct nf_reader *in, struct 
     return whole || ferror(stdout) ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
-static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     d->opt = opt;
     if (is_table(opt)) {
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
-            return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
+            return nf_fail(err, NF_EUSAGE, "--record is required: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
         d->table =
             nf_table_open(stdout, opt->format == CSV ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);
@@ -153,7 +154,7 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
     return NF_OK;
 }
 
-static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
+static int finish_dump(struct dump *d, struct nf_reader *in, struct nf_err *err)
 {
     if (d->opt->format == NPY)
         nf_arrays_npy(d->arrays, stdout, err);
@@ -167,11 +168,11 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
     return err->code;
 }
 
-static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int dump_stream(struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     struct dump d = { 0 };
     const msgpack_object *rec;
-    int rc = begin(&d, opt, in, err);
+    int rc = begin_dump(&d, opt, in, err);
 
     while (rc == NF_OK && !ferror(stdout) && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         if (opt->format == TEXT)
@@ -179,17 +180,32 @@ static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
         if (rc >= 0)
             rc = chosen(opt, rec) ? record(&d, rec, err) : NF_OK;
     }
-    if (rc == NF_EOF)
-        rc = finish(&d, in, err);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return nf_fail_errno(err, "standard output");
-    return rc;
+    if (ferror(stdout))
+        rc = nf_fail_errno(err, "%s", nf_output_name());
+    return rc == NF_EOF ? finish_dump(&d, in, err) : rc;
+}
+
+static int dump(struct dump_options *opt, char **path, int n, struct nf_err *err)
+{
+    struct nf_reader *in;
+
+    if (n > 1)
+        return nf_fail(err, NF_EUSAGE, "one file at most is expected, %d were given", n);
+    if (check_dump_options(opt, err) < 0 || nf_output_open(is_arrays(opt), err) < 0)
+        return (int)err->code;
+    if (opt->format == TEXT && opt->records.n + opt->sites.n == 0 && all_layers(opt))
+        opt->header = true;
+    in = nf_reader_open_file(path[0], NULL, err);
+    if (in)
+        dump_stream(opt, in, err);
+    nf_reader_close(in);
+    return (int)err->code;
 }
 
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options opt = { .layers = NF_RANGE_ALL, .values = 8 };
+    struct dump_options opt = { .layers = NF_RANGE_ALL, .values = 8 };
     static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
         OPT_CHOICE("format", &opt.format, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", .letter = 'f',
@@ -208,25 +224,12 @@ int main(int argc, char **argv)
     };
     const struct nf_cmd cmd = { "stream-dump", "print a stream, or convert it for other programs", "[FILE]",
                                 "any kind",    "text, ndjson, csv, tsv, npy, safetensors",         opts };
-    int first, fd = STDIN_FILENO;
-    struct nf_reader *in;
+    int first;
 
     nf_prog_start(cmd.name, argv);
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (argc - first > 1)
-        nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);
-    check_options(&opt);
-    opt.header |= opt.format == TEXT && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
-    if (is_arrays(&opt))
-        nf_prog_no_terminal(STDOUT_FILENO);
-    if (first < argc && (fd = open(argv[first], O_RDONLY | O_CLOEXEC)) < 0)
-        nf_die(NF_EXIT_SYS, "%s: %s", argv[first], strerror(errno));
-
-    in = nf_reader_open(fd, first < argc ? argv[first] : "standard input", NULL, &err);
-    if (!in || dump(&opt, in, &err) != NF_OK)
-        nf_die_err(&err);
-    nf_reader_close(in);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0)
+        dump(&opt, argv + first, argc - first, &err);
+    return nf_prog_end(&err);
 }

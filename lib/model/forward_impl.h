@@ -1,10 +1,11 @@
 /*
- * forward_impl.h - what forward.c (open, run), block.c (one block) and head.c (embedding and unembedding) share.
+ * forward_impl.h - what forward.c (open, run), plan.c, tap.c, pack.c, block.c (one block) and head.c (embedding, unembedding) share.
  */
 #ifndef NF_MODEL_FORWARD_IMPL_H
 #define NF_MODEL_FORWARD_IMPL_H
 
 #include "model/forward.h"
+#include "base/par.h"
 #include "checkpoint/linear.h"
 #include "model/ops.h"
 #include "model/rope.h"
@@ -14,7 +15,7 @@
 enum { NF_CHUNK = 512 };
 /* Columns of one tile of the vocabulary: its logits for a chunk (2 MB) stay in cache. */
 enum { NF_VOCAB_TILE = 1024 };
-/* Rows whose full logits are put together at a time, when somebody wants them. */
+/* Rows whose full logits are put together at a time, when a tap needs them. */
 enum { NF_LOGIT_ROWS = 64 };
 
 /* y = W x + b, ready for use.  The kernel is shared by all layers. */
@@ -55,7 +56,7 @@ struct nf_forward {
     struct nf_rope rope;
     float *slab;              /* one linear map in float, on its way to be packed */
 
-    /* Work space; [chunk, ...] unless said otherwise.  16: the same in bf16, NULL in f32. */
+    /* Work space; [chunk, ...] unless noted.  16: the same in bf16, NULL in f32. */
     float *x;                 /* [batch_tokens, D] residual stream */
     float *h;                 /* [D or E, the wider] */
     uint16_t *h16;
@@ -69,18 +70,63 @@ struct nf_forward {
     uint8_t *bits;            /* [NF_CHUNK, ceil(F/8)] */
     uint32_t *near;           /* [NF_CHUNK] */
     float *attn_work, *log_sum, *local, *back;
-    float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not wanted */
+    float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not needed */
     float *attn;                                   /* what attention adds: for NF_SITE_NORMS, and for parallel blocks */
     float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */
     uint16_t *final16;
     struct nf_running *running;                    /* [batch_tokens] */
-    struct nf_comparison *comparison;              /* compare.c; NULL: not wanted */
+    struct nf_comparison *comparison;              /* compare.c; NULL: not needed */
     size_t packed;                                 /* not resident: the layer in block[0], SIZE_MAX: none */
 };
 
+/* ---- sizes, by the configuration ---- */
+
+/* Width of all queries, and of queries, keys and values. */
+static inline size_t nf_q_width(const struct nf_config *cfg)
+{
+    return cfg->H * cfg->K;
+}
+
+static inline size_t nf_qkv_width(const struct nf_config *cfg)
+{
+    return (cfg->H + 2 * cfg->G) * cfg->K;
+}
+
+/* The widest row of a sublayer's input or output. */
+static inline size_t nf_row_width(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(cfg->D, cfg->E), nf_q_width(cfg));
+}
+
+static inline size_t nf_vocab_tile(const struct nf_config *cfg)
+{
+    return nf_min(NF_VOCAB_TILE, nf_blocks(cfg->V, 64) * 64);
+}
+
+/* Floats of the widest linear map, on its way to be packed. */
+static inline size_t nf_slab_floats(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(nf_qkv_width(cfg), cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * nf_vocab_tile(cfg)));
+}
+
+/* Positions that a window may have. */
+static inline size_t nf_window_positions(const struct nf_config *cfg, size_t chunk)
+{
+    return nf_min(chunk, cfg->max_positions);
+}
+
+/* ---- tap.c ---- */
+
+/* Before a pass is open; `tap` NULL: nothing is needed. */
+bool nf_tap_wants(const struct nf_tap *tap, enum nf_site site, size_t layer);
+bool nf_tap_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site);   /* in any block */
+
+/* nf_tap_layers - blocks that must run for the tap, and how much of the last; no tap: all of them. */
+size_t nf_tap_layers(const struct nf_config *cfg, const struct nf_tap *tap, bool unembed, enum nf_depth *last);
+
 bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
 
-/* nf_forward_tap - hand rows to the tap where it wants them. */
+/* nf_forward_tap - hand rows to the tap where it needs them. */
 int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
                    const void *data, const uint32_t *near, struct nf_err *err);
 
@@ -121,7 +167,7 @@ uint64_t nf_comparison_bytes(const struct nf_config *cfg, size_t streams, size_t
 int nf_comparison_open(struct nf_forward *f, struct nf_err *err);
 void nf_comparison_close(struct nf_forward *f);
 
-/* ---- forward.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
+/* ---- pack.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);
 int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
                     struct nf_err *err);

@@ -1,9 +1,10 @@
 /*
  * ops.h - the arithmetic of one transformer block, row by row, over all threads.
  *
- * Shape letters: T rows (positions), D residual width, H heads, K = D / H, F FFN width, V vocabulary.  Row-major: x[T,D] at (t,d) is
- * x[t * D + d].  float32 in memory, sums of rows in double.  Rows are independent, so no result depends on the number of threads.
- * Nothing here allocates, prints or fails: shapes were checked once, in nf_weights_open().
+ * Shape letters: T rows (positions), D residual width, H heads, K = D / H, F FFN width, V
+ * vocabulary. Row-major: x[T,D] at (t,d) is x[t * D + d]. float32 in memory, sums of rows in
+ * double. Rows are independent, so no result depends on the number of threads. Nothing here
+ * allocates, prints or fails: nf_weights_open() has checked the shapes.
  */
 #ifndef NF_MODEL_OPS_H
 #define NF_MODEL_OPS_H
@@ -52,6 +53,8 @@ void nf_add(const float *x, size_t n, float *y);
  *   GELU        x Phi(x), Phi the normal distribution function       Hendrycks and Gimpel 2016, arXiv:1606.08415
  *   GELU_TANH   x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))         the same, section 2
  *   SILU        x / (1 + e^-x)                                        Elfwing et al. 2017, arXiv:1702.03118
+ *   RELU2       max(x, 0)^2                                           So et al. 2021, arXiv:2109.08668
+ *   QUICK_GELU  x / (1 + e^-1.702x)                                   Hendrycks and Gimpel 2016, section 2
  *
  * x and up of the same type; bf16: computed in float and rounded to bf16 once.
  */

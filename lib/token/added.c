@@ -176,7 +176,7 @@ static bool is_word(uint32_t c)
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_PC:
         return true;
-    default:   /* the circled letters; ZWNJ, ZWJ */
+    default: /* the circled letters; ZWNJ, ZWJ */
         return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) ||
                (c >= 0x1f170 && c <= 0x1f189) || c == 0x200c || c == 0x200d;
     }
@@ -239,7 +239,7 @@ static const struct nf_added_token *find_next(struct nf_added_scan *s, const uns
 
         if (t->rstrip)
             stop = spaces_behind(p, end, n);
-        if (t->rstrip || t->single_word)   /* what comes behind decides */
+        if (t->rstrip || t->single_word) /* what comes behind decides */
             sure = ends || stop < n;
         *start = t->lstrip ? spaces_before(p, nf_min(s->at, s->from), s->from) : s->from;
         if (!sure)
@@ -250,7 +250,7 @@ static const struct nf_added_token *find_next(struct nf_added_scan *s, const uns
         }
         s->token_end = end;
         s->token_stop = stop;
-        s->token_empty = t->lstrip && stop <= nf_max(*start, s->at);   /* the one before it took it all */
+        s->token_empty = t->lstrip && stop <= nf_max(*start, s->at); /* the one before it took it all */
         return t;
     }
     *start = s->from;

@@ -26,17 +26,17 @@
 enum { NF_CHARS_NEAR = 129, NF_CHARS_PAGE = 256, NF_CHARS_PAGES = 0x110000 / NF_CHARS_PAGE };
 
 struct nf_chars {
-    uint32_t *page[NF_CHARS_PAGES];   /* the id of each character, NF_CHARS_NONE: no token; a page NULL: none of its characters */
-    uint32_t byte[256];               /* with byte_fallback: the token of each byte; else NF_CHARS_NONE */
-    uint32_t unk;                     /* what a character without a token becomes, where there is no fallback; or NF_CHARS_NONE */
-    bool fuse_unk;                    /* several such in a row become one */
-    unsigned char near[NF_CHARS_NEAR][NF_CHARS_NEAR];   /* 1: joined */
-    uint64_t *far;                    /* hash of the joined pairs that are not both near; 0: free */
-    size_t far_n, far_mask;           /* pairs; slots - 1 */
+    uint32_t *page[NF_CHARS_PAGES]; /* the id of each character, NF_CHARS_NONE: no token; a page NULL: none of its characters */
+    uint32_t byte[256]; /* with byte_fallback: the token of each byte; else NF_CHARS_NONE */
+    uint32_t unk; /* what a character without a token becomes, where there is no fallback; or NF_CHARS_NONE */
+    bool fuse_unk; /* several such in a row become one */
+    unsigned char near[NF_CHARS_NEAR][NF_CHARS_NEAR]; /* 1: joined */
+    uint64_t *far; /* hash of the joined pairs that are not both near; 0: free */
+    size_t far_n, far_mask; /* pairs; slots - 1 */
 };
 
 struct nf_chars *nf_chars_open(struct nf_err *err);
-void nf_chars_close(struct nf_chars *c);   /* accepts NULL */
+void nf_chars_close(struct nf_chars *c); /* accepts NULL */
 
 /* nf_chars_add - character u has token id. */
 int nf_chars_add(struct nf_chars *c, uint32_t u, uint32_t id, struct nf_err *err);

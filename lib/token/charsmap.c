@@ -11,9 +11,9 @@
 #include "base/utf8.h"
 
 struct nf_charsmap {
-    uint32_t *units;       /* [n_units] of the trie */
+    uint32_t *units; /* [n_units] of the trie */
     size_t n_units;
-    const char *texts;     /* replacements, each ended by NUL; in `bytes` */
+    const char *texts; /* replacements, each ended by NUL; in `bytes` */
     size_t n_texts;
     struct nf_bytes bytes; /* as decoded */
 };
@@ -102,7 +102,7 @@ static size_t unit_offset(uint32_t unit)
 }
 
 /* The replacement of p[0..n), by the shortest entry that it begins with; false: none. */
-static bool find_text(const struct nf_charsmap *m, const unsigned char *p, size_t n, const char **text, size_t *text_n)
+static bool find_replacement(const struct nf_charsmap *m, const unsigned char *p, size_t n, const char **text, size_t *text_n)
 {
     size_t at = unit_offset(m->units[0]);
 
@@ -137,12 +137,12 @@ static int apply_cluster(const struct nf_charsmap *m, const unsigned char *p, si
     uint32_t c;
     int rc = NF_OK;
 
-    if (n < WHOLE && find_text(m, p, n, &text, &text_n))
+    if (n < WHOLE && find_replacement(m, p, n, &text, &text_n))
         return nf_bytes_add(out, text, text_n, err);
     for (size_t i = 0; i < n && rc == NF_OK; i += len) {
         len = nf_utf8_decode(p + i, n - i, &c);
         len = len ? len : 1;
-        if (find_text(m, p + i, len, &text, &text_n))
+        if (find_replacement(m, p + i, len, &text, &text_n))
             rc = nf_bytes_add(out, text, text_n, err);
         else
             rc = nf_bytes_add(out, p + i, len, err);
@@ -160,7 +160,7 @@ int nf_charsmap_apply(const struct nf_charsmap *m, const unsigned char *text, si
 
     for (size_t i = 0; i < n && rc == NF_OK; i += len, before = c) {
         len = nf_utf8_decode(text + i, n - i, &c);
-        if (!len) {   /* a byte that is no UTF-8: a control character, and no entry */
+        if (!len) { /* a byte that is no UTF-8: a control character, and no entry */
             len = 1;
             c = 1;
         }

@@ -18,7 +18,7 @@ struct nf_charsmap;
 
 /* nf_charsmap_open - from base64.  NF_ESYS; NF_EFORMAT: not base64, or not such a table. */
 struct nf_charsmap *nf_charsmap_open(const char *base64, struct nf_err *err);
-void nf_charsmap_close(struct nf_charsmap *m);   /* accepts NULL */
+void nf_charsmap_close(struct nf_charsmap *m); /* accepts NULL */
 
 /*
  * nf_charsmap_apply - text[0..n) with its replacements onto `out`.

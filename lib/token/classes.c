@@ -167,8 +167,8 @@ static const char *const settled_families[] = {
     "mistral3", "ministral", "mistral",   "ministral3", "mixtral",  "qwen3_5",  "qwen3_5_moe", "qwen3_5_moe_text",
 };
 
-#define ONE_OF(list, name) is_one_of(list, sizeof(list) / sizeof *(list), name)
-static bool is_one_of(const char *const *list, size_t n, const char *name)
+#define ONE_OF(list, name) is_in_list(list, sizeof(list) / sizeof *(list), name)
+static bool is_in_list(const char *const *list, size_t n, const char *name)
 {
     for (size_t i = 0; name && i < n; i++)
         if (strcmp(list[i], name) == 0)
@@ -184,7 +184,7 @@ const struct nf_class *nf_class_named(const char *name)
     return NULL;
 }
 
-static const char *find_family(const char *type)
+static const char *find_family_class(const char *type)
 {
     for (size_t i = 0; type && i < sizeof families / sizeof *families; i++)
         if (strcmp(families[i][0], type) == 0)
@@ -195,7 +195,7 @@ static const char *find_family(const char *type)
 /* What AutoTokenizer comes to: PLAIN, or a name; one that is in no table is a plain class too. */
 static const char *choose_name(const char *named, const char *type, bool byte_level)
 {
-    const char *family = find_family(type);
+    const char *family = find_family_class(type);
 
     if (byte_level && named && strcmp(named, "LlamaTokenizer") == 0 && !ONE_OF(settled_families, type))
         return PLAIN;

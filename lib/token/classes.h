@@ -18,25 +18,25 @@
 /* A class that builds its tokenizer anew. */
 struct nf_class {
     const char *name;
-    const char *model;           /* flags of the model in tokenizer.json's words, an object */
-    const char *normalizer;      /* likewise; "null" */
-    const char *pre_tokenizer;   /* "%s" stands for add_prefix_space or for prepend_scheme */
-    const char *specials;        /* special tokens that it has unless tokenizer_config.json says otherwise, an object */
-    bool scheme;                 /* %s is Metaspace's prepend_scheme */
-    bool legacy;                 /* which "legacy" makes "always" of; otherwise it is "first" */
-    bool space;                  /* add_prefix_space unless it is said */
-    bool unk;                    /* the model has the unk token */
-    bool own_bos;                /* BOS is not taken from tokenizer.json: there is none, */
-    bool always_bos;             /* or there always is */
-    bool again;                  /* every special token is added again, with plain flags */
-    bool files;                  /* it is also built from vocab.json and merges.txt */
+    const char *model; /* flags of the model in tokenizer.json's words, an object */
+    const char *normalizer; /* likewise; "null" */
+    const char *pre_tokenizer; /* "%s" stands for add_prefix_space or for prepend_scheme */
+    const char *specials; /* special tokens that it has unless tokenizer_config.json says otherwise, an object */
+    bool scheme; /* %s is Metaspace's prepend_scheme */
+    bool legacy; /* which "legacy" makes "always" of; otherwise it is "first" */
+    bool space; /* add_prefix_space unless it is said */
+    bool unk; /* the model has the unk token */
+    bool own_bos; /* BOS is not taken from tokenizer.json: there is none, */
+    bool always_bos; /* or there always is */
+    bool again; /* every special token is added again, with plain flags */
+    bool files; /* it is also built from vocab.json and merges.txt */
 };
 
 /* What decides. */
 struct nf_class_choice {
-    const json_t *config;        /* tokenizer_config.json; NULL: none */
-    const json_t *model;         /* config.json; NULL: none */
-    bool byte_level;             /* "ByteLevel" stands somewhere in tokenizer.json */
+    const json_t *config; /* tokenizer_config.json; NULL: none */
+    const json_t *model; /* config.json; NULL: none */
+    bool byte_level; /* "ByteLevel" stands somewhere in tokenizer.json */
 };
 
 /*

@@ -8,7 +8,7 @@
 
 #include "base/utf8.h"
 
-int nf_convert_open(struct nf_convert *c, const struct nf_step *step, struct nf_err *err)
+int nf_convert_open(struct nf_convert *c, const struct nf_text_step *step, struct nf_err *err)
 {
     *c = (struct nf_convert){ .step = step };
     if (!step->regex)
@@ -25,8 +25,8 @@ void nf_convert_close(struct nf_convert *c)
 
 bool nf_is_space(uint32_t c)
 {
-    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 const unsigned char *nf_valid_view(const unsigned char *p, size_t n, struct nf_bytes *copy, struct nf_err *err)
@@ -89,8 +89,8 @@ static size_t clean_char(uint32_t c, uint32_t out[3])
 /* Source: tokenizers, normalizers/unicode.rs, do_nmt(), after SentencePiece's nmt_nfkc. */
 static size_t nmt_char(uint32_t c, uint32_t out[3])
 {
-    bool blank = c == 9 || c == 10 || c == 12 || c == 13 || c == 0x1680 || (c >= 0x200b && c <= 0x200f) || c == 0x2028 || c == 0x2029 ||
-                 c == 0x2581 || c == 0xfeff || c == 0xfffd;
+    bool blank = c == 9 || c == 10 || c == 12 || c == 13 || c == 0x1680 || (c >= 0x200b && c <= 0x200f) || c == 0x2028 ||
+                 c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd;
 
     out[0] = blank ? ' ' : c;
     return !((c >= 1 && c <= 8) || c == 0xb || (c >= 0xe && c <= 0x1f) || c == 0x7f || c == 0x8f || c == 0x9f);
@@ -113,7 +113,7 @@ static size_t pad_char(uint32_t c, uint32_t out[3])
     return pad ? 3 : 1;
 }
 
-static size_t convert_char(const struct nf_step *s, uint32_t c, uint32_t out[3])
+static size_t convert_char(const struct nf_text_step *s, uint32_t c, uint32_t out[3])
 {
     switch (s->kind) {
     case NF_STEP_LOWERCASE:
@@ -140,7 +140,7 @@ static int convert_chars(struct nf_convert *v, const unsigned char *p, size_t n,
         size_t used = 0, chars;
 
         len = nf_utf8_decode(p + i, n - i, &c);
-        if (!len) {   /* a byte that is no UTF-8 stays */
+        if (!len) { /* a byte that is no UTF-8 stays */
             len = 1;
             v->wrote = true;
             rc = nf_bytes_add(out, p + i, 1, err);
@@ -162,7 +162,7 @@ static int convert_bytes(const unsigned char *p, size_t n, struct nf_bytes *out,
     int rc = NF_OK;
 
     for (size_t i = 0; i < n && rc == NF_OK; i++)
-        rc = nf_bytes_add(out, text, nf_utf8_encode(nf_step_letter(p[i]), text), err);
+        rc = nf_bytes_add(out, text, nf_utf8_encode(nf_byte_letter(p[i]), text), err);
     return rc;
 }
 
@@ -207,7 +207,7 @@ static int strip_spaces(struct nf_convert *c, const unsigned char *p, size_t n, 
     return nf_bytes_add(out, p + from, to - from, err);
 }
 
-static int replace_char(const struct nf_step *s, const unsigned char *p, size_t n, struct nf_bytes *out, struct nf_err *err)
+static int replace_char(const struct nf_text_step *s, const unsigned char *p, size_t n, struct nf_bytes *out, struct nf_err *err)
 {
     const unsigned char *end = p + n, *next;
     int rc = NF_OK;
@@ -289,7 +289,7 @@ static int replace_matches(struct nf_convert *c, const unsigned char *p, size_t 
 
 static int put_front(struct nf_convert *c, const unsigned char *p, size_t n, bool first, struct nf_bytes *out, struct nf_err *err)
 {
-    const struct nf_step *s = c->step;
+    const struct nf_text_step *s = c->step;
     bool there = n >= s->text.n && memcmp(p, s->text.p, s->text.n) == 0;
 
     if (c->begun || !n || (s->kind == NF_STEP_FRONT && (there || (s->front == NF_FRONT_FIRST && !first))))
@@ -307,7 +307,7 @@ static void reset_convert(struct nf_convert *c)
 int nf_convert_run(struct nf_convert *c, const unsigned char *p, size_t n, bool ends, bool first, bool valid, struct nf_bytes *out,
                    size_t *used, bool *moved, struct nf_err *err)
 {
-    const struct nf_step *s = c->step;
+    const struct nf_text_step *s = c->step;
     int rc;
 
     *used = n;

@@ -14,17 +14,17 @@
 
 /* One step at work, of one thread. */
 struct nf_convert {
-    const struct nf_step *step;
-    struct nf_regex_match *match;   /* of step->regex */
-    struct nf_bytes valid;          /* what the pattern sees where bytes are no UTF-8 */
-    bool begun;                     /* something of the sequence has been taken */
-    size_t context;                 /* REPLACE: that many bytes of the next call's p were handled already, and are only looked at */
-    bool matched;                   /* REPLACE: the last match ended there */
-    bool wrote;                     /* something of the sequence has come out */
-    bool moved;                     /* what came out first does not stand for what came in first */
+    const struct nf_text_step *step;
+    struct nf_regex_match *match; /* of step->regex */
+    struct nf_bytes valid; /* what the pattern sees where bytes are no UTF-8 */
+    bool begun; /* something of the sequence has been taken */
+    size_t context; /* REPLACE: that many bytes of the next call's p were handled already, and are only looked at */
+    bool matched; /* REPLACE: the last match ended there */
+    bool wrote; /* something of the sequence has come out */
+    bool moved; /* what came out first does not stand for what came in first */
 };
 
-int nf_convert_open(struct nf_convert *c, const struct nf_step *step, struct nf_err *err);
+int nf_convert_open(struct nf_convert *c, const struct nf_text_step *step, struct nf_err *err);
 void nf_convert_close(struct nf_convert *c);
 
 /*

@@ -6,7 +6,7 @@
 #include "base/par.h"
 #include "token/convert.h"
 
-int nf_cut_open(struct nf_cut *c, const struct nf_step *step, struct nf_err *err)
+int nf_cut_open(struct nf_cut *c, const struct nf_text_step *step, struct nf_err *err)
 {
     *c = (struct nf_cut){ .step = step, .match = nf_regex_match_open(step->regex, err) };
     return c->match ? NF_OK : NF_ESYS;
@@ -32,10 +32,10 @@ static size_t next_char(const unsigned char *p, size_t at, size_t n)
 }
 
 /* A stretch of the sequence that is a match, or a gap between matches; it begins where the known ends. */
-struct part {
+struct stretch {
     size_t end;
-    bool match;   /* before the step's `invert` */
-    bool whole;   /* a gap that is not may go on */
+    bool match; /* before the step's `invert` */
+    bool whole; /* a gap that is not may go on */
 };
 
 /*
@@ -70,7 +70,7 @@ static int find_match(struct nf_cut *c, const unsigned char *p, size_t n, bool e
 }
 
 /* The part that begins at c->end.  NF_EOF: none, or none that is certain. */
-static int find_part(struct nf_cut *c, const unsigned char *p, size_t n, bool ends, bool valid, struct part *part,
+static int find_part(struct nf_cut *c, const unsigned char *p, size_t n, bool ends, bool valid, struct stretch *part,
                      struct nf_err *err)
 {
     int rc = find_match(c, p, n, ends, valid, err);
@@ -78,13 +78,13 @@ static int find_part(struct nf_cut *c, const unsigned char *p, size_t n, bool en
     if (rc < 0)
         return rc;
     if (rc == NF_OK && c->found == c->end)
-        *part = (struct part){ c->found_end, true, true };
+        *part = (struct stretch){ c->found_end, true, true };
     else if (rc == NF_OK)
-        *part = (struct part){ c->found, false, true };
+        *part = (struct stretch){ c->found, false, true };
     else if (ends)
-        *part = (struct part){ n, false, true };
+        *part = (struct stretch){ n, false, true };
     else
-        *part = (struct part){ c->search, false, false };
+        *part = (struct stretch){ c->search, false, false };
     return rc == NF_OK || part->end > c->end ? NF_OK : NF_EOF;
 }
 
@@ -104,7 +104,7 @@ static bool cuts_between(enum nf_cut_mode mode, bool before, bool after)
 }
 
 /* The part joins the open piece, or begins one. */
-static void add_part(struct nf_cut *c, const struct part *part)
+static void add_part(struct nf_cut *c, const struct stretch *part)
 {
     const enum nf_cut_mode mode = c->step->mode;
 
@@ -144,7 +144,7 @@ static bool offer_piece(struct nf_cut *c, struct nf_piece *piece)
 int nf_cut_next(struct nf_cut *c, const unsigned char *p, size_t n, bool ends, bool valid, struct nf_piece *piece,
                 struct nf_err *err)
 {
-    struct part part;
+    struct stretch part;
     int rc = NF_OK;
 
     while (rc == NF_OK) {

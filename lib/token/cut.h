@@ -17,31 +17,31 @@
 
 /* One step at work, of one thread.  Offsets count from the p of the call. */
 struct nf_cut {
-    const struct nf_step *step;   /* NF_STEP_CUT */
+    const struct nf_text_step *step; /* NF_STEP_CUT */
     struct nf_regex_match *match;
-    struct nf_bytes valid;        /* what the pattern sees where bytes are no UTF-8 */
-    size_t at;                    /* what lies before it was used; the open piece goes on there */
-    size_t end;                   /* how far the open piece is known to reach */
-    size_t search;                /* where to look for the next match */
-    size_t found, found_end;      /* a match that was found and lies ahead, behind a gap */
-    bool have;                    /* there is one */
-    bool matched;                 /* the last match ended at matched_end */
+    struct nf_bytes valid; /* what the pattern sees where bytes are no UTF-8 */
+    size_t at; /* what lies before it was used; the open piece goes on there */
+    size_t end; /* how far the open piece is known to reach */
+    size_t search; /* where to look for the next match */
+    size_t found, found_end; /* a match that was found and lies ahead, behind a gap */
+    bool have; /* there is one */
+    bool matched; /* the last match ended at matched_end */
     size_t matched_end;
-    bool open, kind;              /* a piece is open; its last part was a match */
-    bool gap;                     /* its last part is a gap that may go on */
-    bool whole;                   /* it ends at `end` */
-    bool offered;                 /* it was given out in this call as far as it is known */
-    bool begun;                   /* a part of it was given out before */
-    bool dropped;                 /* something of the sequence was left out */
+    bool open, kind; /* a piece is open; its last part was a match */
+    bool gap; /* its last part is a gap that may go on */
+    bool whole; /* it ends at `end` */
+    bool offered; /* it was given out in this call as far as it is known */
+    bool begun; /* a part of it was given out before */
+    bool dropped; /* something of the sequence was left out */
 };
 
 /* A piece, or the beginning of one. */
 struct nf_piece {
-    size_t from, n;   /* p[from .. from + n); n may be 0 at the end of a piece of which a part was given out before */
-    bool whole;       /* it ends there */
+    size_t from, n; /* p[from .. from + n); n may be 0 at the end of a piece of which a part was given out before */
+    bool whole; /* it ends there */
 };
 
-int nf_cut_open(struct nf_cut *c, const struct nf_step *step, struct nf_err *err);
+int nf_cut_open(struct nf_cut *c, const struct nf_text_step *step, struct nf_err *err);
 void nf_cut_close(struct nf_cut *c);
 
 /*
@@ -62,6 +62,6 @@ void nf_cut_took(struct nf_cut *c, size_t n);
 /* nf_cut_used - after the last piece of a call that did not end the sequence: bytes of p that need not be shown again. */
 size_t nf_cut_used(struct nf_cut *c, const unsigned char *p);
 
-void nf_cut_reset(struct nf_cut *c);   /* the next call begins a sequence */
+void nf_cut_reset(struct nf_cut *c); /* the next call begins a sequence */
 
 #endif

@@ -33,8 +33,8 @@ static int read_merges(struct nf_load *l, const char *p, size_t n, json_t *merge
         if (!n || (line == p && n >= 9 && memcmp(line, "#version:", 9) == 0))
             continue;
         if (!memchr(line, ' ', n) || json_array_append_new(merges, json_stringn(line, n)) < 0)
-            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are expected", l->dir, MERGES,
-                           json_array_size(merges));
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are expected", l->dir,
+                           MERGES, json_array_size(merges));
     }
     return NF_OK;
 }
@@ -68,9 +68,11 @@ static bool has_file(const struct nf_load *l, const char *name)
 }
 
 /* What makes a tokenizer.json of the files that are there. */
-#define MAKE "tokenizer.json is made by: python3 -c \"from transformers import AutoTokenizer as A; A.from_pretrained('%s').save_pretrained('%s')\""
+#define MAKE                                                                                                                       \
+    "tokenizer.json is made by: python3 -c \"from transformers import AutoTokenizer as A; "                                        \
+    "A.from_pretrained('%s').save_pretrained('%s')\""
 
-static int refuse_missing(struct nf_load *l)
+static int refuse_no_tokenizer(struct nf_load *l)
 {
     static const char *const others[] = { "tokenizer.model", "spiece.model", "tekken.json", "vocab.txt", "tiktoken.model", NULL };
 
@@ -86,7 +88,7 @@ static json_t *load_vocab_merges(struct nf_load *l)
     json_t *vocab = nf_load_json(l, "vocab.json"), *merges = NULL, *root = NULL;
 
     if (l->err->code == NF_OK && (!vocab || !has_file(l, MERGES)))
-        refuse_missing(l);
+        refuse_no_tokenizer(l);
     if (l->err->code == NF_OK)
         merges = load_merges(l);
     if (merges)
@@ -145,10 +147,11 @@ static int choose_class(struct nf_load *l, struct nf_sources *s)
     if (l->files && !*name)
         s->class = nf_class_named("GPT2Tokenizer");
     if (foreign)
-        return nf_fail(l->err, NF_EFORMAT, "%s: tokenizer_class %s: transformers builds its tokenizer anew, which is not implemented",
-                       l->dir, name);
+        return nf_fail(l->err, NF_EFORMAT,
+                       "%s: tokenizer_class %s: transformers builds its tokenizer anew, which is not implemented", l->dir, name);
     if (map && !s->class && *name)
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: auto_map: a tokenizer in Python code, %s, is not implemented", l->dir, CONFIG, name);
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: auto_map: a tokenizer in Python code, %s, is not implemented", l->dir, CONFIG,
+                       name);
     if (l->files && (!s->class || !s->class->files))
         return nf_fail(l->err, NF_EFORMAT, "%s: a %s from vocab.json and merges.txt is not implemented; " MAKE, l->dir,
                        *name ? name : "tokenizer of this family", l->dir, l->dir);

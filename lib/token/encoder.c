@@ -18,8 +18,8 @@
 #include "token/cut.h"
 
 enum {
-    CACHE_SLOTS = 1 << 15,   /* 2 MiB: most pieces of a text are among few thousand */
-    CACHE_KEY = 23,          /* longer pieces are merged each time */
+    CACHE_SLOTS = 1 << 15, /* 2 MiB: most pieces of a text are among few thousand */
+    CACHE_KEY = 23, /* longer pieces are merged each time */
     CACHE_IDS = 9,
 };
 
@@ -36,9 +36,9 @@ struct stage {
     struct nf_added_scan scan;
     struct nf_convert convert;
     struct nf_cut cut;
-    struct nf_bytes out;    /* of STAGE_CONVERT, what the next stage has not done with */
-    size_t retry;           /* no use to show it to the next stage before it holds this many bytes */
-    bool fed;               /* something of the sequence has come in */
+    struct nf_bytes out; /* of STAGE_CONVERT, what the next stage has not done with */
+    size_t retry; /* no use to show it to the next stage before it holds this many bytes */
+    bool fed; /* something of the sequence has come in */
 };
 
 struct nf_encoder {
@@ -46,19 +46,19 @@ struct nf_encoder {
     struct nf_added raw_tokens, text_tokens;
     struct stage *stages;
     size_t n_stages;
-    struct nf_bytes raw;    /* bytes as they came */
-    size_t retry;           /* as in a stage */
-    size_t checked;         /* so many of raw are UTF-8 */
-    bool invalid;           /* some byte of the text is not */
-    bool first;             /* nothing of the text has reached the model, nor was an added token found */
-    bool piece_begun;       /* BPE of characters: a part of the piece has been merged */
-    bool after_unk;         /* BPE of characters: the piece's last token was unk */
+    struct nf_bytes raw; /* bytes as they came */
+    size_t retry; /* as in a stage */
+    size_t checked; /* so many of raw are UTF-8 */
+    bool invalid; /* some byte of the text is not */
+    bool first; /* nothing of the text has reached the model, nor was an added token found */
+    bool piece_begun; /* BPE of characters: a part of the piece has been merged */
+    bool after_unk; /* BPE of characters: the piece's last token was unk */
     struct nf_bpe_work work;
     struct nf_unigram_work unigram;
     struct nf_bytes scratch;
     struct cached *cache;
     uint64_t specials;
-    struct nf_ids *out;     /* of the call in progress, like the next */
+    struct nf_ids *out; /* of the call in progress, like the next */
     struct nf_err *err;
 };
 
@@ -132,7 +132,7 @@ static void add_scan(struct nf_encoder *e, const struct nf_added *set, bool pars
         e->stages[e->n_stages++] = (struct stage){ .kind = STAGE_ADDED, .scan = { .set = set, .text_only = !parse_special } };
 }
 
-static int add_steps(struct nf_encoder *e, const struct nf_steps *steps, struct nf_err *err)
+static int add_step_stages(struct nf_encoder *e, const struct nf_text_steps *steps, struct nf_err *err)
 {
     int rc = NF_OK;
 
@@ -157,9 +157,9 @@ static int add_stages(struct nf_encoder *e, bool parse_special, struct nf_err *e
     if (!e->stages)
         return NF_ESYS;
     add_scan(e, &e->raw_tokens, parse_special);
-    rc = add_steps(e, &t->normalizers, err);
+    rc = add_step_stages(e, &t->normalizers, err);
     add_scan(e, &e->text_tokens, parse_special);
-    return rc == NF_OK ? add_steps(e, &t->pre_tokenizers, err) : rc;
+    return rc == NF_OK ? add_step_stages(e, &t->pre_tokenizers, err) : rc;
 }
 
 static void begin_text(struct nf_encoder *e)
@@ -365,7 +365,7 @@ static int feed(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n
 /* Show the bytes of a buffer to stage k. */
 static int feed_buffer(struct nf_encoder *e, size_t k, struct nf_bytes *b, size_t n, bool ends, size_t *retry)
 {
-    const size_t most = NF_BPE_PIECE_MAX + e->raw_tokens.longest + e->text_tokens.longest + 4;   /* what may be uncertain at a time */
+    const size_t most = NF_BPE_PIECE_MAX + e->raw_tokens.longest + e->text_tokens.longest + 4; /* what may be uncertain at a time */
     size_t used;
     int rc;
 
@@ -457,7 +457,7 @@ static int feed(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n
     *used = 0;
     if (!s)
         return feed_model(e, p, n, ends, used);
-    if (!n && !(ends && s->fed))   /* nothing comes of an empty sequence */
+    if (!n && !(ends && s->fed)) /* nothing comes of an empty sequence */
         return NF_OK;
     s->fed = !ends;
     switch (s->kind) {

@@ -82,12 +82,12 @@ static size_t spell_bytes(const char *entry, unsigned char *out, bool *spelled)
     *spelled = true;
     for (size_t i = 0; i < n; i += len) {
         len = nf_utf8_decode(p + i, n - i, &c);
-        *spelled = len && nf_step_byte(c) >= 0;
+        *spelled = len && nf_letter_byte(c) >= 0;
         if (!*spelled) {
             memcpy(out, entry, n);
             return n;
         }
-        out[used++] = (unsigned char)nf_step_byte(c);
+        out[used++] = (unsigned char)nf_letter_byte(c);
     }
     return used;
 }
@@ -190,7 +190,7 @@ static int fill_vocab(struct nf_load *l, const struct by_id *b)
     return buf ? rc : NF_ESYS;
 }
 
-static int check_bytes(struct nf_load *l)
+static int check_byte_tokens(struct nf_load *l)
 {
     const struct nf_tokenizer *t = l->t;
 
@@ -202,7 +202,7 @@ static int check_bytes(struct nf_load *l)
 
 static uint32_t first_char(const char *text)
 {
-    uint32_t u = 0x10ffff;   /* of no text: a noncharacter, which has no token */
+    uint32_t u = 0x10ffff; /* of no text: a noncharacter, which has no token */
 
     nf_utf8_decode((const unsigned char *)text, strlen(text), &u);
     return u;
@@ -248,7 +248,7 @@ static int make_vocab(struct nf_load *l)
     if (rc == NF_OK)
         rc = fill_vocab(l, &b);
     if (rc == NF_OK)
-        rc = check_bytes(l);
+        rc = check_byte_tokens(l);
     if (rc == NF_OK && l->t->chars)
         rc = join_chars(l, b.entries);
     free(b.entries);

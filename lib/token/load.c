@@ -43,7 +43,7 @@ json_t *nf_load_json(struct nf_load *l, const char *name)
 }
 
 /* Append text to a list of bytes that stays ended by NUL. */
-static int append_text(struct nf_bytes *b, const char *text, struct nf_err *err)
+static int append_line(struct nf_bytes *b, const char *text, struct nf_err *err)
 {
     int rc;
 
@@ -57,7 +57,7 @@ int nf_load_refuse(struct nf_load *l, const char *part, const char *name)
     char text[256];
 
     snprintf(text, sizeof text, "%s%s%s%s", l->refused.n ? "; " : "", part, name && *name ? " " : "", name ? name : "");
-    return append_text(&l->refused, text, l->err);
+    return append_line(&l->refused, text, l->err);
 }
 
 int nf_load_refusals(struct nf_load *l, const char *file)
@@ -74,8 +74,8 @@ int nf_load_note(struct nf_load *l, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    rc = append_text(&l->t->notes, text, l->err);
-    return rc == NF_OK ? append_text(&l->t->notes, "\n", l->err) : rc;
+    rc = append_line(&l->t->notes, text, l->err);
+    return rc == NF_OK ? append_line(&l->t->notes, "\n", l->err) : rc;
 }
 
 bool nf_load_is_off(const json_t *v)
@@ -172,7 +172,7 @@ int nf_load_added(struct nf_load *l, const char *file, const json_t *token, bool
     if (place >= 0) {
         struct nf_added_token *old = &added->tokens[place];
 
-        t.special |= old->special;   /* once special, a name stays one */
+        t.special |= old->special; /* once special, a name stays one */
         t.text = old->text;
         t.id = old->id;
         *old = t;

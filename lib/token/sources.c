@@ -9,14 +9,15 @@
 
 static const char CONFIG[] = "tokenizer_config.json";
 
-static const char *const edge_tokens[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token" };
+static const char *const edge_tokens[] = { "bos_token", "eos_token", "unk_token", "sep_token",
+                                           "pad_token", "cls_token", "mask_token" };
 enum { EDGES = sizeof edge_tokens / sizeof *edge_tokens };
 
 /* What AutoTokenizer hands to the class: the entries of tokenizer_config.json, with those of other files. */
 struct settings {
-    json_t *all;       /* owned */
-    json_t *named;     /* special tokens by names that the family gives them; owned */
-    json_t *decoder;   /* tokens by id as text, in no order; owned; NULL: none */
+    json_t *all; /* owned */
+    json_t *named; /* special tokens by names that the family gives them; owned */
+    json_t *decoder; /* tokens by id as text, in no order; owned; NULL: none */
 };
 
 static bool is_edge(const char *key)
@@ -47,11 +48,11 @@ static void move_own(struct settings *set)
     const char *key;
     void *next;
 
-    json_object_foreach_safe (set->all, next, key, v)
-        if (json_is_string(v) && is_token_key(key, v) && !is_edge(key)) {
-            json_object_set(set->named, key, v);
-            json_object_del(set->all, key);
-        }
+    json_object_foreach_safe(set->all, next, key, v) if (json_is_string(v) && is_token_key(key, v) && !is_edge(key))
+    {
+        json_object_set(set->named, key, v);
+        json_object_del(set->all, key);
+    }
 }
 
 /* extra_special_tokens with names are named tokens too. */
@@ -207,8 +208,8 @@ static json_t *rebuild_root(struct nf_load *l, const struct nf_sources *s, const
     const json_t *file = json_object_get(s->root, "model"), *unk = json_object_get(set->all, "unk_token");
 
     if (!nf_load_is_text(json_object_get(file, "type"), "BPE") && json_object_get(file, "type")) {
-        nf_fail(l->err, NF_EFORMAT, "%s: tokenizer_class %s is a BPE, and the model of tokenizer.json is %s", l->dir, s->class->name,
-                nf_load_type(file));
+        nf_fail(l->err, NF_EFORMAT, "%s: tokenizer_class %s is a BPE, and the model of tokenizer.json is %s", l->dir,
+                s->class->name, nf_load_type(file));
         json_decref(root);
         return NULL;
     }
@@ -236,12 +237,13 @@ static int note_rebuilt(struct nf_load *l, const struct nf_sources *s)
                 same_bytes(&said.normalizers.text, &l->t->normalizers.text) &&
                 same_bytes(&said.pre_tokenizers.text, &l->t->pre_tokenizers.text);
 
-    nf_steps_clear(&said.normalizers);
-    nf_steps_clear(&said.pre_tokenizers);
+    nf_text_steps_clear(&said.normalizers);
+    nf_text_steps_clear(&said.pre_tokenizers);
     nf_bytes_clear(&other.refused);
     return same ? NF_OK
-                : nf_load_note(l, "normalizer and pre_tokenizer of tokenizer.json: those of tokenizer_class %s go first, as in transformers",
-                               s->class->name);
+                : nf_load_note(
+                      l, "normalizer and pre_tokenizer of tokenizer.json: those of tokenizer_class %s go first, as in transformers",
+                      s->class->name);
 }
 
 static int load_parts(struct nf_load *l, const struct nf_sources *s, const struct settings *set)
@@ -251,7 +253,7 @@ static int load_parts(struct nf_load *l, const struct nf_sources *s, const struc
 
     if (rc == NF_OK && s->class && !l->files)
         rc = note_rebuilt(l, s);
-    if (rc == NF_OK && l->unk) {   /* the object that holds it goes */
+    if (rc == NF_OK && l->unk) { /* the object that holds it goes */
         free(l->own_unk);
         l->own_unk = strdup(l->unk);
         l->unk = l->own_unk;
@@ -417,7 +419,7 @@ static int load_bos(struct nf_load *l, const struct nf_sources *s, const struct 
     int64_t eos = named_id(l, set, "eos_token");
 
     t->bos_auto = l->template_bos || (s->class && s->class->always_bos);
-    if (l->files || json_is_boolean(add))   /* from memory it may be given */
+    if (l->files || json_is_boolean(add)) /* from memory it may be given */
         t->bos_auto = json_is_true(add);
     if (t->bos_auto != l->template_bos)
         l->template_bos = false;
@@ -435,7 +437,7 @@ static int load_bos(struct nf_load *l, const struct nf_sources *s, const struct 
 static void load_context(struct nf_load *l, const json_t *model)
 {
     static const char *const keys[] = { "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", NULL };
-    const json_t *text = json_object_get(model, "text_config");   /* of a model that sees more than text */
+    const json_t *text = json_object_get(model, "text_config"); /* of a model that sees more than text */
 
     for (const char *const *k = keys; *k && !l->t->context; k++) {
         const json_t *v = json_object_get(model, *k);

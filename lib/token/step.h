@@ -33,7 +33,7 @@
 #include "token/regex.h"
 #include "token/unicode.h"
 
-enum nf_step_kind {
+enum nf_text_step_kind {
     NF_STEP_FORM,
     NF_STEP_LOWERCASE,
     NF_STEP_DROP_MARKS,
@@ -51,47 +51,47 @@ enum nf_step_kind {
 
 /* What becomes of a match and of what lies between matches, a gap: SplitDelimiterBehavior of tokenizers. */
 enum nf_cut_mode {
-    NF_CUT_ISOLATED,     /* each match and each gap is a piece */
-    NF_CUT_REMOVED,      /* each gap is a piece, matches are left out */
-    NF_CUT_CONTIGUOUS,   /* neighbouring matches are one piece, neighbouring gaps too */
-    NF_CUT_PREVIOUS,     /* a match belongs to the gap before it */
-    NF_CUT_NEXT,         /* a match belongs to the gap behind it */
+    NF_CUT_ISOLATED, /* each match and each gap is a piece */
+    NF_CUT_REMOVED, /* each gap is a piece, matches are left out */
+    NF_CUT_CONTIGUOUS, /* neighbouring matches are one piece, neighbouring gaps too */
+    NF_CUT_PREVIOUS, /* a match belongs to the gap before it */
+    NF_CUT_NEXT, /* a match belongs to the gap behind it */
 };
 
 /* When NF_STEP_FRONT puts its character in front: Metaspace's prepend_scheme. */
-enum nf_front { NF_FRONT_FIRST, NF_FRONT_ALWAYS };   /* FIRST: only where the piece begins the whole text */
+enum nf_front { NF_FRONT_FIRST, NF_FRONT_ALWAYS }; /* FIRST: only where the piece begins the whole text */
 
-struct nf_step {
-    enum nf_step_kind kind;
+struct nf_text_step {
+    enum nf_text_step_kind kind;
     enum nf_unicode_form form;
     bool strip_left, strip_right;
-    bool all_marks;             /* DROP_MARKS: spacing and enclosing ones too */
-    struct nf_regex *regex;     /* REPLACE, CUT; owned.  NULL in REPLACE: */
-    char one;                   /* the pattern is this ASCII character */
-    struct nf_bytes text;       /* REPLACE, PREPEND, FRONT: what is put; owned */
-    struct nf_charsmap *map;    /* CHARSMAP; owned */
+    bool all_marks; /* DROP_MARKS: spacing and enclosing ones too */
+    struct nf_regex *regex; /* REPLACE, CUT; owned.  NULL in REPLACE: */
+    char one; /* the pattern is this ASCII character */
+    struct nf_bytes text; /* REPLACE, PREPEND, FRONT: what is put; owned */
+    struct nf_charsmap *map; /* CHARSMAP; owned */
     enum nf_front front;
     enum nf_cut_mode mode;
-    bool invert;                /* CUT: gaps are what matches are, and the other way round */
+    bool invert; /* CUT: gaps are what matches are, and the other way round */
 };
 
 /* A list of steps; zeroed is empty. */
-struct nf_steps {
-    struct nf_step *list;
+struct nf_text_steps {
+    struct nf_text_step *list;
     size_t n, cap;
-    struct nf_bytes text;       /* the steps in words, for digests: two lists with the same words do the same */
+    struct nf_bytes text; /* the steps in words, for digests: two lists with the same words do the same */
 };
 
 /*
- * nf_steps_add - append a step that does `step.kind`; `words` describe it in the list's text, and are copied.
+ * nf_text_steps_add - append a step that does `step.kind`; `words` describe it in the list's text, and are copied.
  *
  * What the step owns becomes the list's, also on failure (NF_ESYS).
  */
-int nf_steps_add(struct nf_steps *s, struct nf_step step, const char *words, struct nf_err *err);
-void nf_steps_clear(struct nf_steps *s);
+int nf_text_steps_add(struct nf_text_steps *s, struct nf_text_step step, const char *words, struct nf_err *err);
+void nf_text_steps_clear(struct nf_text_steps *s);
 
 /* The byte a character of GPT-2's byte-level alphabet stands for, or -1, and back (Radford et al. 2019, encoder.py, bytes_to_unicode). */
-int nf_step_byte(uint32_t c);
-uint32_t nf_step_letter(unsigned char byte);
+int nf_letter_byte(uint32_t c);
+uint32_t nf_byte_letter(unsigned char byte);
 
 #endif

@@ -9,12 +9,12 @@
 /* Steps being read into one of the tokenizer's two lists. */
 struct reading {
     struct nf_load *l;
-    struct nf_steps *into;
-    bool alphabet;   /* ByteLevel came, and no step behind it yet: the model may take bytes instead */
+    struct nf_text_steps *into;
+    bool alphabet; /* ByteLevel came, and no step behind it yet: the model may take bytes instead */
 };
 
 /* Append a step; the words that tell it apart from others are kind, more and text. */
-static int add_step(struct reading *r, struct nf_step step, const char *kind, const char *more, const char *text)
+static int add_step(struct reading *r, struct nf_text_step step, const char *kind, const char *more, const char *text)
 {
     struct nf_bytes words = { 0 };
     struct nf_err *err = r->l->err;
@@ -22,15 +22,15 @@ static int add_step(struct reading *r, struct nf_step step, const char *kind, co
 
     if (r->alphabet) {
         r->alphabet = false;
-        rc = nf_steps_add(r->into, (struct nf_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", err);
+        rc = nf_text_steps_add(r->into, (struct nf_text_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", err);
     }
     for (const char *const *w = (const char *const[]){ kind, more, text, NULL }; *w && rc == NF_OK; w++)
         rc = nf_bytes_add(&words, *w, strlen(*w), err);
     if (rc == NF_OK)
         rc = nf_bytes_add(&words, "", 1, err);
     if (rc == NF_OK) {
-        rc = nf_steps_add(r->into, step, (char *)words.p, err);
-        step = (struct nf_step){ 0 };
+        rc = nf_text_steps_add(r->into, step, (char *)words.p, err);
+        step = (struct nf_text_step){ 0 };
     }
     nf_regex_close(step.regex);
     nf_charsmap_close(step.map);
@@ -39,13 +39,13 @@ static int add_step(struct reading *r, struct nf_step step, const char *kind, co
     return rc;
 }
 
-static int add_plain(struct reading *r, enum nf_step_kind kind, const char *words)
+static int add_plain(struct reading *r, enum nf_text_step_kind kind, const char *words)
 {
-    return add_step(r, (struct nf_step){ .kind = kind }, words, "", "");
+    return add_step(r, (struct nf_text_step){ .kind = kind }, words, "", "");
 }
 
 /* A step that puts a text somewhere. */
-static int add_text_step(struct reading *r, struct nf_step step, const char *kind, const char *more, const char *text)
+static int add_text_step(struct reading *r, struct nf_text_step step, const char *kind, const char *more, const char *text)
 {
     int rc = nf_bytes_add(&step.text, text, strlen(text), r->l->err);
 
@@ -80,7 +80,7 @@ static int compile_step(struct reading *r, const char *part, bool regex, const c
 static int read_replace(struct reading *r, const json_t *n)
 {
     const char *text, *content = json_string_value(json_object_get(n, "content"));
-    struct nf_step step = { .kind = NF_STEP_REPLACE };
+    struct nf_text_step step = { .kind = NF_STEP_REPLACE };
     bool regex;
     int rc;
 
@@ -108,12 +108,12 @@ static int read_prepend(struct reading *r, const json_t *n)
 
     if (!text)
         return nf_load_refuse(r->l, "normalizer Prepend", "without a text");
-    return add_text_step(r, (struct nf_step){ .kind = NF_STEP_PREPEND }, "\1prepend ", "", text);
+    return add_text_step(r, (struct nf_text_step){ .kind = NF_STEP_PREPEND }, "\1prepend ", "", text);
 }
 
 static int read_strip(struct reading *r, const json_t *n)
 {
-    struct nf_step step = { .kind = NF_STEP_STRIP };
+    struct nf_text_step step = { .kind = NF_STEP_STRIP };
 
     step.strip_left = !nf_load_is_off(json_object_get(n, "strip_left"));
     step.strip_right = !nf_load_is_off(json_object_get(n, "strip_right"));
@@ -123,7 +123,7 @@ static int read_strip(struct reading *r, const json_t *n)
 static int read_charsmap(struct reading *r, const json_t *n)
 {
     const char *base64 = json_string_value(json_object_get(n, "precompiled_charsmap"));
-    struct nf_step step = { .kind = NF_STEP_CHARSMAP };
+    struct nf_text_step step = { .kind = NF_STEP_CHARSMAP };
 
     if (!base64 || !*base64)
         return NF_OK;
@@ -143,7 +143,7 @@ static int read_bert(struct reading *r, const json_t *n)
     if (rc == NF_OK && !nf_load_is_off(json_object_get(n, "handle_chinese_chars")))
         rc = add_plain(r, NF_STEP_PAD_HAN, "\1pad");
     if (rc == NF_OK && (json_is_boolean(accents) ? json_is_true(accents) : lower)) {
-        rc = add_step(r, (struct nf_step){ .kind = NF_STEP_FORM, .form = NF_UNICODE_NFD }, "NFD", "", "");
+        rc = add_step(r, (struct nf_text_step){ .kind = NF_STEP_FORM, .form = NF_UNICODE_NFD }, "NFD", "", "");
         if (rc == NF_OK)
             rc = add_plain(r, NF_STEP_DROP_MARKS, "\1marks");
     }
@@ -177,7 +177,7 @@ static int read_normalizer(struct reading *r, const json_t *n)
 {
     const json_t *list = json_object_get(n, "normalizers");
     const char *type = nf_load_type(n);
-    struct nf_step form = { .kind = NF_STEP_FORM };
+    struct nf_text_step form = { .kind = NF_STEP_FORM };
     int rc = NF_OK;
 
     if (nf_load_is_off(n))
@@ -192,7 +192,7 @@ static int read_normalizer(struct reading *r, const json_t *n)
     if (strcmp(type, "Lowercase") == 0)
         return add_plain(r, NF_STEP_LOWERCASE, "\1lower");
     if (strcmp(type, "StripAccents") == 0)
-        return add_step(r, (struct nf_step){ .kind = NF_STEP_DROP_MARKS, .all_marks = true }, "\1all marks", "", "");
+        return add_step(r, (struct nf_text_step){ .kind = NF_STEP_DROP_MARKS, .all_marks = true }, "\1all marks", "", "");
     if (strcmp(type, "Nmt") == 0)
         return add_plain(r, NF_STEP_NMT, "\1nmt");
     if (strcmp(type, "Strip") == 0)
@@ -220,12 +220,12 @@ static int add_cut(struct reading *r, const char *part, bool regex, const char *
                                          [NF_CUT_CONTIGUOUS] = "\1contiguous ",
                                          [NF_CUT_PREVIOUS] = "\1previous ",
                                          [NF_CUT_NEXT] = "\1next " };
-    struct nf_step step = { .kind = NF_STEP_CUT, .mode = mode, .invert = invert };
+    struct nf_text_step step = { .kind = NF_STEP_CUT, .mode = mode, .invert = invert };
     bool plain = regex && !invert && mode == NF_CUT_ISOLATED;
     char more[32];
     int rc;
 
-    if (!*text)   /* an empty pattern matches nowhere */
+    if (!*text) /* an empty pattern matches nowhere */
         return NF_OK;
     rc = compile_step(r, part, regex, text, &step.regex);
     if (rc != NF_OK || !step.regex)
@@ -272,7 +272,7 @@ static int read_byte_level(struct reading *r, const json_t *p)
     int rc = NF_OK;
 
     if (!nf_load_is_off(json_object_get(p, "add_prefix_space")))
-        rc = add_text_step(r, (struct nf_step){ .kind = NF_STEP_FRONT, .front = NF_FRONT_ALWAYS }, "\1front ", "", " ");
+        rc = add_text_step(r, (struct nf_text_step){ .kind = NF_STEP_FRONT, .front = NF_FRONT_ALWAYS }, "\1front ", "", " ");
     if (rc == NF_OK && (!regex || !nf_load_is_off(regex)))
         rc = add_cut(r, "pre_tokenizer ByteLevel:", true, NF_REGEX_GPT2, NF_CUT_ISOLATED, false);
     return rc == NF_OK ? read_alphabet(r, "pre_tokenizer:") : rc;
@@ -283,7 +283,8 @@ static int read_metaspace(struct reading *r, const json_t *p)
 {
     const json_t *scheme = json_object_get(p, "prepend_scheme");
     const char *blank = json_string_value(json_object_get(p, "replacement"));
-    struct nf_step blanks = { .kind = NF_STEP_REPLACE, .one = ' ' }, front = { .kind = NF_STEP_FRONT, .front = NF_FRONT_ALWAYS };
+    struct nf_text_step blanks = { .kind = NF_STEP_REPLACE, .one = ' ' },
+                        front = { .kind = NF_STEP_FRONT, .front = NF_FRONT_ALWAYS };
     bool never = nf_load_is_text(scheme, "never");
     int rc;
 
@@ -307,7 +308,7 @@ static int read_metaspace(struct reading *r, const json_t *p)
 }
 
 #define PUNCTUATION "[\\p{P}$+<=>^`|~]"
-#define RUST_WORD "\\w\\x{200c}\\x{200d}"   /* the regex crate counts joiners */
+#define RUST_WORD "\\w\\x{200c}\\x{200d}" /* the regex crate counts joiners */
 
 static int read_punctuation(struct reading *r, const json_t *p)
 {
@@ -357,7 +358,7 @@ static int read_delimiter(struct reading *r, const json_t *p)
 static int read_fixed_length(struct reading *r, const json_t *p)
 {
     const json_t *length = json_object_get(p, "length");
-    json_int_t n = length ? json_integer_value(length) : 5;   /* its default */
+    json_int_t n = length ? json_integer_value(length) : 5; /* its default */
     char text[48];
 
     if (n < 1 || n > 65535)
@@ -372,10 +373,16 @@ static int read_pre_tokenizer(struct reading *r, const json_t *p)
         const char *type;
         int (*read)(struct reading *, const json_t *);
     } types[] = {
-        { "Split", read_split },           { "ByteLevel", read_byte_level },       { "Metaspace", read_metaspace },
-        { "Digits", read_digits },         { "Punctuation", read_punctuation },    { "Whitespace", read_whitespace },
-        { "BertPreTokenizer", read_bert_cut }, { "WhitespaceSplit", read_whitespace_split },
-        { "CharDelimiterSplit", read_delimiter }, { "FixedLength", read_fixed_length },
+        { "Split", read_split },
+        { "ByteLevel", read_byte_level },
+        { "Metaspace", read_metaspace },
+        { "Digits", read_digits },
+        { "Punctuation", read_punctuation },
+        { "Whitespace", read_whitespace },
+        { "BertPreTokenizer", read_bert_cut },
+        { "WhitespaceSplit", read_whitespace_split },
+        { "CharDelimiterSplit", read_delimiter },
+        { "FixedLength", read_fixed_length },
     };
     const json_t *list = json_object_get(p, "pretokenizers");
     const char *type = nf_load_type(p);
@@ -402,13 +409,13 @@ int nf_load_steps(struct nf_load *l, const json_t *root)
     int rc = read_normalizer(&r, json_object_get(root, "normalizer"));
 
     if (rc == NF_OK && r.alphabet)
-        rc = nf_steps_add(&t->normalizers, (struct nf_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", l->err);
+        rc = nf_text_steps_add(&t->normalizers, (struct nf_text_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", l->err);
     r.into = &t->pre_tokenizers;
     r.alphabet = false;
     if (rc == NF_OK)
         rc = read_pre_tokenizer(&r, json_object_get(root, "pre_tokenizer"));
     if (rc == NF_OK && r.alphabet && t->model != NF_MODEL_BPE_CHARS)
-        return nf_steps_add(&t->pre_tokenizers, (struct nf_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", l->err);
+        return nf_text_steps_add(&t->pre_tokenizers, (struct nf_text_step){ .kind = NF_STEP_ALPHABET }, "\1alphabet", l->err);
     if (rc == NF_OK && r.alphabet)
         t->model = NF_MODEL_BPE_BYTES;
     return rc;

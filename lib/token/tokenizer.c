@@ -9,7 +9,7 @@
 /* from NULL: what lies in the directory. */
 static struct nf_tokenizer *build_tokenizer(struct nf_load *l, const struct nf_sources *from, struct nf_err *err)
 {
-    struct nf_err own = NF_ERR_INIT;   /* the readers look at the slot; the caller's may be NULL or hold a failure already */
+    struct nf_err own = NF_ERR_INIT; /* the readers look at the slot; the caller's may be NULL or hold a failure already */
 
     l->err = &own;
     l->highest = -1;
@@ -49,8 +49,8 @@ void nf_tokenizer_close(struct nf_tokenizer *t)
     if (!t)
         return;
     nf_vocab_clear(&t->vocab);
-    nf_steps_clear(&t->normalizers);
-    nf_steps_clear(&t->pre_tokenizers);
+    nf_text_steps_clear(&t->normalizers);
+    nf_text_steps_clear(&t->pre_tokenizers);
     nf_bpe_clear(&t->bpe);
     nf_chars_close(t->chars);
     nf_whole_clear(&t->whole);

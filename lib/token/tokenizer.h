@@ -47,22 +47,22 @@ enum { NF_AFTER_MAX = 4 };
 
 struct nf_tokenizer {
     struct nf_vocab vocab;
-    struct nf_steps normalizers, pre_tokenizers;
+    struct nf_text_steps normalizers, pre_tokenizers;
     enum nf_model model;
-    bool byte_level;            /* the vocabulary is written in GPT-2's alphabet */
-    struct nf_bpe bpe;          /* the first two models */
-    struct nf_chars *chars;     /* NF_MODEL_BPE_CHARS; NULL otherwise */
-    struct nf_whole whole;      /* with ignore_merges: pieces that are tokens as they stand; otherwise empty */
+    bool byte_level; /* the vocabulary is written in GPT-2's alphabet */
+    struct nf_bpe bpe; /* the first two models */
+    struct nf_chars *chars; /* NF_MODEL_BPE_CHARS; NULL otherwise */
+    struct nf_whole whole; /* with ignore_merges: pieces that are tokens as they stand; otherwise empty */
     struct nf_unigram *unigram; /* NF_MODEL_UNIGRAM; NULL otherwise */
     struct nf_wordpiece wordpiece;
-    struct nf_added added;      /* every added token, in the order of their adding */
-    bool split_special;         /* the model's own tokenizer takes names of special tokens for text */
-    int64_t bos_id;             /* -1: the tokenizer names none */
-    bool bos_auto;              /* the model's own tokenizer puts BOS in front of a text */
-    uint32_t after[NF_AFTER_MAX];   /* what it puts behind one: EOS */
+    struct nf_added added; /* every added token, in the order of their adding */
+    bool split_special; /* the model's own tokenizer takes names of special tokens for text */
+    int64_t bos_id; /* -1: the tokenizer names none */
+    bool bos_auto; /* the model's own tokenizer puts BOS in front of a text */
+    uint32_t after[NF_AFTER_MAX]; /* what it puts behind one: EOS */
     size_t n_after;
-    size_t context;             /* the longest window of the model by its config.json; 0: not known */
-    struct nf_bytes notes;      /* lines, each ended by \n: where files disagree, and which of them went first.  Ended by NUL */
+    size_t context; /* the longest window of the model by its config.json; 0: not known */
+    struct nf_bytes notes; /* lines, each ended by \n: where files disagree, and which of them went first.  Ended by NUL */
     char digest[NF_DIGEST_HEX];
 };
 
@@ -92,8 +92,8 @@ struct nf_tokenizer *nf_tokenizer_open(const char *dir, struct nf_err *err);
  * Both stay the caller's and are not changed.  context is 0: no config.json is read.  Failures as above.
  */
 struct nf_tokenizer *nf_tokenizer_from_json(const char *name, json_t *json, json_t *config, struct nf_err *err);
-void nf_tokenizer_close(struct nf_tokenizer *t);   /* accepts NULL */
+void nf_tokenizer_close(struct nf_tokenizer *t); /* accepts NULL */
 
-const char *nf_tokenizer_type(const struct nf_tokenizer *t);   /* the name of its kind */
+const char *nf_tokenizer_type(const struct nf_tokenizer *t); /* the name of its kind */
 
 #endif

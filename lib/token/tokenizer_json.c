@@ -10,7 +10,7 @@ static const char FILE_NAME[] = "tokenizer.json";
 /* ---- vocabularies ---- */
 
 /* token -> id */
-static int read_vocab(struct nf_load *l, json_t *vocab)
+static int read_vocab_object(struct nf_load *l, json_t *vocab)
 {
     const char *token;
     json_t *id;
@@ -19,8 +19,8 @@ static int read_vocab(struct nf_load *l, json_t *vocab)
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: the vocabulary is not an object", l->dir, FILE_NAME);
     json_object_foreach (vocab, token, id)
         if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
-            return nf_fail(l->err, NF_EFORMAT, "%s/%s: token \"%s\": its id is not an integer from 0 to %d", l->dir, FILE_NAME, token,
-                           (int)NF_TOKEN_ID_MAX);
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: token \"%s\": its id is not an integer from 0 to %d", l->dir, FILE_NAME,
+                           token, (int)NF_TOKEN_ID_MAX);
     l->vocab = json_incref(vocab);
     l->model_size = json_object_size(vocab);
     return NF_OK;
@@ -86,7 +86,7 @@ static int read_bpe(struct nf_load *l, const json_t *model)
     l->byte_fallback = !nf_load_is_off(json_object_get(model, "byte_fallback"));
     l->ignore_merges = !nf_load_is_off(json_object_get(model, "ignore_merges"));
     if (rc == NF_OK)
-        rc = read_vocab(l, json_object_get(model, "vocab"));
+        rc = read_vocab_object(l, json_object_get(model, "vocab"));
     if (rc == NF_OK && !json_is_array(merges))
         rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: no merges", l->dir, FILE_NAME);
     for (size_t i = 0, rank = 0; rc == NF_OK && i < json_array_size(merges); i++) {
@@ -124,7 +124,8 @@ static int read_unigram(struct nf_load *l, const json_t *model)
         json_object_setn_new(l->vocab, json_string_value(text), json_string_length(text), json_integer((json_int_t)i));
     }
     if (rc == NF_OK && json_is_integer(unk) && (json_integer_value(unk) < 0 || (size_t)json_integer_value(unk) >= n))
-        rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: unk_id %lld: no token has it", l->dir, FILE_NAME, (long long)json_integer_value(unk));
+        rc = nf_fail(l->err, NF_EFORMAT, "%s/%s: unk_id %lld: no token has it", l->dir, FILE_NAME,
+                     (long long)json_integer_value(unk));
     nf_unigram_set(l->t->unigram, json_is_integer(unk) ? (uint32_t)json_integer_value(unk) : NF_UNIGRAM_NONE, l->byte_fallback);
     return rc;
 }
@@ -132,9 +133,10 @@ static int read_unigram(struct nf_load *l, const json_t *model)
 static int read_wordpiece(struct nf_load *l, const json_t *model)
 {
     struct nf_wordpiece *w = &l->t->wordpiece;
-    const json_t *prefix = json_object_get(model, "continuing_subword_prefix"), *most = json_object_get(model, "max_input_chars_per_word");
+    const json_t *prefix = json_object_get(model, "continuing_subword_prefix"),
+                 *most = json_object_get(model, "max_input_chars_per_word");
     const char *token, *unk = json_string_value(json_object_get(model, "unk_token")), *before = json_string_value(prefix);
-    int rc = read_vocab(l, json_object_get(model, "vocab"));
+    int rc = read_vocab_object(l, json_object_get(model, "vocab"));
     int64_t unk_id;
     json_t *id;
 
@@ -232,7 +234,7 @@ static int read_post_processor(struct nf_load *l, const json_t *p)
     const char *type = nf_load_type(p);
     int rc = NF_OK;
 
-    if (nf_load_is_off(p) || strcmp(type, "ByteLevel") == 0)   /* ByteLevel only trims offsets */
+    if (nf_load_is_off(p) || strcmp(type, "ByteLevel") == 0) /* ByteLevel only trims offsets */
         return NF_OK;
     if (strcmp(type, "TemplateProcessing") == 0)
         return read_template(l, p);

@@ -46,7 +46,7 @@ struct points {
 static int decompose(enum nf_unicode_form form, const unsigned char *p, size_t n, struct points *out, struct nf_err *err)
 {
     const int options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (is_compatible(form) ? UTF8PROC_COMPAT : 0);
-    enum { LONGEST = 32 };   /* the longest decomposition has 18 */
+    enum { LONGEST = 32 }; /* the longest decomposition has 18 */
     uint32_t c = 0;
     int boundary = 0;
 
@@ -138,8 +138,8 @@ static int normalize_run(enum nf_unicode_form form, const unsigned char *p, size
 
 /* A run of text that has not been put out: p[start .. ). */
 struct run {
-    size_t start, last;   /* its first character; the last one, where it is plain */
-    bool plain;           /* all its characters are their own form */
+    size_t start, last; /* its first character; the last one, where it is plain */
+    bool plain; /* all its characters are their own form */
 };
 
 static int put_run(enum nf_unicode_form form, const unsigned char *p, const struct run *r, size_t end, struct nf_bytes *out,
@@ -178,7 +178,7 @@ int nf_unicode_normalize(enum nf_unicode_form form, const unsigned char *text, s
             rc = put_run(form, text, &r, cut, out, err);
             r = (struct run){ cut, cut, true };
         }
-        if (!len && rc == NF_OK) {   /* a byte that is no UTF-8 */
+        if (!len && rc == NF_OK) { /* a byte that is no UTF-8 */
             rc = nf_bytes_add(out, text + i, 1, err);
             len = 1;
             r = (struct run){ i + 1, i + 1, true };

@@ -11,20 +11,20 @@
 
 /* An edge of the trie: from a node by a byte to a node.  key 0: free. */
 struct edge {
-    uint64_t key;     /* (node + 1) << 8 | byte */
+    uint64_t key; /* (node + 1) << 8 | byte */
     uint32_t child;
 };
 
 struct nf_unigram {
-    struct edge *edges;   /* hash */
+    struct edge *edges; /* hash */
     size_t n_edges, mask;
-    uint32_t *token;      /* [n_nodes] the token that ends at each node, or NONE; node 0 is the root */
+    uint32_t *token; /* [n_nodes] the token that ends at each node, or NONE; node 0 is the root */
     size_t n_nodes, token_cap;
-    double *score;        /* [V] */
+    double *score; /* [V] */
     size_t V, score_cap;
     double lowest;
     uint32_t unk;
-    uint32_t byte[256];   /* <0xNN>, or NONE; all NONE without byte_fallback */
+    uint32_t byte[256]; /* <0xNN>, or NONE; all NONE without byte_fallback */
 };
 
 static const double UNK_PENALTY = 10;
@@ -133,7 +133,7 @@ int nf_unigram_add(struct nf_unigram *u, const char *text, size_t n, double scor
 }
 
 /* The token that is this text, or NONE. */
-static uint32_t find_text(const struct nf_unigram *u, const unsigned char *p, size_t n)
+static uint32_t find_token_text(const struct nf_unigram *u, const unsigned char *p, size_t n)
 {
     uint32_t node = 0;
 
@@ -154,7 +154,7 @@ void nf_unigram_set(struct nf_unigram *u, uint32_t unk, bool byte_fallback)
     u->unk = unk;
     for (unsigned b = 0; b < 256; b++) {
         snprintf(name, sizeof name, "<0x%02X>", b);
-        u->byte[b] = byte_fallback ? find_text(u, (const unsigned char *)name, 6) : NF_UNIGRAM_NONE;
+        u->byte[b] = byte_fallback ? find_token_text(u, (const unsigned char *)name, 6) : NF_UNIGRAM_NONE;
     }
 }
 
@@ -167,7 +167,7 @@ void nf_unigram_work_clear(struct nf_unigram_work *w)
 /* The best path that ends at a byte. */
 struct best {
     double score;
-    uint32_t from;   /* where its last token begins; NONE: no path yet */
+    uint32_t from; /* where its last token begins; NONE: no path yet */
     uint32_t id;
 };
 
@@ -219,7 +219,7 @@ static int find_paths(const struct nf_unigram *u, const unsigned char *p, size_t
 /* The tokens of p[0..n), which is unk as a whole, in reverse order into ids; returns how many. */
 static size_t put_unknown(const struct nf_unigram *u, const unsigned char *p, size_t n, uint32_t *ids)
 {
-    uint32_t whole = find_text(u, p, n);
+    uint32_t whole = find_token_text(u, p, n);
     bool bytes = true;
 
     for (size_t i = 0; i < n; i++)

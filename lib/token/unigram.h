@@ -20,7 +20,7 @@
 struct nf_unigram;
 
 struct nf_unigram *nf_unigram_open(struct nf_err *err);
-void nf_unigram_close(struct nf_unigram *u);   /* accepts NULL */
+void nf_unigram_close(struct nf_unigram *u); /* accepts NULL */
 
 /* nf_unigram_add - the token of the next id; of texts that are added twice the later id counts.  An empty one is never found. */
 int nf_unigram_add(struct nf_unigram *u, const char *text, size_t n, double score, struct nf_err *err);

@@ -15,7 +15,7 @@ static size_t last_char_at(const unsigned char *p, size_t end)
     return end;
 }
 
-static size_t count_chars(const unsigned char *p, size_t n)
+static size_t count_word_chars(const unsigned char *p, size_t n)
 {
     size_t chars = 0;
 
@@ -45,7 +45,7 @@ int nf_wordpiece_encode(const struct nf_wordpiece *w, const unsigned char *p, si
 {
     size_t made = 0, end;
 
-    for (size_t from = 0; from < n && count_chars(p, n) <= w->max_chars; from = end) {
+    for (size_t from = 0; from < n && count_word_chars(p, n) <= w->max_chars; from = end) {
         int64_t id;
 
         work->n = 0;

@@ -14,9 +14,9 @@
 #include "token/whole.h"
 
 struct nf_wordpiece {
-    struct nf_whole vocab;      /* tokens as written; after nf_whole_index() */
+    struct nf_whole vocab; /* tokens as written; after nf_whole_index() */
     struct nf_bytes prefix;
-    size_t max_chars;           /* of a piece */
+    size_t max_chars; /* of a piece */
     uint32_t unk;
 };
 

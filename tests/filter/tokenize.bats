@@ -262,7 +262,7 @@ a/x" ]
     says "tokenizer.json: not implemented: normalizer Odd; pre_tokenizer UnicodeScripts"
     cp "$MODEL/tokenizer.json" "$T/m"
     exits 2 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "--context N is wanted"
+    says "--context N is required"
 }
 
 @test "a directory with SentencePiece's own file alone" {
@@ -335,7 +335,7 @@ family() {
 
 @test "a bad command line is status 2" {
     exits 2 tokenize "$ROOT/LICENSE"
-    says "-m MODEL is wanted"
+    says "-m MODEL is required"
     for shard in 0/3 4/3 3 /3 1/ 1/x -1/3; do
         exits 2 tokenize -m "$MODEL" "--shard=$shard" "$ROOT/LICENSE"
         says "K/N with K from 1 to N"

@@ -14,6 +14,10 @@ static const struct nf_key keys[] = {
     KEY_BOOL("scale_attn_by_inverse_layer_idx", scale_by_layer, false),
     KEY_BOOL("tie_word_embeddings", tied, true),
     KEY_BOS(50256),
+    KEY_ALIAS("num_hidden_layers", "n_layer"),
+    KEY_ALIAS("hidden_size", "n_embd"),
+    KEY_ALIAS("num_attention_heads", "n_head"),
+    KEY_ALIAS("max_position_embeddings", "n_positions"),
     KEY_END,
 };
 

@@ -15,6 +15,8 @@ static const struct nf_key keys[] = {
     KEY_REAL("layer_norm_epsilon", norm_eps, 1e-5, 1),
     KEY_BOOL("tie_word_embeddings", tied, true),
     KEY_BOS(50256),
+    KEY_ALIAS("num_hidden_layers", "num_layers"),
+    KEY_ALIAS("num_attention_heads", "num_heads"),
     KEY_OTHER("attention_layers"),
     KEY_OTHER("attention_types"),
     KEY_END,
@@ -73,14 +75,14 @@ static int read_attention_types(const struct nf_reading *r, const json_t *types)
         json_int_t times = json_integer_value(json_array_get(item, 1));
 
         if (!json_array_size(names))
-            return nf_config_refuse(r, "attention_types", types, "[[[\"global\", \"local\"], times]] is wanted");
+            return nf_config_refuse(r, "attention_types", types, "[[[\"global\", \"local\"], times]] is expected");
         for (json_int_t t = 0; t < times && n <= L; t++)
             for (size_t k = 0; k < json_array_size(names) && n <= L; k++)
                 if (set_attention_type(r, types, json_string_value(json_array_get(names, k)), &n) < 0)
                     return NF_EFORMAT;
     }
     return n == L ? check_attention_layers(r)
-                  : nf_config_refuse(r, "attention_types", types, "as many layers as num_layers are wanted");
+                  : nf_config_refuse(r, "attention_types", types, "as many layers as num_layers are expected");
 }
 
 static int finish_gpt_neo(struct nf_reading *r)

@@ -56,7 +56,8 @@ static int finish_opt(struct nf_reading *r)
     struct nf_config *cfg = r->cfg;
     bool no_final_norm, bias;
 
-    if (nf_config_flag(r, "_remove_final_layer_norm", false, &no_final_norm) < 0 || nf_config_flag(r, "enable_bias", true, &bias) < 0)
+    if (nf_config_flag(r, "_remove_final_layer_norm", false, &no_final_norm) < 0 ||
+        nf_config_flag(r, "enable_bias", true, &bias) < 0)
         return NF_EFORMAT;
     cfg->final_norm = cfg->pre_norm && !no_final_norm;
     cfg->bias_qkv = cfg->bias_o = cfg->bias_ffn = bias;
