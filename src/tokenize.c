@@ -218,7 +218,10 @@ static int close_document(void *self, struct nf_err *err)
 
     if (skipped(r))
         return NF_OK;
-    if (nf_encode(r->encoder, NULL, 0, true, &r->ids, &own) < 0)
+    rc = nf_encode(r->encoder, NULL, 0, true, &r->ids, &own);
+    if (rc == NF_OK && r->o->bos == BOS_AUTO && (r->ids.n || r->pack.taken))   /* EOS, where the model's own tokenizer puts it */
+        rc = nf_ids_add(&r->ids, r->t->after, r->t->n_after, &own);
+    if (rc < 0)
         return name_document(r, own.code, &own, err);
     rc = write_windows(r, true, err);
     r->ids.n = 0;
@@ -257,7 +260,7 @@ static json_t *make_header(const struct tokenize_run *r, const struct nf_cmd *cm
     json_object_set_new(header, "tokenizer",
                         json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", t->digest, "type", nf_tokenizer_type(t), "vocab",
                                   (json_int_t)t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id", bos_id, "special",
-                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_pretok_unicode()));
+                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_regex_unicode()));
     json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context));
     return header;
 }
@@ -299,6 +302,15 @@ static void close_output(struct tokenize_run *r)
     r->out = NULL;
 }
 
+/* Where the tokenizer's files disagree, a line each. */
+static void print_notes(const struct nf_tokenizer *t)
+{
+    const char *line = (const char *)t->notes.p, *end;
+
+    for (; t->notes.n && (end = strchr(line, '\n')); line = end + 1)
+        nf_warn("%.*s", (int)(end - line), line);
+}
+
 static void say_what_was_done(const struct tokenize_run *r, const struct nf_corpus *c)
 {
     uint64_t specials = nf_encoder_specials(r->encoder);
@@ -307,6 +319,8 @@ static void say_what_was_done(const struct tokenize_run *r, const struct nf_corp
         nf_warn("names of special tokens in the text taken as these tokens: %" PRIu64 " (--special text: as text)", specials);
     if (c->bad && !nf_common.quiet)
         nf_warn("unusable JSON lines left out: %" PRIu64, c->bad);
+    if (!nf_common.quiet)
+        print_notes(r->t);
     if (nf_common.verbose)
         nf_warn("%" PRIu64 " documents, %" PRIu64 " windows, %" PRIu64 " tokens, %" PRIu64 " of them BOS, for %" PRIu64
                 " bytes of text",

@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 
 struct nf_bpe_slot {
-    uint64_t pair;      /* left << 32 | right */
-    uint32_t rank, id;  /* rank NONE: the slot is free */
+    uint64_t pair; /* left << 32 | right */
+    uint32_t rank, id; /* rank NONE: the slot is free */
 };
 
 static const uint32_t NONE = UINT32_MAX;

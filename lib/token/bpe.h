@@ -21,11 +21,11 @@ struct nf_merge {
 #define NF_BPE_NO_BYTE UINT32_MAX
 
 struct nf_bpe {
-    struct nf_merge *merges;        /* [n] in order of rank */
+    struct nf_merge *merges; /* [n] in order of rank */
     size_t n, cap;
-    uint32_t byte[256];             /* the id of each single byte */
-    struct nf_bpe_slot *slots;      /* hash of (left, right); made by nf_bpe_index() */
-    size_t mask;                    /* number of slots - 1 */
+    uint32_t byte[256]; /* the id of each single byte */
+    struct nf_bpe_slot *slots; /* hash of (left, right); made by nf_bpe_index() */
+    size_t mask; /* number of slots - 1 */
 };
 
 /* nf_bpe_add - the next merge in order of rank. */

@@ -1,4 +1,4 @@
-/* chars.c - characters to symbols by a table of pages, joined pairs by a table for ASCII and a hash for the others. */
+/* chars.c - characters to symbols by a table of pages, joined pairs by a table for near ones and a hash for the others. */
 #include "token/chars.h"
 
 #include <stdlib.h>
@@ -28,19 +28,10 @@ void nf_chars_close(struct nf_chars *c)
     free(c);
 }
 
-/* The character that stands for u in this file: a blank is U+0020, which is ASCII. */
-static uint32_t canonical(uint32_t u)
-{
-    return u == NF_CHARS_BLANK ? ' ' : u;
-}
-
 int nf_chars_add(struct nf_chars *c, uint32_t u, uint32_t id, struct nf_err *err)
 {
     uint32_t **page;
 
-    if (u == ' ')
-        return NF_OK;
-    u = canonical(u);
     page = &c->page[u / NF_CHARS_PAGE];
     if (!*page) {
         *page = nf_alloc(NF_CHARS_PAGE, sizeof **page, err);
@@ -55,10 +46,8 @@ int nf_chars_add(struct nf_chars *c, uint32_t u, uint32_t id, struct nf_err *err
 
 uint32_t nf_chars_id(const struct nf_chars *c, uint32_t u)
 {
-    const uint32_t *page;
+    const uint32_t *page = c->page[u / NF_CHARS_PAGE];
 
-    u = canonical(u);
-    page = c->page[u / NF_CHARS_PAGE];
     return page ? page[u % NF_CHARS_PAGE] : NF_CHARS_NONE;
 }
 
@@ -96,16 +85,21 @@ static int grow_far(struct nf_chars *c, struct nf_err *err)
     return NF_OK;
 }
 
+/* The place of a character in the table of near ones; NF_CHARS_NEAR and more: none. */
+static uint32_t near_index(uint32_t u)
+{
+    return u == NF_CHARS_BLANK ? NF_CHARS_NEAR - 1 : u < 0x80 ? u : NF_CHARS_NEAR;
+}
+
 int nf_chars_join(struct nf_chars *c, uint32_t u, uint32_t v, struct nf_err *err)
 {
+    uint32_t near_u = near_index(u), near_v = near_index(v);
     uint64_t *slot;
 
-    if (u == ' ' || v == ' ' || nf_chars_id(c, u) == NF_CHARS_NONE || nf_chars_id(c, v) == NF_CHARS_NONE)
+    if (nf_chars_id(c, u) == NF_CHARS_NONE || nf_chars_id(c, v) == NF_CHARS_NONE)
         return NF_OK;
-    u = canonical(u);
-    v = canonical(v);
-    if (u < NF_CHARS_ASCII && v < NF_CHARS_ASCII) {
-        c->near[u][v] = 1;
+    if (near_u < NF_CHARS_NEAR && near_v < NF_CHARS_NEAR) {
+        c->near[near_u][near_v] = 1;
         return NF_OK;
     }
     if ((!c->far || 2 * (c->far_n + 1) > c->far_mask) && grow_far(c, err) < 0)
@@ -117,38 +111,37 @@ int nf_chars_join(struct nf_chars *c, uint32_t u, uint32_t v, struct nf_err *err
 }
 
 /* NF_CHARS_NONE, what is no character, is joined to nothing. */
-static bool joined(const struct nf_chars *c, uint32_t u, uint32_t v)
+static bool are_joined(const struct nf_chars *c, uint32_t u, uint32_t v)
 {
-    if (v == ' ' && c->split)
-        return false;
-    if (u < NF_CHARS_ASCII && v < NF_CHARS_ASCII)
-        return c->near[u][v];
+    uint32_t near_u = near_index(u), near_v = near_index(v);
+
+    if (near_u < NF_CHARS_NEAR && near_v < NF_CHARS_NEAR)
+        return c->near[near_u][near_v];
     return u != NF_CHARS_NONE && v != NF_CHARS_NONE && c->far && *far_slot(c, pair_of(u, v));
 }
 
 /* The character at p[0..n), n >= 1, NF_CHARS_NONE for a byte that begins none; returns the bytes it takes. */
-static size_t decode(const unsigned char *p, size_t n, uint32_t *u)
+static size_t decode_char(const unsigned char *p, size_t n, uint32_t *u)
 {
     size_t len;
 
     *u = *p;
-    if (*p < NF_CHARS_ASCII)
+    if (*p < 0x80)
         return 1;
     len = nf_utf8_decode(p, n, u);
-    *u = len ? canonical(*u) : NF_CHARS_NONE;
+    if (!len)
+        *u = NF_CHARS_NONE;
     return len ? len : 1;
 }
 
-int nf_chars_next(const struct nf_chars *c, const unsigned char *text, size_t n, size_t from, bool blank, bool last, size_t *end)
+int nf_chars_next(const struct nf_chars *c, const unsigned char *text, size_t n, size_t from, bool last, size_t *end)
 {
-    size_t i = from;
-    uint32_t before = ' ', u;
+    uint32_t before, u;
+    size_t i = from + decode_char(text + from, n - from, &before);
 
-    if (!blank)
-        i += decode(text + i, n - i, &before);
     for (size_t len; i < n; i += len, before = u) {
-        len = decode(text + i, n - i, &u);
-        if (!joined(c, before, u)) {
+        len = decode_char(text + i, n - i, &u);
+        if (!are_joined(c, before, u)) {
             *end = i;
             return NF_OK;
         }
@@ -157,17 +150,27 @@ int nf_chars_next(const struct nf_chars *c, const unsigned char *text, size_t n,
     return last ? NF_OK : NF_EOF;
 }
 
+/* Does every byte of a character have a token? */
+static bool has_bytes(const struct nf_chars *c, const unsigned char *p, size_t n)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < n; i++)
+        all &= c->byte[p[i]] != NF_CHARS_NONE;
+    return all;
+}
+
 int nf_chars_symbols(const struct nf_chars *c, const unsigned char *p, size_t n, uint32_t *ids, size_t *count, struct nf_err *err)
 {
     size_t made = 0, len;
     uint32_t u, id;
 
     for (size_t i = 0; i < n; i += len) {
-        len = decode(p + i, n - i, &u);
+        len = decode_char(p + i, n - i, &u);
         id = u == NF_CHARS_NONE ? NF_CHARS_NONE : nf_chars_id(c, u);
         if (id != NF_CHARS_NONE) {
             ids[made++] = id;
-        } else if (c->byte[p[i]] != NF_CHARS_NONE) {
+        } else if (has_bytes(c, p + i, len)) {
             for (size_t k = 0; k < len; k++)
                 ids[made++] = c->byte[p[i + k]];
         } else if (c->unk != NF_CHARS_NONE) {
@@ -183,14 +186,7 @@ int nf_chars_symbols(const struct nf_chars *c, const unsigned char *p, size_t n,
 bool nf_chars_unknown(const struct nf_chars *c, const unsigned char *p, size_t n)
 {
     uint32_t u;
+    size_t len = decode_char(p, n, &u);
 
-    decode(p, n, &u);
-    return c->byte[*p] == NF_CHARS_NONE && (u == NF_CHARS_NONE || nf_chars_id(c, u) == NF_CHARS_NONE);
-}
-
-bool nf_chars_blank(const unsigned char *p, size_t n)
-{
-    uint32_t u = 0;
-
-    return n && (*p == ' ' || (nf_utf8_decode(p, n, &u) && u == NF_CHARS_BLANK));
+    return !has_bytes(c, p, len) && (u == NF_CHARS_NONE || nf_chars_id(c, u) == NF_CHARS_NONE);
 }

@@ -24,10 +24,10 @@ struct cutter {
     struct nf_corpus *c;
     const struct nf_corpus_sink *sink;
     const char *path, *domain;
-    uint64_t line;             /* the line being read, from 1 */
-    bool open;                 /* a document has begun */
-    bool blank;                /* nothing but spaces so far in this line */
-    struct nf_bytes held;      /* text that belongs to the document only if more of it follows; JSONL: the line */
+    uint64_t line; /* the line being read, from 1 */
+    bool open; /* a document has begun */
+    bool blank; /* nothing but spaces so far in this line */
+    struct nf_bytes held; /* text that belongs to the document only if more of it follows; JSONL: the line */
     struct nf_err *err;
 };
 

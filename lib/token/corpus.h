@@ -17,11 +17,11 @@ enum nf_split { NF_SPLIT_FILE, NF_SPLIT_LINE, NF_SPLIT_PARAGRAPH, NF_SPLIT_JSONL
 
 struct nf_corpus {
     enum nf_split split;
-    const char *field;          /* NF_SPLIT_JSONL: the text is this member of each line's object */
-    const char *domain_field;   /* NF_SPLIT_JSONL: the domain is that member; NULL: as below */
-    const char *domain;         /* of every document; NULL: the folder */
-    uint64_t max_bad;           /* NF_SPLIT_JSONL: this many unusable lines are left out */
-    uint64_t bad;               /* out: how many were */
+    const char *field; /* NF_SPLIT_JSONL: the text is this member of each line's object */
+    const char *domain_field; /* NF_SPLIT_JSONL: the domain is that member; NULL: as below */
+    const char *domain; /* of every document; NULL: the folder */
+    uint64_t max_bad; /* NF_SPLIT_JSONL: this many unusable lines are left out */
+    uint64_t bad; /* out: how many were */
 };
 
 /*

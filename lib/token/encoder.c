@@ -1,13 +1,10 @@
 /*
- * encoder.c - the stages between text and ids: added tokens, NFC, added tokens once more, pieces, merges.
+ * encoder.c - the stages between text and ids.
  *
- *   raw   bytes as they came; added tokens that are looked for before normalisation
- *   text  normalised bytes (the same bytes without a normaliser); the other added tokens, then pieces
+ *   added tokens -> normalizers -> added tokens in normalised text -> pre-tokenizers -> the model, piece by piece
  *
- * What lies between two added tokens of a stage, or an end of the text, is a segment there: a blank in front of a text is one in front of
- * each segment.  Where the normaliser puts U+2581 for U+0020, text holds U+0020 for both: nothing behind it tells them apart.
- *
- * Each stage holds back what bytes yet to come could change.
+ * Each stage takes bytes of a sequence and hands on to the next what is certain; it says how many bytes it has done with, and is shown the
+ * others again with more behind them.  A stage that only cuts points into the bytes it was given; one that changes them has a buffer.
  */
 #include "token/encoder.h"
 
@@ -17,11 +14,12 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "base/utf8.h"
-#include "token/nfc.h"
+#include "token/convert.h"
+#include "token/cut.h"
 
 enum {
-    CACHE_SLOTS = 1 << 15,   /* 2 MiB: most pieces of a text are among few thousand */
-    CACHE_KEY = 23,          /* longer pieces are merged each time */
+    CACHE_SLOTS = 1 << 15, /* 2 MiB: most pieces of a text are among few thousand */
+    CACHE_KEY = 23, /* longer pieces are merged each time */
     CACHE_IDS = 9,
 };
 
@@ -31,21 +29,37 @@ struct cached {
     uint32_t n, ids[CACHE_IDS];
 };
 
+enum stage_kind { STAGE_ADDED, STAGE_CONVERT, STAGE_CUT };
+
+struct stage {
+    enum stage_kind kind;
+    struct nf_added_scan scan;
+    struct nf_convert convert;
+    struct nf_cut cut;
+    struct nf_bytes out; /* of STAGE_CONVERT, what the next stage has not done with */
+    size_t retry; /* no use to show it to the next stage before it holds this many bytes */
+    bool fed; /* something of the sequence has come in */
+};
+
 struct nf_encoder {
     const struct nf_tokenizer *t;
     struct nf_added raw_tokens, text_tokens;
-    struct nf_bytes raw, text;
-    struct nf_bytes shadow;   /* text with bytes that are no UTF-8 replaced */
-    size_t retry;             /* no use to look for pieces before text holds this many bytes */
-    struct nf_pretok_match *match;
+    struct stage *stages;
+    size_t n_stages;
+    struct nf_bytes raw; /* bytes as they came */
+    size_t retry; /* as in a stage */
+    size_t checked; /* so many of raw are UTF-8 */
+    bool invalid; /* some byte of the text is not */
+    bool first; /* nothing of the text has reached the model, nor was an added token found */
+    bool piece_begun; /* BPE of characters: a part of the piece has been merged */
+    bool after_unk; /* BPE of characters: the piece's last token was unk */
     struct nf_bpe_work work;
+    struct nf_unigram_work unigram;
+    struct nf_bytes scratch;
     struct cached *cache;
-    bool raw_begins;          /* nothing of the segment in raw has reached text */
-    bool text_begins;         /* nothing of the segment in text has been cut into pieces */
-    bool first;               /* no added token has been found in this text */
-    bool after_unk;           /* chars: the last piece was an unk token, in the same piece of the tokenizer's own */
     uint64_t specials;
-    struct nf_ids *out;       /* of the call in progress */
+    struct nf_ids *out; /* of the call in progress, like the next */
+    struct nf_err *err;
 };
 
 void nf_ids_clear(struct nf_ids *a)
@@ -54,42 +68,43 @@ void nf_ids_clear(struct nf_ids *a)
     *a = (struct nf_ids){ 0 };
 }
 
-/* p[0..n) with every U+2581 as U+0020.  A character must not be cut at n. */
-static int add_replaced(struct nf_bytes *out, const unsigned char *p, size_t n, struct nf_err *err)
+int nf_ids_add(struct nf_ids *a, const uint32_t *ids, size_t n, struct nf_err *err)
 {
-    static const char blank[] = "\xe2\x96\x81";
-    const unsigned char *end = p + n, *next;
-    int rc = NF_OK;
-
-    for (; p < end && rc == NF_OK; p = next + 3) {
-        next = memmem(p, (size_t)(end - p), blank, 3);
-        if (!next)
-            return nf_bytes_add(out, p, (size_t)(end - p), err);
-        rc = nf_bytes_add(out, p, (size_t)(next - p), err);
-        if (rc == NF_OK)
-            rc = nf_bytes_add(out, " ", 1, err);
-    }
-    return rc;
+    if (nf_grow(&a->ids, &a->cap, a->n + n, sizeof *a->ids, err) < 0)
+        return NF_ESYS;
+    if (n)
+        memcpy(a->ids + a->n, ids, n * sizeof *ids);
+    a->n += n;
+    return NF_OK;
 }
 
-/* The form in which the token is looked for in normalised text: a segment of its own, normalised. */
-static int normalized_text(const struct nf_tokenizer *t, const struct nf_added_token *a, struct nf_bytes *out, struct nf_err *err)
+/* ---- open ---- */
+
+/* The text of a token as a sequence of its own, normalised. */
+static int normalize_token(const struct nf_tokenizer *t, const struct nf_added_token *a, struct nf_bytes *out, struct nf_err *err)
 {
-    struct nf_bytes blanks = { 0 };
+    struct nf_bytes next = { 0 };
+    struct nf_convert c;
     size_t used;
-    int rc = t->prepend ? nf_bytes_add(&blanks, " ", 1, err) : NF_OK;
+    bool moved;
+    int rc = nf_bytes_add(out, a->text, a->n, err);
 
-    if (rc == NF_OK && t->replace)
-        rc = add_replaced(&blanks, (const unsigned char *)a->text, a->n, err);
-    else if (rc == NF_OK)
-        rc = nf_bytes_add(&blanks, a->text, a->n, err);
-    if (rc == NF_OK)
-        rc = t->nfc ? nf_nfc(blanks.p, blanks.n, true, out, &used, err) : nf_bytes_add(out, blanks.p, blanks.n, err);
-    nf_bytes_clear(&blanks);
+    for (size_t i = 0; i < t->normalizers.n && rc == NF_OK && out->n; i++) {
+        struct nf_bytes before = *out;
+
+        next.n = 0;
+        rc = nf_convert_open(&c, &t->normalizers.list[i], err);
+        if (rc == NF_OK)
+            rc = nf_convert_run(&c, before.p, before.n, true, false, false, &next, &used, &moved, err);
+        nf_convert_close(&c);
+        *out = next;
+        next = before;
+    }
+    nf_bytes_clear(&next);
     return rc;
 }
 
-static int choose_tokens(struct nf_encoder *e, bool parse_special, struct nf_err *err)
+static int choose_tokens(struct nf_encoder *e, struct nf_err *err)
 {
     struct nf_bytes text = { 0 };
     int rc = NF_OK;
@@ -97,26 +112,61 @@ static int choose_tokens(struct nf_encoder *e, bool parse_special, struct nf_err
     for (size_t i = 0; i < e->t->added.n && rc == NF_OK; i++) {
         struct nf_added_token a = e->t->added.tokens[i];
 
-        if (a.special && !parse_special)
-            continue;
         text.n = 0;
-        if (a.normalized && (rc = normalized_text(e->t, &a, &text, err)) == NF_OK) {
+        if (a.normalized && (rc = normalize_token(e->t, &a, &text, err)) == NF_OK) {
             a.text = (char *)text.p;
             a.n = text.n;
         }
-        if (rc == NF_OK)
+        if (rc == NF_OK && a.n)
             rc = nf_added_add(a.normalized ? &e->text_tokens : &e->raw_tokens, &a, err);
     }
     nf_bytes_clear(&text);
-    nf_added_index(&e->raw_tokens);
-    nf_added_index(&e->text_tokens);
+    if (rc == NF_OK)
+        rc = nf_added_index(&e->raw_tokens, err);
+    return rc == NF_OK ? nf_added_index(&e->text_tokens, err) : rc;
+}
+
+static void add_scan(struct nf_encoder *e, const struct nf_added *set, bool parse_special)
+{
+    if (set->n)
+        e->stages[e->n_stages++] = (struct stage){ .kind = STAGE_ADDED, .scan = { .set = set, .text_only = !parse_special } };
+}
+
+static int add_step_stages(struct nf_encoder *e, const struct nf_text_steps *steps, struct nf_err *err)
+{
+    int rc = NF_OK;
+
+    for (size_t i = 0; i < steps->n && rc == NF_OK; i++) {
+        struct stage *s = &e->stages[e->n_stages++];
+
+        s->kind = steps->list[i].kind == NF_STEP_CUT ? STAGE_CUT : STAGE_CONVERT;
+        if (s->kind == STAGE_CUT)
+            rc = nf_cut_open(&s->cut, &steps->list[i], err);
+        else
+            rc = nf_convert_open(&s->convert, &steps->list[i], err);
+    }
     return rc;
+}
+
+static int add_stages(struct nf_encoder *e, bool parse_special, struct nf_err *err)
+{
+    const struct nf_tokenizer *t = e->t;
+    int rc;
+
+    e->stages = nf_alloc(t->normalizers.n + t->pre_tokenizers.n + 2, sizeof *e->stages, err);
+    if (!e->stages)
+        return NF_ESYS;
+    add_scan(e, &e->raw_tokens, parse_special);
+    rc = add_step_stages(e, &t->normalizers, err);
+    add_scan(e, &e->text_tokens, parse_special);
+    return rc == NF_OK ? add_step_stages(e, &t->pre_tokenizers, err) : rc;
 }
 
 static void begin_text(struct nf_encoder *e)
 {
-    e->raw_begins = e->text_begins = e->first = true;
-    e->after_unk = false;
+    e->first = true;
+    e->invalid = e->piece_begun = false;
+    e->checked = e->retry = 0;
 }
 
 struct nf_encoder *nf_encoder_open(const struct nf_tokenizer *t, bool parse_special, struct nf_err *err)
@@ -126,10 +176,9 @@ struct nf_encoder *nf_encoder_open(const struct nf_tokenizer *t, bool parse_spec
     if (!e)
         return NULL;
     e->t = t;
-    e->match = t->pretok ? nf_pretok_match_open(t->pretok, err) : NULL;
     e->cache = nf_alloc(CACHE_SLOTS, sizeof *e->cache, err);
     begin_text(e);
-    if ((t->pretok && !e->match) || !e->cache || choose_tokens(e, parse_special, err) < 0) {
+    if (!e->cache || choose_tokens(e, err) < 0 || add_stages(e, parse_special && !t->split_special, err) < 0) {
         nf_encoder_close(e);
         return NULL;
     }
@@ -140,13 +189,18 @@ void nf_encoder_close(struct nf_encoder *e)
 {
     if (!e)
         return;
+    for (size_t i = 0; i < e->n_stages; i++) {
+        nf_convert_close(&e->stages[i].convert);
+        nf_cut_close(&e->stages[i].cut);
+        nf_bytes_clear(&e->stages[i].out);
+    }
+    free(e->stages);
     nf_added_clear(&e->raw_tokens);
     nf_added_clear(&e->text_tokens);
     nf_bytes_clear(&e->raw);
-    nf_bytes_clear(&e->text);
-    nf_bytes_clear(&e->shadow);
-    nf_pretok_match_close(e->match);
+    nf_bytes_clear(&e->scratch);
     nf_bpe_work_clear(&e->work);
+    nf_unigram_work_clear(&e->unigram);
     free(e->cache);
     free(e);
 }
@@ -155,6 +209,8 @@ uint64_t nf_encoder_specials(const struct nf_encoder *e)
 {
     return e->specials;
 }
+
+/* ---- the model ---- */
 
 /* The piece as 23 bytes, zero-padded, and its length.  p may be read up to NF_BYTES_SLACK bytes on. */
 static void make_key(const unsigned char *p, size_t n, uint64_t key[3])
@@ -168,7 +224,7 @@ static void make_key(const unsigned char *p, size_t n, uint64_t key[3])
     key[2] |= (uint64_t)n << 56;
 }
 
-static struct cached *find_cached(struct nf_encoder *e, const uint64_t key[3])
+static struct cached *slot_of(struct nf_encoder *e, const uint64_t key[3])
 {
     uint64_t h = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xbf58476d1ce4e5b9u ^ key[2] * 0x94d049bb133111ebu;
 
@@ -177,48 +233,61 @@ static struct cached *find_cached(struct nf_encoder *e, const uint64_t key[3])
 
 _Static_assert(CACHE_SLOTS == 1 << (64 - 49), "slot_of() takes the top bits of its product");
 
-/* The tokens of a piece that the cache does not hold; *keep: it may. */
-static int merge_piece(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep,
-                       struct nf_err *err)
+/* A BPE of characters; *keep: the cache may hold the result. */
+static int merge_chars(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep)
 {
-    const struct nf_tokenizer *t = e->t;
-    int64_t whole;
-    int rc;
+    const struct nf_chars *c = e->t->chars;
+    int rc = nf_chars_symbols(c, p, n, ids, made, e->err);
 
-    *keep = true;
-    if (!t->chars) {
-        whole = nf_whole_find(&t->whole, p, n);
-        *made = 1;
-        *ids = (uint32_t)whole;
-        return whole >= 0 ? NF_OK : nf_bpe_encode(&t->bpe, p, n, &e->work, ids, made, err);
-    }
-    rc = nf_chars_symbols(t->chars, p, n, ids, made, err);
-    if (rc == NF_OK && nf_chars_unknown(t->chars, p, n)) {
+    if (rc == NF_OK && nf_chars_unknown(c, p, n)) {
         *keep = false;
-        *made = e->after_unk && t->chars->fuse_unk ? 0 : 1;
+        *made = e->after_unk && c->fuse_unk ? 0 : 1;
         e->after_unk = true;
         return NF_OK;
     }
     e->after_unk = false;
-    return rc == NF_OK ? nf_bpe_merge(&t->bpe, *made, &e->work, ids, made, err) : rc;
+    return rc == NF_OK ? nf_bpe_merge(&e->t->bpe, *made, &e->work, ids, made, e->err) : rc;
 }
 
-static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, struct nf_err *err)
+/* The tokens of a piece that the cache does not hold. */
+static int run_model(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep)
+{
+    const struct nf_tokenizer *t = e->t;
+    int64_t whole;
+
+    switch (t->model) {
+    case NF_MODEL_BPE_CHARS:
+        return merge_chars(e, p, n, ids, made, keep);
+    case NF_MODEL_UNIGRAM:
+        return nf_unigram_encode(t->unigram, p, n, &e->unigram, ids, made, e->err);
+    case NF_MODEL_WORDPIECE:
+        return nf_wordpiece_encode(&t->wordpiece, p, n, &e->scratch, ids, made, e->err);
+    case NF_MODEL_BPE_BYTES:
+        break;
+    }
+    whole = nf_whole_find(&t->whole, p, n);
+    *made = 1;
+    *ids = (uint32_t)whole;
+    return whole >= 0 ? NF_OK : nf_bpe_encode(&t->bpe, p, n, &e->work, ids, made, e->err);
+}
+
+/* p may be read up to NF_BYTES_SLACK bytes on. */
+static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n)
 {
     struct nf_ids *out = e->out;
     struct cached *c = NULL;
     uint64_t key[3];
-    size_t made;
-    bool keep;
+    size_t made = 0;
+    bool keep = true;
     int rc;
 
     if (n > NF_BPE_PIECE_MAX)
-        return nf_fail(err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
-    if (nf_grow(&out->ids, &out->cap, out->n + nf_max(n, CACHE_IDS), sizeof *out->ids, err) < 0)
+        return nf_fail(e->err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
+    if (nf_grow(&out->ids, &out->cap, out->n + nf_max(n, CACHE_IDS), sizeof *out->ids, e->err) < 0)
         return NF_ESYS;
     if (n <= CACHE_KEY) {
         make_key(p, n, key);
-        c = find_cached(e, key);
+        c = slot_of(e, key);
         if (c->key[0] == key[0] && c->key[1] == key[1] && c->key[2] == key[2]) {
             memcpy(out->ids + out->n, c->ids, sizeof c->ids);
             out->n += c->n;
@@ -226,7 +295,7 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, 
             return NF_OK;
         }
     }
-    rc = merge_piece(e, p, n, out->ids + out->n, &made, &keep, err);
+    rc = run_model(e, p, n, out->ids + out->n, &made, &keep);
     if (rc == NF_OK && c && keep && made <= CACHE_IDS) {
         memcpy(c->key, key, sizeof key);
         memcpy(c->ids, out->ids + out->n, made * sizeof *c->ids);
@@ -236,81 +305,170 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, 
     return rc;
 }
 
-/* What the pre-tokenizer sees: p itself, or a copy in which bytes that are no UTF-8 are U+0001.  NULL: no memory. */
-static const unsigned char *valid_copy(struct nf_encoder *e, const unsigned char *p, size_t n, struct nf_err *err)
+static int put_id(struct nf_encoder *e, uint32_t id)
 {
-    size_t i = nf_utf8_valid(p, n);
-
-    if (i == n)
-        return p;
-    e->shadow.n = 0;
-    if (nf_bytes_add(&e->shadow, p, n, err) < 0)
-        return NULL;
-    for (; i < n; i += 1 + nf_utf8_valid(p + i + 1, n - i - 1))
-        e->shadow.p[i] = 1;
-    return e->shadow.p;
+    return nf_ids_add(e->out, &id, 1, e->err);
 }
 
-/* The pieces of p[0..n); *used: where the first piece begins that is not certain yet. */
-static int encode_pieces(struct nf_encoder *e, const unsigned char *p, size_t n, bool last, size_t *used, struct nf_err *err)
+/* A piece of a BPE of characters may be long: it is merged as far as it is certain.  With ignore_merges it may be a token as a whole. */
+static int encode_chars(struct nf_encoder *e, const unsigned char *p, size_t n, bool ends, size_t *used)
 {
-    const unsigned char *seen = valid_copy(e, p, n, err);
-    size_t end = 0;
-    int rc = seen ? NF_OK : NF_ESYS;
-
-    for (*used = 0; *used < n && rc == NF_OK; *used = end) {
-        rc = nf_pretok_next(e->t->pretok, e->match, seen, n, *used, last, &end, err);
-        if (rc != NF_OK)
-            break;
-        rc = encode_piece(e, p + *used, end - *used, err);
-    }
-    return rc == NF_EOF ? NF_OK : rc;
-}
-
-/* Does a blank go in front of the segment that begins with p[0..n)? */
-static bool wants_blank(const struct nf_encoder *e, const unsigned char *p, size_t n)
-{
-    return e->text_begins && (e->t->front == NF_FRONT_ALWAYS || (e->t->front == NF_FRONT_FIRST && e->first)) &&
-           !nf_chars_blank(p, n);
-}
-
-static int encode_with_blank(struct nf_encoder *e, const unsigned char *p, size_t n, struct nf_err *err)
-{
-    e->shadow.n = 0;
-    if (nf_bytes_add(&e->shadow, " ", 1, err) < 0 || nf_bytes_add(&e->shadow, p, n, err) < 0)
-        return NF_ESYS;
-    return encode_piece(e, e->shadow.p, n + 1, err);
-}
-
-/* encode_pieces() for a BPE that starts from characters. */
-static int encode_chars(struct nf_encoder *e, const unsigned char *p, size_t n, bool last, size_t *used, struct nf_err *err)
-{
-    const struct nf_chars *c = e->t->chars;
-    bool blank = wants_blank(e, p, n);
+    const struct nf_tokenizer *t = e->t;
     size_t end = 0;
     int rc = NF_OK;
 
-    for (*used = 0; *used < n && rc == NF_OK; *used = end) {
-        rc = nf_chars_next(c, p, n, *used, blank, last, &end);
+    *used = 0;
+    if (!e->piece_begun && n <= t->whole.longest) {
+        int64_t id = ends ? nf_whole_find(&t->whole, p, n) : -1;
+
+        if (!ends)
+            return NF_OK;
+        if (id >= 0) {
+            *used = n;
+            return put_id(e, (uint32_t)id);
+        }
+    }
+    if (!e->piece_begun)
+        e->after_unk = false;
+    for (; *used < n && rc == NF_OK; *used = end) {
+        rc = nf_chars_next(t->chars, p, n, *used, ends, &end);
         if (rc != NF_OK)
             break;
-        if (e->text_begins || (c->split && nf_chars_blank(p + *used, n - *used)))
-            e->after_unk = false;
-        rc = blank ? encode_with_blank(e, p, end, err) : encode_piece(e, p + *used, end - *used, err);
-        blank = e->text_begins = false;
+        rc = encode_piece(e, p + *used, end - *used);
+        e->piece_begun = true;
     }
     return rc == NF_EOF ? NF_OK : rc;
 }
 
-static int put_added_token(struct nf_encoder *e, const struct nf_added_token *t, struct nf_err *err)
+static int feed_model(struct nf_encoder *e, const unsigned char *p, size_t n, bool ends, size_t *used)
 {
-    if (nf_grow(&e->out->ids, &e->out->cap, e->out->n + 1, sizeof *e->out->ids, err) < 0)
-        return NF_ESYS;
-    e->out->ids[e->out->n++] = t->id;
-    e->specials += t->special;
-    e->text_begins = true;
-    e->first = false;
+    int rc = NF_OK;
+
+    *used = 0;
+    if (e->t->model == NF_MODEL_BPE_CHARS) {
+        rc = n ? encode_chars(e, p, n, ends, used) : NF_OK;
+    } else if (ends && n) {
+        rc = encode_piece(e, p, n);
+        *used = n;
+    }
+    if (ends) {
+        e->piece_begun = false;
+        e->first = false;
+    }
+    return rc;
+}
+
+/* ---- the stages ---- */
+
+static int feed(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n, bool ends, size_t *used);
+
+/* Show the bytes of a buffer to stage k. */
+static int feed_buffer(struct nf_encoder *e, size_t k, struct nf_bytes *b, size_t n, bool ends, size_t *retry)
+{
+    const size_t most = NF_BPE_PIECE_MAX + e->raw_tokens.longest + e->text_tokens.longest + 4; /* what may be uncertain at a time */
+    size_t used;
+    int rc;
+
+    if (!ends && n < *retry)
+        return NF_OK;
+    rc = feed(e, k, b->p, n, ends, &used);
+    if (rc != NF_OK)
+        return rc;
+    nf_bytes_drop(b, used);
+    *retry = ends ? 0 : nf_min(2 * (n - used), most + 1);
+    if (!ends && n - used > most)
+        return nf_fail(e->err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
     return NF_OK;
+}
+
+static int feed_convert(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n, bool ends, size_t *used)
+{
+    struct stage *s = &e->stages[k];
+    bool moved;
+    int rc = nf_convert_run(&s->convert, p, n, ends, e->first, !e->invalid, &s->out, used, &moved, e->err);
+
+    e->first = e->first && !moved;
+    return rc == NF_OK ? feed_buffer(e, k + 1, &s->out, s->out.n, ends, &s->retry) : rc;
+}
+
+static int feed_cut(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n, bool ends, size_t *used)
+{
+    struct nf_cut *c = &e->stages[k].cut;
+    struct nf_piece piece;
+    int rc;
+
+    while ((rc = nf_cut_next(c, p, n, ends, !e->invalid, &piece, e->err)) == NF_OK) {
+        size_t took;
+
+        e->first = e->first && !c->dropped;
+        rc = feed(e, k + 1, p + piece.from, piece.n, piece.whole, &took);
+        if (rc != NF_OK)
+            return rc;
+        nf_cut_took(c, took);
+    }
+    if (rc != NF_EOF)
+        return rc;
+    *used = ends ? n : nf_cut_used(c, p);
+    if (ends)
+        nf_cut_reset(c);
+    return NF_OK;
+}
+
+static int put_token(struct nf_encoder *e, const struct nf_added_token *t)
+{
+    e->specials += t->special;
+    e->first = false;
+    return put_id(e, t->id);
+}
+
+static int feed_added(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n, bool ends, size_t *used)
+{
+    struct nf_added_scan *s = &e->stages[k].scan;
+    struct nf_added_part part;
+    int rc = NF_OK;
+
+    while (rc == NF_OK && nf_added_next(s, p, n, ends, &part) == NF_OK) {
+        size_t took;
+
+        if (part.token) {
+            rc = put_token(e, part.token);
+            continue;
+        }
+        rc = feed(e, k + 1, p + part.from, part.n, part.whole, &took);
+        if (rc == NF_OK)
+            nf_added_took(s, took, part.whole);
+    }
+    if (rc != NF_OK)
+        return rc;
+    *used = ends ? n : nf_added_used(s, p);
+    if (ends)
+        nf_added_reset(s);
+    return NF_OK;
+}
+
+/*
+ * Give stage k the bytes p[0..n), whole characters or bytes that are none, of its sequence, from where it left off; ends: the sequence ends
+ * there, and all is used.
+ */
+static int feed(struct nf_encoder *e, size_t k, const unsigned char *p, size_t n, bool ends, size_t *used)
+{
+    struct stage *s = k < e->n_stages ? &e->stages[k] : NULL;
+
+    *used = 0;
+    if (!s)
+        return feed_model(e, p, n, ends, used);
+    if (!n && !(ends && s->fed)) /* nothing comes of an empty sequence */
+        return NF_OK;
+    s->fed = !ends;
+    switch (s->kind) {
+    case STAGE_ADDED:
+        return feed_added(e, k, p, n, ends, used);
+    case STAGE_CUT:
+        return feed_cut(e, k, p, n, ends, used);
+    case STAGE_CONVERT:
+        break;
+    }
+    return feed_convert(e, k, p, n, ends, used);
 }
 
 /* Where the last, unfinished character of p[0..n) begins; n when it is whole, or no character. */
@@ -326,79 +484,30 @@ static size_t whole_characters(const unsigned char *p, size_t n)
     return n;
 }
 
-/* text -> ids, as far as certain. */
-static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
+/* How many bytes of raw may be shown: whole characters, unless the text ends.  Notes whether all of them are UTF-8. */
+static size_t check_raw(struct nf_encoder *e, bool last)
 {
-    const size_t most = NF_BPE_PIECE_MAX + e->text_tokens.longest + 4;   /* one uncertain piece, token and character */
-    size_t pos = 0, at, used;
-    int rc = NF_OK;
+    size_t n = last ? e->raw.n : whole_characters(e->raw.p, e->raw.n);
 
-    if (!last && e->text.n < e->retry)
-        return NF_OK;
-    while (rc == NF_OK && pos < e->text.n) {
-        const struct nf_added_token *t = nf_added_find(&e->text_tokens, e->text.p, e->text.n, pos, last, &at);
-        bool ends = t || last;
-
-        if (!ends)
-            at = nf_max(pos, whole_characters(e->text.p, at));
-        if (at > pos) {
-            rc = e->t->chars ? encode_chars(e, e->text.p + pos, at - pos, ends, &used, err)
-                             : encode_pieces(e, e->text.p + pos, at - pos, ends, &used, err);
-            pos += used;
-        }
-        if (!t)
-            break;
-        if (rc == NF_OK)
-            rc = put_added_token(e, t, err);
-        pos = at + t->n;
-    }
-    nf_bytes_drop(&e->text, pos);
-    e->retry = last ? 0 : nf_min(2 * e->text.n, most + 1);
-    if (rc == NF_OK && !last && e->text.n > most)
-        rc = nf_fail(err, NF_EFORMAT, "a run of more than %d bytes that the tokenizer does not cut", NF_BPE_PIECE_MAX);
-    return rc;
-}
-
-/* raw[pos .. at) -> text, as far as certain; *used counts raw bytes. */
-static int run_normalizer(struct nf_encoder *e, size_t pos, size_t at, bool ends, size_t *used, struct nf_err *err)
-{
-    const struct nf_tokenizer *t = e->t;
-    int rc = NF_OK;
-
-    if (t->replace && !ends)
-        at = nf_max(pos, whole_characters(e->raw.p, at));
-    if (t->prepend && e->raw_begins && at > pos)
-        rc = nf_bytes_add(&e->text, " ", 1, err);
-    e->raw_begins = e->raw_begins && at == pos;
-    *used = at - pos;
-    if (rc == NF_OK && t->nfc)
-        rc = nf_nfc(e->raw.p + pos, at - pos, ends, &e->text, used, err);
-    else if (rc == NF_OK && t->replace)
-        rc = add_replaced(&e->text, e->raw.p + pos, at - pos, err);
-    else if (rc == NF_OK)
-        rc = nf_bytes_add(&e->text, e->raw.p + pos, at - pos, err);
-    return rc == NF_OK ? run_text(e, ends, err) : rc;
+    if (!e->invalid && n > e->checked)
+        e->checked += nf_utf8_valid(e->raw.p + e->checked, n - e->checked);
+    e->invalid = e->invalid || e->checked < n;
+    return n;
 }
 
 int nf_encode(struct nf_encoder *e, const void *text, size_t n, bool last, struct nf_ids *out, struct nf_err *err)
 {
-    size_t pos = 0, at, used;
+    size_t before, shown;
     int rc = nf_bytes_add(&e->raw, text, n, err);
 
     e->out = out;
-    while (rc == NF_OK) {
-        const struct nf_added_token *t = nf_added_find(&e->raw_tokens, e->raw.p, e->raw.n, pos, last, &at);
-
-        rc = run_normalizer(e, pos, at, t || last, &used, err);
-        pos += used;
-        if (!t)
-            break;
-        if (rc == NF_OK)
-            rc = put_added_token(e, t, err);
-        e->raw_begins = true;
-        pos = at + t->n;
-    }
-    nf_bytes_drop(&e->raw, pos);
+    e->err = err;
+    if (rc != NF_OK)
+        return rc;
+    shown = check_raw(e, last);
+    before = e->raw.n;
+    rc = feed_buffer(e, 0, &e->raw, shown, last, &e->retry);
+    e->checked -= nf_min(e->checked, before - e->raw.n);
     if (last)
         begin_text(e);
     return rc;

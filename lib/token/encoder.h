@@ -20,6 +20,7 @@ struct nf_ids {
     uint32_t *ids;
     size_t n, cap;
 };
+int nf_ids_add(struct nf_ids *a, const uint32_t *ids, size_t n, struct nf_err *err); /* NF_OK or NF_ESYS */
 void nf_ids_clear(struct nf_ids *a);
 
 struct nf_encoder;

@@ -14,8 +14,8 @@
 struct split {
     float score;
     uint32_t left_chars, right_chars;
-    uint32_t whole, left, right;   /* ids */
-    uint32_t order;                /* of `whole` among the tokens: where its text stands first */
+    uint32_t whole, left, right; /* ids */
+    uint32_t order; /* of `whole` among the tokens: where its text stands first */
 };
 
 struct splits {
@@ -47,7 +47,7 @@ static int64_t find_id(const json_t *ids, const char *text, size_t n)
     return id ? json_integer_value(id) : -1;
 }
 
-static uint32_t count_chars(const char *p, size_t n)
+static uint32_t count_side_chars(const char *p, size_t n)
 {
     uint32_t chars = 0;
 
@@ -69,8 +69,8 @@ static int add_splits(const json_t *ids, const char *text, struct split s, struc
             continue;
         s.left = (uint32_t)left;
         s.right = (uint32_t)right;
-        s.left_chars = count_chars(text, i);
-        s.right_chars = count_chars(text + i, n - i);
+        s.left_chars = count_side_chars(text, i);
+        s.right_chars = count_side_chars(text + i, n - i);
         if (nf_grow(&out->list, &out->cap, out->n + 1, sizeof *out->list, err) < 0)
             return NF_ESYS;
         out->list[out->n++] = s;
@@ -114,7 +114,7 @@ json_t *nf_merges_from_scores(const char *const *tokens, const float *scores, si
     uint32_t order = 0;
     int rc = ids ? NF_OK : NF_EFORMAT;
 
-    json_object_foreach (ids, text, id) {   /* in the order in which they were set first */
+    json_object_foreach (ids, text, id) { /* in the order in which they were set first */
         uint32_t whole = (uint32_t)json_integer_value(id);
 
         if (rc == NF_OK)

@@ -26,7 +26,7 @@ void nf_pack_clear(struct nf_pack *p)
 
 int nf_pack_next(struct nf_pack *p, const uint32_t *ids, size_t n, bool last, size_t *used)
 {
-    size_t lead = p->bos && n && ids[0] == p->bos_id;   /* the text's own BOS */
+    size_t lead = p->bos && n && ids[0] == p->bos_id; /* the text's own BOS */
     size_t room = p->context - p->bos, take = nf_min(n - lead, room);
 
     *used = 0;

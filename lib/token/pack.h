@@ -11,17 +11,17 @@
 #include "base/err.h"
 
 struct nf_pack {
-    size_t context;      /* tokens of a full window, BOS included */
-    bool bos;            /* every window begins with BOS */
+    size_t context; /* tokens of a full window, BOS included */
+    bool bos; /* every window begins with BOS */
     uint32_t bos_id;
-    bool full_only;      /* a window shorter than context is left out */
+    bool full_only; /* a window shorter than context is left out */
     /* state, of the document in progress */
-    uint64_t taken;      /* tokens of the document so far */
-    uint64_t windows;    /* windows so far */
+    uint64_t taken; /* tokens of the document so far */
+    uint64_t windows; /* windows so far */
     /* the window that nf_pack_next() made */
-    uint64_t start;      /* index in the document's tokens of the first one after BOS */
+    uint64_t start; /* index in the document's tokens of the first one after BOS */
     size_t T;
-    uint32_t *ids;       /* [T]; owned */
+    uint32_t *ids; /* [T]; owned */
 };
 
 /* nf_pack_init - context and bos set, room for a window made: context >= 2 with bos.  nf_pack_begin - the next document. */

@@ -25,9 +25,9 @@
 enum { DEPTH_MAX = 64 };
 
 struct reader {
-    const char *p;             /* what has not been read */
+    const char *p; /* what has not been read */
     struct nf_bytes *out;
-    bool dot_all;              /* (?m): . is any character */
+    bool dot_all; /* (?m): . is any character */
     bool looks_behind;
     int depth;
     struct nf_err *err;
@@ -90,7 +90,7 @@ static const char *const long_names[][2] = {
 static const char *const item_names[][2] = {
     { "space", NF_PATTERN_SPACES },
     { "whitespace", NF_PATTERN_SPACES },
-    { "alpha", "\\p{Alphabetic}" },   /* from PCRE2 10.40 on, like the next four */
+    { "alpha", "\\p{Alphabetic}" }, /* from PCRE2 10.40 on, like the next four */
     { "alphabetic", "\\p{Alphabetic}" },
     { "alnum", "\\p{Alphabetic}\\p{Nd}" },
     { "upper", "\\p{Uppercase}" },
@@ -231,7 +231,7 @@ static int read_hex(struct reader *r, const char *at, unsigned long *u)
 /* An escape, behind the backslash, that stands for one character. */
 static int read_escaped(struct reader *r, unsigned long *u)
 {
-    static const char letters[] = "tnrfvaeb", values[] = "\t\n\r\f\v\a\x1b\b";   /* \b: in a class */
+    static const char letters[] = "tnrfvaeb", values[] = "\t\n\r\f\v\a\x1b\b"; /* \b: in a class */
     const char *at = r->p - 1, c = *r->p, *found = c ? strchr(letters, c) : NULL;
 
     if (!c)
@@ -422,7 +422,7 @@ static int read_class_item(struct reader *r, struct class *c)
     if (rc != NF_OK || r->p[0] != '-' || r->p[1] == ']' || !r->p[1])
         return rc;
     if (r->p[1] == '[' || (r->p[1] == '&' && r->p[2] == '&') || (r->p[1] == '\\' && r->p[2] && strchr("sSwWdDhHpP", r->p[2])))
-        return refuse_pattern(r, r->p, 4);   /* engines differ on what a - before a class is */
+        return refuse_pattern(r, r->p, 4); /* engines differ on what a - before a class is */
     r->p++;
     rc = nf_bytes_add(&c->items, "-", 1, r->err);
     return rc == NF_OK ? read_class_char(r, c) : rc;
@@ -531,7 +531,7 @@ static int read_group(struct reader *r, bool first)
                 rc = put(r, plain[i]);
         }
     if (rc == NF_EOF && *r->p != '?') {
-        rc = put(r, "(?:");   /* nothing refers to what a group holds */
+        rc = put(r, "(?:"); /* nothing refers to what a group holds */
     } else if (rc == NF_EOF && r->p[1] && strchr("im-", r->p[1])) {
         r->p++;
         rc = read_inline_options(r);
@@ -636,7 +636,7 @@ static int read_atom(struct reader *r, bool first)
 /* How often: {n}, {n,}, {n,m}, {,m}. */
 struct interval {
     unsigned long low, high;
-    bool comma, open;   /* open: no upper end */
+    bool comma, open; /* open: no upper end */
 };
 
 static const char *read_count(const char *p, unsigned long *n)
@@ -670,7 +670,7 @@ static int put_interval(struct reader *r, size_t n, const struct interval *v)
     int rc;
 
     if (!v->comma && r->p[n] == '?')
-        return refuse_pattern(r, r->p, n + 1);   /* {n}? is (..{n})? there, and {n} here */
+        return refuse_pattern(r, r->p, n + 1); /* {n}? is (..{n})? there, and {n} here */
     if (v->open)
         snprintf(text, sizeof text, "{%lu,}", v->low);
     else

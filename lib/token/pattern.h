@@ -24,7 +24,8 @@
 #include "base/err.h"
 
 /* Unicode property White_Space (PropList.txt); unchanged since Unicode 6.3.  For use in a class. */
-#define NF_PATTERN_SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define NF_PATTERN_SPACES                                                                                                          \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
 /*
  * nf_pattern_translate - append what PCRE2 (UTF, UCP) is to compile, without NUL.

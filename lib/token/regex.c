@@ -60,7 +60,7 @@ static struct nf_regex *open_regex(const char *pattern, const char *text, size_t
         nf_regex_close(r);
         return NULL;
     }
-    r->behind = looks_behind && !behind ? 1 : behind;   /* \A is true only where nothing was cut off */
+    r->behind = looks_behind && !behind ? 1 : behind; /* \A is true only where nothing was cut off */
     return r;
 }
 

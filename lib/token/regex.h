@@ -14,17 +14,17 @@
 /* Radford et al. 2019, the encoder of GPT-2: what a ByteLevel pre-tokenizer with use_regex stands for. */
 #define NF_REGEX_GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
-struct nf_regex;   /* compiled; shared by threads */
+struct nf_regex; /* compiled; shared by threads */
 
 /* nf_regex_open - compile `pattern`.  NF_ESYS; NF_EFORMAT: not a pattern, or with something that is not implemented (named). */
 struct nf_regex *nf_regex_open(const char *pattern, struct nf_err *err);
-struct nf_regex *nf_regex_open_text(const char *text, size_t n, struct nf_err *err);   /* these bytes as they stand; n > 0 */
-void nf_regex_close(struct nf_regex *r);                                               /* accepts NULL */
+struct nf_regex *nf_regex_open_text(const char *text, size_t n, struct nf_err *err); /* these bytes as they stand; n > 0 */
+void nf_regex_close(struct nf_regex *r); /* accepts NULL */
 
 /* nf_regex_behind - how many characters before a match the pattern may look at; of the text before them it sees nothing. */
 size_t nf_regex_behind(const struct nf_regex *r);
 
-const char *nf_regex_unicode(void);   /* version of PCRE2's Unicode tables, "14.0.0" */
+const char *nf_regex_unicode(void); /* version of PCRE2's Unicode tables, "14.0.0" */
 
 /* Where a thread keeps one match. */
 struct nf_regex_match;

@@ -19,8 +19,8 @@ struct nf_text_file {
     unsigned char in[NF_TEXT_CHUNK], out[NF_TEXT_CHUNK];
     size_t in_n, in_pos;
     bool eof;
-    ZSTD_DStream *zstd;      /* NULL: plain */
-    size_t frame;            /* what ZSTD_decompressStream() said last; 0: between frames */
+    ZSTD_DStream *zstd; /* NULL: plain */
+    size_t frame; /* what ZSTD_decompressStream() said last; 0: between frames */
 };
 
 /* Fill `in` with what is left in it and more, up to its size or the end of the file. */

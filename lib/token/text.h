@@ -12,7 +12,7 @@
 
 struct nf_text_file;
 
-enum { NF_TEXT_CHUNK = 64 << 10 };   /* bytes a read */
+enum { NF_TEXT_CHUNK = 64 << 10 }; /* bytes a read */
 
 /*
  * nf_text_file_open - path "-" is standard input.
@@ -28,6 +28,6 @@ struct nf_text_file *nf_text_file_open(const char *path, struct nf_err *err);
  */
 ssize_t nf_text_file_read(struct nf_text_file *t, const unsigned char **p, struct nf_err *err);
 
-void nf_text_file_close(struct nf_text_file *t);   /* accepts NULL */
+void nf_text_file_close(struct nf_text_file *t); /* accepts NULL */
 
 #endif

@@ -13,9 +13,9 @@
 /* Append-only; ids are 0, 1, .. in the order of nf_vocab_add(). */
 struct nf_vocab {
     size_t V;
-    unsigned char *bytes;       /* all tokens, one after the other */
-    size_t *offset;             /* [V+1] into bytes */
-    bool *special;              /* [V] stands for no bytes of text; its bytes are its name */
+    unsigned char *bytes; /* all tokens, one after the other */
+    size_t *offset; /* [V+1] into bytes */
+    bool *special; /* [V] stands for no bytes of text; its bytes are its name */
     size_t bytes_cap, offset_cap, special_cap;
 };
 
@@ -30,6 +30,6 @@ const unsigned char *nf_vocab_bytes(const struct nf_vocab *v, uint32_t id, size_
  */
 char *nf_vocab_show(const struct nf_vocab *v, uint32_t id, char *buf, size_t size);
 
-void nf_vocab_clear(struct nf_vocab *v);   /* a zeroed struct is an empty vocabulary */
+void nf_vocab_clear(struct nf_vocab *v); /* a zeroed struct is an empty vocabulary */
 
 #endif

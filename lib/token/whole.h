@@ -12,16 +12,16 @@
 #include "base/err.h"
 
 struct nf_whole_entry {
-    size_t at, n;   /* in bytes */
+    size_t at, n; /* in bytes */
     uint32_t id;
 };
 
 struct nf_whole {
-    struct nf_bytes bytes;   /* of all entries, one after the other */
+    struct nf_bytes bytes; /* of all entries, one after the other */
     struct nf_whole_entry *entries;
     size_t n, cap;
-    uint32_t *slots;         /* hash: index into entries + 1, 0: free; made by nf_whole_index() */
-    size_t mask, longest;    /* slots - 1; bytes of the longest entry */
+    uint32_t *slots; /* hash: index into entries + 1, 0: free; made by nf_whole_index() */
+    size_t mask, longest; /* slots - 1; bytes of the longest entry */
 };
 
 /* nf_whole_add - a piece of n bytes, not yet there, and its id.  nf_whole_index - after the last nf_whole_add(). */
@@ -31,6 +31,6 @@ int nf_whole_index(struct nf_whole *w, struct nf_err *err);
 /* nf_whole_find - the piece's id, or -1. */
 int64_t nf_whole_find(const struct nf_whole *w, const void *p, size_t n);
 
-void nf_whole_clear(struct nf_whole *w);   /* a zeroed struct is empty, and may be asked without nf_whole_index() */
+void nf_whole_clear(struct nf_whole *w); /* a zeroed struct is empty, and may be asked without nf_whole_index() */
 
 #endif

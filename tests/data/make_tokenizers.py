@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Make tests/data/tokenizers/: small tokenizers with the components of real families, nasty-families.txt, and the ids that Hugging Face
-tokenizers gives.
+"""Make tests/data/tokenizers/: small tokenizers with the components of real families, nasty-families.txt, and the ids that transformers'
+AutoTokenizer gives.
 
     make_tokenizers.py CORPUS      run from anywhere; CORPUS: directory of text (the demonstration corpus: pipelines/demo/corpus)
 
 The vocabularies are trained here; normaliser, pre-tokenizer, flags of the model, post-processor, and how added tokens are looked for are those
 of the family's tokenizer.json on the Hub.  Each directory holds tokenizer.json, tokenizer_config.json, config.json, and ids.zst: the ids of
-nasty.txt, then of nasty-families.txt, for some then of nasty-bytes.bin, one a line, without BOS, each list ended by an empty line.
+nasty.txt (of the first families), then of nasty-families.txt, for some then of nasty-bytes.bin, one a line, without BOS, each list ended by
+an empty line; a list that is left out is empty.
 
 nasty-bytes.bin is not UTF-8: see make_nasty.py for byte-level families.  For the others a byte that is no part of a character goes in as a private
 character, which has no token; the tokens of that character's three bytes are then replaced by the token of the one byte.
-Needs tokenizers and zstandard; the tests need neither.
+Needs transformers, tokenizers, sentencepiece and zstandard; the tests need none.
 """
 import glob
 import json
@@ -18,8 +19,15 @@ import os
 import random
 import sys
 
+import base64
+import io
+import tempfile
+
+import sentencepiece as spm
 import zstandard
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoTokenizer
 
 from make_nasty import byte_ids, invalid_as_u0001
 
@@ -29,6 +37,13 @@ GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "u
 LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 # the patterns of Llama 3 and Qwen 2: numbers in threes, and one by one
 WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+# of GPT-4o and GPT-OSS, of GPT-4 as OLMo 2 has it, of BLOOM
+O200K = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 SENTENCEPIECE = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": BLANK},
                                                      {"type": "Replace", "pattern": {"String": " "}, "content": BLANK}]}
 
@@ -182,6 +197,136 @@ def make_families(corpus):
                         "normalizer": SENTENCEPIECE, "pre_tokenizer": split, "model": bpe(plain, merges, unk_token="<unk>", fuse_unk=True)}, config, {"bos_token": "<s>"})
 
 
+def sequence(*parts):
+    return {"type": "Sequence", "pretokenizers": list(parts)}
+
+
+def split(pattern, behavior="Isolated", invert=False):
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": invert}
+
+
+def make_newer_families(corpus):
+    """Layouts of their tokenizer.json, with vocabularies of a few hundred tokens"""
+    fast = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    digits = {"type": "Digits", "individual_digits": True}
+
+    # Gemma: blanks by the normalizer, no pre-tokenizer that would see one; runs of blanks and line breaks are added tokens; bytes
+    vocab, merges = sentencepiece(corpus, 700)
+    vocab = {"<bos>" if t == "<s>" else "<eos>" if t == "</s>" else t: i for t, i in vocab.items()}
+    write("gemma", {"added_tokens": added(0, "<unk>", "<bos>", "<eos>") + added(len(vocab), "<start_of_turn>", "<end_of_turn>", special=True) +
+                    added(len(vocab) + 2, "\n\n", "\n\n\n", BLANK * 2 + "x", special=False),
+                    "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": BLANK},
+                    "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
+                    "post_processor": template("<bos>", 1),
+                    "model": bpe(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)},
+          {"model_type": "gemma2", "max_position_embeddings": 8192, "bos_token_id": 1},
+          {"add_bos_token": True, "add_eos_token": False, "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": None, "mask_token": None,
+           "model_max_length": 1000000000000000019884624838656, "tokenizer_class": "GemmaTokenizer"})
+
+    # Phi-3: Llama 2's layout, and tokens that take the blanks behind them
+    vocab, merges = sentencepiece(corpus, 640)
+    n = len(vocab)
+    write("phi3", {"added_tokens": added(0, "<unk>", "<s>", "</s>") + [{**t, "rstrip": True} for t in added(n, "<|assistant|>", "<|end|>", "<|user|>")],
+                   "normalizer": SENTENCEPIECE, "post_processor": template("<s>", 1),
+                   "model": bpe(vocab, merges, pairs=False, unk_token="<unk>", fuse_unk=True, byte_fallback=True)},
+          {"model_type": "phi3", "max_position_embeddings": 4096, "bos_token_id": 1},
+          {"add_bos_token": False, "add_eos_token": False, "bos_token": "<s>", "eos_token": "<|end|>", "pad_token": "<|end|>", "unk_token": "<unk>", "legacy": False,
+           "tokenizer_class": "LlamaTokenizer"})
+
+    vocab, merges = level(corpus, 560, O200K)
+    n = len(vocab)
+    write("gptoss", {"added_tokens": added(n, "<|startoftext|>", "<|endoftext|>", "<|return|>", "<|channel|>", "<|start|>", "<|end|>", "<|message|>"),
+                     "pre_tokenizer": sequence(split(O200K), LEVEL), "post_processor": GPT2, "decoder": GPT2, "model": bpe(vocab, merges, ignore_merges=True)},
+          {"model_type": "gpt_oss", "max_position_embeddings": 131072, "eos_token_id": n + 2},
+          {**fast, "bos_token": "<|startoftext|>", "eos_token": "<|return|>", "pad_token": "<|endoftext|>", "model_max_length": 1e30})
+
+    vocab, merges = level(corpus, 520, CL100K)
+    n = len(vocab)
+    write("olmo2", {"added_tokens": added(n, "<|endoftext|>", "<|pad|>") + added(n + 2, "|||IP_ADDRESS|||", "<|fim_prefix|>", normalized=True, special=False),
+                    "pre_tokenizer": sequence(split(CL100K), LEVEL), "model": bpe(vocab, merges, pairs=False)},
+          {"model_type": "olmo2", "max_position_embeddings": 4096, "bos_token_id": None},
+          {"add_bos_token": False, "add_prefix_space": False, "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|pad|>", "unk_token": None,
+           "tokenizer_class": "GPT2Tokenizer"})
+
+    vocab, merges = level(corpus, 520, BLOOM, ["<unk>", "<s>", "</s>", "<pad>"])
+    write("bloom", {"added_tokens": added(0, "<unk>", "<s>", "</s>", "<pad>"), "pre_tokenizer": sequence(split(BLOOM), LEVEL), "post_processor": LEVEL, "decoder": GPT2,
+                    "model": bpe(vocab, merges, pairs=False)},
+          {"model_type": "bloom", "seq_length": 2048, "bos_token_id": 1}, {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
+                                                                          "add_prefix_space": False, "tokenizer_class": "BloomTokenizerFast"})
+
+    # Falcon: two cuts come after the bytes have become letters
+    vocab, merges = level(corpus, 520)
+    n = len(vocab)
+    write("falcon", {"added_tokens": added(n, ">>TITLE<<", ">>ABSTRACT<<", "<|endoftext|>"),
+                     "pre_tokenizer": sequence({"type": "Punctuation", "behavior": "Contiguous"}, GPT2, {"type": "Digits", "individual_digits": False},
+                                               split("[0-9][0-9][0-9]")),
+                     "post_processor": None, "model": bpe(vocab, merges)},
+          {"model_type": "falcon", "max_position_embeddings": 2048, "bos_token_id": n + 2},
+          {**fast, "add_prefix_space": False, "eos_token": "<|endoftext|>", "model_input_names": ["input_ids", "attention_mask"]})
+
+    # SmolLM, Granite, StarCoder: every digit apart
+    vocab, merges = level(corpus, 520, special=["<|endoftext|>", "<fim_prefix>"])
+    write("granite", {"added_tokens": added(0, "<|endoftext|>", "<fim_prefix>"), "pre_tokenizer": sequence(digits, GPT2), "post_processor": GPT2,
+                      "model": bpe(vocab, merges, pairs=False)},
+          {"model_type": "granite", "max_position_embeddings": 4096, "bos_token_id": 0},
+          {"add_bos_token": False, "add_prefix_space": False, "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "vocab_size": 49152,
+           "tokenizer_class": "GPT2Tokenizer"})
+
+    # DeepSeek: several cuts, one of them at the end of a line; as a Llama
+    cuts = [split(p) for p in (r"[\r\n]", r"\s?[A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba]+", "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+",
+                               r"\s+$", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+")]
+    vocab, merges = level(corpus, 520)
+    n = len(vocab)
+    bos = "<\uff5cbegin\u2581of\u2581sentence\uff5c>"
+    write("deepseek", {"added_tokens": added(n, bos, "<\uff5cend\u2581of\u2581sentence\uff5c>"), "pre_tokenizer": sequence(*cuts, digits, LEVEL),
+                       "post_processor": template(bos, n), "decoder": GPT2, "model": bpe(vocab, merges, pairs=False)},
+          {"model_type": "llama", "max_position_embeddings": 4096, "bos_token_id": n},
+          {"add_bos_token": True, "bos_token": {"__type": "AddedToken", **{k: v for k, v in added(n, bos)[0].items() if k not in ("id", "special")}}, "legacy": True,
+           "tokenizer_class": "LlamaTokenizerFast", "unk_token": None})
+
+    write("unigram", {"added_tokens": added(0, "<pad>", "</s>", "<unk>"), "normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Precompiled", "precompiled_charsmap": charsmap()}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": BLANK}]},
+        "pre_tokenizer": sequence({"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": BLANK, "prepend_scheme": "always", "split": True}),
+        "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+                           "pair": [], "special_tokens": {"</s>": {"id": "</s>", "ids": [1], "tokens": ["</s>"]}}},
+        "model": unigram(corpus)}, {"model_type": "t5", "n_positions": 512}, {**fast, "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"})
+
+    write("wordpiece", {"added_tokens": added(0, "[UNK]", "[CLS]", "[SEP]"),
+                        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+                        "pre_tokenizer": {"type": "BertPreTokenizer"}, "model": wordpiece(corpus)},
+          {"model_type": "gpt2", "n_positions": 512}, {**fast, "unk_token": "[UNK]"})
+
+
+def charsmap():
+    """A table of replacements as SentencePiece writes it, of a few rules"""
+    rules = {"\ufb01": "fi", "\u2126": "\u03a9", "e\u0301": "\u00e9", "\u00bd": "1/2", "\u3000": " ", "\u00a0": " ", "\u200d": "", "\u1112\u1161\u11ab": "\ud55c", "\u2460": "1"}
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + "/rules.tsv", "w", encoding="utf8") as f:
+            f.writelines(" ".join(f"{ord(c):X}" for c in a) + "\t" + " ".join(f"{ord(c):X}" for c in b) + "\n" for a, b in rules.items())
+        out = io.BytesIO()
+        spm.SentencePieceTrainer.train(sentence_iterator=iter(["a b c d e f g"] * 20), model_writer=out, vocab_size=12, model_type="unigram",
+                                                 normalization_rule_tsv=d + "/rules.tsv", hard_vocab_limit=False, minloglevel=2)
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(out.getvalue())
+    return base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
+
+
+def unigram(corpus):
+    t = Tokenizer(models.Unigram())
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.train_from_iterator(lines(corpus), trainers.UnigramTrainer(vocab_size=500, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+    model = json.loads(t.to_str())["model"]
+    return {**model, "vocab": [[t, round(s, 6)] for t, s in model["vocab"]]}
+
+
+def wordpiece(corpus):
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer()
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.train_from_iterator(lines(corpus), trainers.WordPieceTrainer(vocab_size=400, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False))
+    return json.loads(t.to_str())["model"]
+
+
 def bad_byte_ids(tokenizer, data, vocab):
     """No special tokens in data; with byte fallback."""
     _, stands = invalid_as_u0001(data)
@@ -198,16 +343,22 @@ def bad_byte_ids(tokenizer, data, vocab):
     return out
 
 
+# of these nasty.txt too: the newer ones share its ground with them
+WHOLE = {"gpt2", "phi", "neox", "llama3", "qwen2", "llama2", "mistral", "metaspace"}
+
+
 def write_ids(text, more, data):
     for path in sorted(glob.glob(os.path.join(HERE, "tokenizers/*/tokenizer.json"))):
-        t, spec = Tokenizer.from_file(path), json.load(open(path, encoding="utf8"))
-        sets = [t.encode(text, add_special_tokens=False).ids, t.encode(more, add_special_tokens=False).ids]
-        if spec["model"]["byte_fallback"]:
-            sets.append(bad_byte_ids(t, data, spec["model"]["vocab"]))
-        elif spec["pre_tokenizer"]["type"] == "ByteLevel" and not spec["normalizer"] and all(t["special"] for t in spec["added_tokens"]):
-            sets.append(byte_ids(t, data))
+        where = os.path.dirname(path)
+        t, spec = AutoTokenizer.from_pretrained(where), json.load(open(path, encoding="utf8"))
+        sets = [t(text, add_special_tokens=False).input_ids if os.path.basename(where) in WHOLE else [], t(more, add_special_tokens=False).input_ids]
+        if os.path.basename(where) in WHOLE and spec["model"]["byte_fallback"]:
+            sets.append(bad_byte_ids(t.backend_tokenizer, data, spec["model"]["vocab"]))
+        elif (os.path.basename(where) in WHOLE and spec["pre_tokenizer"]["type"] == "ByteLevel" and not spec["normalizer"]
+              and all(t["special"] for t in spec["added_tokens"])):
+            sets.append(byte_ids(t.backend_tokenizer, data))
         made = "".join("".join(f"{i}\n" for i in ids) + "\n" for ids in sets)
-        with open(os.path.join(os.path.dirname(path), "ids.zst"), "wb") as f:
+        with open(os.path.join(where, "ids.zst"), "wb") as f:
             f.write(zstandard.ZstdCompressor(level=19).compress(made.encode()))
 
 
@@ -216,6 +367,7 @@ def main():
     with open(os.path.join(HERE, "nasty-families.txt"), "wb") as f:
         f.write(more.encode())
     make_families(sys.argv[1])
+    make_newer_families(sys.argv[1])
     write_ids(open(os.path.join(HERE, "nasty.txt"), encoding="utf8", newline="").read(), more, open(os.path.join(HERE, "nasty-bytes.bin"), "rb").read())
 
 

@@ -214,7 +214,7 @@ a/x" ]
 
 @test "the same tokenizer from either form has the same digest" {
     mkdir "$T/json" "$T/files"
-    cp "$MODEL"/{tokenizer.json,config.json} "$T/json"
+    cp "$MODEL"/{tokenizer.json,tokenizer_config.json,config.json} "$T/json"
     cp "$MODEL"/{vocab.json,merges.txt,config.json} "$T/files"
     # tokenizer.json makes <s> special too
     jq '. + {additional_special_tokens: ["<s>"]}' "$MODEL/tokenizer_config.json" >"$T/files/tokenizer_config.json"
@@ -247,22 +247,19 @@ a/x" ]
     says "d/link: No such file"
 }
 
-@test "a directory without a tokenizer, a vocabulary with a hole, a merge of nothing" {
+@test "a directory without a tokenizer, a merge of nothing, what is not implemented" {
     mkdir "$T/m"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
     says "no tokenizer there"
     cp "$MODEL"/{config.json,merges.txt} "$T/m"
-    jq '.hole = 9000' "$MODEL/vocab.json" >"$T/m/vocab.json"
-    exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "no token has id 8192"
     cp "$MODEL/vocab.json" "$T/m"
     echo "x qqqq" >>"$T/m/merges.txt"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
     says "\"qqqq\" is not in the vocabulary"
-    jq '.pre_tokenizer = {type: "BertPreTokenizer"}' "$MODEL/tokenizer.json" >"$T/m/tokenizer.json"
-    exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "tokenizer.json: pre_tokenizer BertPreTokenizer is not implemented"
     rm "$T/m/config.json"
+    jq '.pre_tokenizer = {type: "UnicodeScripts"} | .normalizer = {type: "Odd"}' "$MODEL/tokenizer.json" >"$T/m/tokenizer.json"
+    exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
+    says "tokenizer.json: not implemented: normalizer Odd; pre_tokenizer UnicodeScripts"
     cp "$MODEL/tokenizer.json" "$T/m"
     exits 2 tokenize -m "$T/m" "$ROOT/LICENSE"
     says "--context N is required"
@@ -272,13 +269,43 @@ a/x" ]
     mkdir "$T/m"
     printf x >"$T/m/tokenizer.model"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "m: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is expected"
+    says "m: only tokenizer.model, and no tokenizer.json; tokenizer.json is made by: python3 -c"
+    ln -s nowhere "$T/m/tokenizer.json"
+    exits 1 tokenize -m "$T/m" "$ROOT/LICENSE"
+    says "m/tokenizer.json: a link to a file that is not there"
+}
+
+# Ids that no token has stand for nothing, and are never made.
+@test "a vocabulary with a hole" {
+    mkdir "$T/m"
+    cp "$MODEL"/{config.json,merges.txt,tokenizer_config.json} "$T/m"
+    jq '.hole = 8200' "$MODEL/vocab.json" >"$T/m/vocab.json"
+    tokenize -q -u -m "$T/m" "$ROOT/LICENSE" >"$T/hole"
+    [ "$(stream-dump -f ndjson --header "$T/hole" | head -1 | jq .tokenizer.vocab)" = 8201 ]
+    cmp <(stream-dump -f ndjson -r window "$T/hole" | jq -c .ids) <(tokenize -q -m "$MODEL" "$ROOT/LICENSE" | stream-dump -f ndjson -r window | jq -c .ids)
+}
+
+# As CodeLlama's: the file says otherwise than the class that transformers takes, which goes first.
+@test "where the tokenizer's files disagree is said" {
+    cp -r "$ROOT/tests/data/tokenizers/llama2" "$T/m"
+    echo hi | tokenize -m "$T/m" 2>"$T/err" >/dev/null
+    grep -q "^tokenize: normalizer and pre_tokenizer of tokenizer.json: those of tokenizer_class LlamaTokenizer go first" "$T/err"
+}
+
+@test "EOS behind a document, where the model's own tokenizer puts it" {
+    echo "Hello there" | tokenize -q -m "$ROOT/tests/data/tokenizers/unigram" | stream-dump -f ndjson -r window | jq -e '.ids[-1] == 1 and .bos == false'
+    echo "Hello there" | tokenize -q --bos never -m "$ROOT/tests/data/tokenizers/unigram" | stream-dump -f ndjson -r window | jq -e '.ids[-1] != 1'
 }
 
 @test "each family: its kind, its BOS, and the text of its tokens" {
     for family in gpt2 phi neox llama3 qwen2; do
         family "$family" byte-level-bpe "It's  42"
     done
+    for family in gptoss olmo2 bloom falcon granite deepseek; do
+        family "$family" byte-level-bpe "It's  42"
+    done
+    family gemma sentencepiece-bpe "It's  42"
+    family phi3 sentencepiece-bpe " It's  42"
     family llama2 sentencepiece-bpe " It's  42"
     family mistral sentencepiece-bpe " It's  42"
 }
@@ -286,11 +313,11 @@ a/x" ]
 # family NAME TYPE TEXT: tokens of "It's  42" say TEXT; BOS is in front for Llama and Mistral alone.
 family() {
     local m=$ROOT/tests/data/tokenizers/$1 bos=false
-    case $1 in llama* | mistral) bos=true ;; esac
+    case $1 in llama* | mistral | gemma | phi3 | deepseek) bos=true ;; esac
     printf "It's  42" | tokenize -m "$m" >"$T/$1.nf"
     [ "$(stream-dump -f ndjson --header "$T/$1.nf" | head -1 | jq -r .tokenizer.type)" = "$2" ]
     [ "$(stream-dump -f ndjson -r window "$T/$1.nf" | jq .bos)" = $bos ]
-    [ "$(stream-dump -r window "$T/$1.nf" | sed -n 's/^ *text: \(<s>\|<|begin_of_text|>\)\?//p')" = "$3" ] || { stream-dump -r window "$T/$1.nf"; false; }
+    [ "$(stream-dump -r window "$T/$1.nf" | sed -n 's/^ *text: \(<s>\|<bos>\|<|begin_of_text|>\|<｜begin▁of▁sentence｜>\)\?//p')" = "$3" ] || { stream-dump -r window "$T/$1.nf"; false; }
 }
 
 @test "a model without BOS: --bos always is refused" {

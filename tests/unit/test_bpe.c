@@ -1,4 +1,4 @@
-/* test_bpe.c - lib/token/bpe, chars, whole, pack, pretok: merging and cutting against their definitions, windows, pieces. */
+/* test_bpe.c - lib/token/bpe, chars, whole, pack: merging and cutting against their definitions, windows. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "token/bpe.h"
 #include "token/chars.h"
 #include "token/pack.h"
-#include "token/pretok.h"
 #include "token/whole.h"
 
 enum { MOST = 2000 };
@@ -145,7 +144,7 @@ static void cutting_between_characters_changes_nothing(void)
             for (size_t from = 0; from < n; from = end, pieces++) {
                 size_t made;
 
-                CHECK(nf_chars_next(c, text, n, from, false, true, &end) == NF_OK && end > from);
+                CHECK(nf_chars_next(c, text, n, from, true, &end) == NF_OK && end > from);
                 CHECK(nf_chars_symbols(c, text + from, end - from, got + len, &made, NULL) == NF_OK);
                 CHECK(nf_bpe_merge(&b, made, &work, got + len, &made, NULL) == NF_OK);
                 len += made;
@@ -163,19 +162,18 @@ static void cutting_between_characters_changes_nothing(void)
 static void a_piece_of_characters_waits_for_what_it_may_join(void)
 {
     struct nf_chars *c = nf_chars_open(NULL);
-    const unsigned char *text = (const unsigned char *)"a b";
+    const unsigned char *text = (const unsigned char *)"a\u2581b";
     size_t end = 9;
 
     CHECK(nf_chars_add(c, 'a', 0, NULL) == NF_OK && nf_chars_add(c, 'b', 1, NULL) == NF_OK);
     CHECK(nf_chars_add(c, NF_CHARS_BLANK, 2, NULL) == NF_OK && nf_chars_add(c, 0xe9, 3, NULL) == NF_OK);
     CHECK(nf_chars_join(c, 'a', NF_CHARS_BLANK, NULL) == NF_OK && nf_chars_join(c, NF_CHARS_BLANK, 0xe9, NULL) == NF_OK);
-    CHECK(nf_chars_next(c, text, 1, 0, false, false, &end) == NF_EOF);
-    CHECK(nf_chars_next(c, text, 1, 0, false, true, &end) == NF_OK && end == 1);
-    CHECK(nf_chars_next(c, text, 3, 0, false, false, &end) == NF_OK && end == 2);
-    CHECK(nf_chars_next(c, text, 3, 0, true, false, &end) == NF_OK && end == 0);    /* no merge of a blank with a */
-    CHECK(nf_chars_next(c, (const unsigned char *)"\xc3\xa9", 2, 0, true, true, &end) == NF_OK && end == 2);
-    c->split = true;
-    CHECK(nf_chars_next(c, text, 3, 0, false, false, &end) == NF_OK && end == 1);
+    CHECK(nf_chars_next(c, text, 1, 0, false, &end) == NF_EOF);
+    CHECK(nf_chars_next(c, text, 1, 0, true, &end) == NF_OK && end == 1);
+    CHECK(nf_chars_next(c, text, 5, 0, false, &end) == NF_OK && end == 4);   /* no merge of a blank with b */
+    CHECK(nf_chars_next(c, text, 5, 4, true, &end) == NF_OK && end == 5);
+    CHECK(nf_chars_next(c, (const unsigned char *)"\u2581\u00e9", 5, 0, true, &end) == NF_OK && end == 5);
+    CHECK(nf_chars_next(c, (const unsigned char *)"a b", 3, 0, false, &end) == NF_OK && end == 1);   /* U+0020 is another */
     nf_chars_close(c);
 }
 
@@ -295,65 +293,9 @@ static void a_window_waits_for_its_tokens(void)
     nf_pack_clear(&p);
 }
 
-static void pieces(const char *pattern, const char *text, size_t n, const char *want)
-{
-    struct nf_pretok *p = nf_pretok_open(pattern, NULL);
-    struct nf_pretok_match *m = nf_pretok_match_open(p, NULL);
-    char got[256] = "";
-    size_t at = 0, end, from;
-
-    for (from = 0; from < n && nf_pretok_next(p, m, (const unsigned char *)text, n, from, true, &end, NULL) == NF_OK; from = end)
-        at += (size_t)snprintf(got + at, sizeof got - at, "%zu ", end - from);
-    if (strcmp(got, want) != 0)
-        printf("# [%s]: [%s], wanted [%s]\n", text, got, want);
-    CHECK(strcmp(got, want) == 0);
-    nf_pretok_match_close(m);
-    nf_pretok_close(p);
-}
-
-static void text_is_cut_as_gpt2_does(void)
-{
-    pieces(NF_PRETOK_GPT2, "It's 42  dogs!\n\n x ", 19, "2 2 3 1 5 1 2 2 1 ");
-    pieces(NF_PRETOK_GPT2, "\xe1\xa0\x8e!", 4, "4 ");              /* U+180E is no space: Unicode 6.3 */
-    pieces(NF_PRETOK_GPT2,
-           "a\xc2\x85\xe2\x80\xa8"
-           "b",
-           7, "1 2 3 1 "); /* U+0085, U+2028 are */
-    pieces("\\p{L}+", "ab12cd", 6, "2 2 2 ");                      /* what does not match is a piece too */
-}
-
-static void a_piece_waits_for_what_could_change_it(void)
-{
-    struct nf_pretok *p = nf_pretok_open(NF_PRETOK_GPT2, NULL);
-    struct nf_pretok_match *m = nf_pretok_match_open(p, NULL);
-    size_t end = 0;
-
-    CHECK(nf_pretok_next(p, m, (const unsigned char *)"ab", 2, 0, false, &end, NULL) == NF_EOF);
-    CHECK(nf_pretok_next(p, m, (const unsigned char *)"ab ", 3, 0, false, &end, NULL) == NF_OK && end == 2);
-    CHECK(nf_pretok_next(p, m, (const unsigned char *)"  ", 2, 0, false, &end, NULL) == NF_EOF);
-    CHECK(nf_pretok_next(p, m, (const unsigned char *)"'r", 2, 0, false, &end, NULL) == NF_EOF);
-    CHECK(nf_pretok_next(p, m, (const unsigned char *)"'r", 2, 0, true, &end, NULL) == NF_OK && end == 1);
-    nf_pretok_match_close(m);
-    nf_pretok_close(p);
-}
-
-static void patterns_that_engines_read_differently_are_refused(void)
-{
-    static const char *const bad[] = { "\\w+", "a$", "^a", "(?<=a)b", "[a&&b]", "[a[bc]]", "[^\\S]", "(", "\\bx" };
-
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct nf_err err = NF_ERR_INIT;
-
-        CHECK(nf_pretok_open(bad[i], &err) == NULL);
-        CHECK(err.code == NF_EFORMAT);
-    }
-}
-
 int main(void)
 {
     return RUN(merging_is_its_definition, cutting_between_characters_changes_nothing,
                a_piece_of_characters_waits_for_what_it_may_join, a_character_without_token, whole_pieces_are_found,
-               a_byte_without_token_is_refused, windows_begin_with_one_bos, windows_without_bos, a_window_waits_for_its_tokens,
-               text_is_cut_as_gpt2_does, a_piece_waits_for_what_could_change_it,
-               patterns_that_engines_read_differently_are_refused);
+               a_byte_without_token_is_refused, windows_begin_with_one_bos, windows_without_bos, a_window_waits_for_its_tokens);
 }

@@ -150,8 +150,9 @@ static void family(const char *name, bool bytes)
     for (size_t i = 0; i < (bytes ? 3 : 2); i++) {
         size_t n = next_list(&p, want, sizeof want / sizeof *want);
 
-        CHECK(n > 100);
-        gives_ids(dir, texts[i], want, n);
+        CHECK(n > 100 || (i == 0 && n == 0));
+        if (n)
+            gives_ids(dir, texts[i], want, n);
     }
     CHECK(!*p);
     nf_bytes_clear(&lists);
@@ -164,6 +165,16 @@ static void byte_level_families(void)
     family("neox", false);
     family("llama3", false);
     family("qwen2", false);
+}
+
+/* Layouts that several families share: lists of cuts, cuts behind ByteLevel, tokens that take blanks, other models. */
+static void newer_families(void)
+{
+    static const char *const names[] = { "gemma",  "phi3",    "gptoss",   "olmo2",   "bloom",
+                                         "falcon", "granite", "deepseek", "unigram", "wordpiece" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        family(names[i], false);
 }
 
 static void sentencepiece_families(void)
@@ -277,7 +288,7 @@ static bool stands_for(const struct nf_tokenizer *t, const struct nf_ids *ids, c
 
     for (size_t i = 0; i < ids->n; i++) {
         const unsigned char *p = nf_vocab_bytes(&t->vocab, ids->ids[i], &len);
-        size_t front = i == 0 && t->prepend;   /* the blank that the tokenizer puts before the text */
+        size_t front = i == 0 && t->chars && n && *text != ' ';   /* the blank that the tokenizer puts before the text */
 
         if (len < front || len - front > n - at || memcmp(p + front, text + at, len - front) != 0 || (front && *p != ' '))
             return false;
@@ -387,6 +398,6 @@ static void special_tokens_in_text(void)
 
 int main(void)
 {
-    return RUN(demo_ids, byte_level_families, sentencepiece_families, a_real_llama, gpt2_ids, neox_ids, opt_ids, gpt2_vectors,
+    return RUN(demo_ids, byte_level_families, sentencepiece_families, newer_families, a_real_llama, gpt2_ids, neox_ids, opt_ids, gpt2_vectors,
                tokens_stand_for_the_bytes, a_long_run_without_a_space, special_tokens_in_text);
 }
