@@ -72,10 +72,15 @@ missing() {
     [ -z "$output" ]
 }
 
-@test "the map of lib has every room, and no other" {
+# The rows of its first table.
+rooms() {
+    awk -F'|' '/^\| room /, /^$/ { gsub(/ /, "", $2); print $2 }' "$ROOT/lib/README.md" | grep -vE '^(room|-*)$'
+}
+
+@test "the map of lib has every room, and no other, in the order of the tests of rooms" {
     cd "$ROOT"
-    diff <(awk -F'|' '/^\| room /, /^$/ { gsub(/ /, "", $2); print $2 }' lib/README.md | grep -vE '^(room|-*)$' | sort) \
-         <(find lib -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+    diff <(rooms | sort) <(find lib -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+    diff <(rooms) <(sed -n "/^ROOMS='/,/^src /p" tests/rooms.bats | awk '!/^ROOMS/ && $1 != "src" { print $1 }')
 }
 
 @test "a name that does not exist is found" {
