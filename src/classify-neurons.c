@@ -114,7 +114,7 @@ static void ffn_gain(void *ctx, size_t layer, float *gain)
     for (size_t d = 0; d < m->subject.cfg.D; d++)
         gain[d] = 1;
     if (g->data)
-        nf_to_f32(g->dtype, g->data, m->subject.cfg.D, gain);
+        nf_tensor_f32(g, 0, m->subject.cfg.D, gain);
 }
 
 /* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */

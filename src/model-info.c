@@ -21,6 +21,7 @@
 #include "checkpoint/config.h"
 #include "model/forward.h"
 #include "model/sites.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/weights.h"
 #include "run/loaded_model.h"
 #include "run/verify.h"
@@ -222,14 +223,17 @@ static void print_positions(const struct nf_config *c)
 static void print_stored(const struct facts *f)
 {
     const struct nf_weights *w = &f->weights;
-    bool seen[NF_F64 + 1] = { false };
+    bool seen[NF_DTYPE_COUNT] = { false };
     const char *comma = "";
 
-    seen[w->embed.dtype] = true;
-    for (size_t l = 0; l < f->cfg.L; l++)
-        seen[w->layer[l].q.w.dtype] = seen[w->layer[l].ffn_out.w.dtype] = true;
+    for (size_t i = 0; i < w->file->n; i++)
+        for (size_t k = 0; k < w->file->file[i].n; k++) {
+            const struct nf_tf_entry *e = &w->file->file[i].entry[k];
+
+            seen[e->t.dtype] |= e->used;
+        }
     printf("stored       ");
-    for (size_t t = 0; t <= NF_F64; t++)
+    for (size_t t = 0; t < NF_DTYPE_COUNT; t++)
         if (seen[t]) {
             printf("%s%s", comma, nf_dtype_name((enum nf_dtype)t));
             comma = ", ";

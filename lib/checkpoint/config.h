@@ -92,7 +92,7 @@ const char *nf_act_name(enum nf_act act);            /* "relu", "gelu", "gelu_ta
 size_t nf_config_window(const struct nf_config *cfg, size_t layer);
 
 /*
- * nf_config_read - read dir/config.json.
+ * nf_config_read - read dir/config.json, or where `dir` is a GGUF file its metadata (gguf_arch.h).
  *
  * NF_EFORMAT  no JSON, a key twice, an impossible size, an architecture or a value that is not implemented (named).  Nothing is guessed: a
  *             key that is neither used nor known not to matter is refused by name; null counts as missing.

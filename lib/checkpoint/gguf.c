@@ -447,8 +447,7 @@ bool nf_gguf_int(const struct nf_gguf_value *v, int64_t *i)
     return v->type != NF_GGUF_U64 || *i >= 0;
 }
 
-/* The decimal number of fewest digits that rounds to f. */
-static double shortest_decimal(float f)
+double nf_shortest_decimal(float f)
 {
     char text[32];
 
@@ -483,7 +482,7 @@ static json_t *item_json(enum nf_gguf_type type, const unsigned char **p)
     *p += value_size[type];
     switch (type) {
     case NF_GGUF_F32:
-        return json_real(shortest_decimal(nf_f4_at(at, 0)));
+        return json_real(nf_shortest_decimal(nf_f4_at(at, 0)));
     case NF_GGUF_F64:
         return json_real(nf_f8_at(at, 0));
     case NF_GGUF_BOOL:
