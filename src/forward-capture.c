@@ -15,6 +15,7 @@
 
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/forward.h"
@@ -280,7 +281,7 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = NF_F32, .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("sites", &o.sites, "SITE,...", "sites to capture, by our names or TransformerLens names [ffn.active]",
                  .letter = 's'),
         OPT_RANGE("layers", &o.layers, "only these layers: 3, 0:6, 6:", .letter = 'l'),
@@ -308,8 +309,8 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
-    if (!o.dry_run)
-        nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(!o.dry_run, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -324,5 +325,5 @@ int main(int argc, char **argv)
     nf_capture_clear(&p.capture);
     nf_sites_close(&p.sites);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/compare.h"
@@ -424,7 +425,7 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("drop", &o.lesion[NF_LESION_DROP], "L|all", "leave out block L"),
         OPT_LIST("swap", &o.lesion[NF_LESION_SWAP], "L|all", "exchange block L with block L + 1"),
         OPT_LIST("repeat", &o.lesion[NF_LESION_REPEAT], "N",
@@ -462,7 +463,8 @@ int main(int argc, char **argv)
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     check_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -479,5 +481,5 @@ int main(int argc, char **argv)
     free(p.lesion);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

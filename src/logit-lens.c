@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "model/attribute.h"
@@ -465,7 +466,7 @@ int main(int argc, char **argv)
 {
     struct options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_FLAG("mid", &o.mid, "add the points between attention and FFN"),
         OPT_FLAG("attribute", &o.attribute, "also write what each attention and FFN adds to the next token's logit"),
         OPT_STR("tuned", &o.tuned, "DIR", "use a tuned lens: a folder with config.json and params.pt"),
@@ -493,7 +494,8 @@ int main(int argc, char **argv)
         nf_die_err(&err);
     if (!o.model)
         nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
-    nf_prog_no_terminal(STDOUT_FILENO);
+    if (nf_output_open(true, &err) < 0)
+        nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
@@ -512,5 +514,5 @@ int main(int argc, char **argv)
     nf_tuned_close(p.tuned);
     nf_reader_close(in);
     nf_loaded_model_close(&p.subject);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

@@ -5,20 +5,19 @@
  *   out  text     family, sizes, memory, tokenizer, which analyses apply; with --verify how far every site is from the reference
  *   doc  src/model-info.md: what each line means, tolerances
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "checkpoint/config.h"
+#include "checkpoint/parameters.h"
 #include "model/forward.h"
 #include "model/sites.h"
 #include "checkpoint/checkpoint.h"
@@ -49,39 +48,12 @@ struct facts {
     struct nf_weights weights;
     bool checked; /* the weights were read */
     struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
-    uint64_t parameters, embedding, unembedding;
+    struct nf_parameters parameters;
     struct need f32, bf16;
     size_t context;
 };
 
 /* ---- what is found out ---- */
-
-static uint64_t norm_parameters(enum nf_norm_kind kind, size_t width)
-{
-    return kind == NF_NORM_LAYER ? 2 * width : kind == NF_NORM_RMS ? width : 0;
-}
-
-static uint64_t layer_parameters(const struct nf_config *c)
-{
-    uint64_t D = c->D, F = c->F, Q = c->H * c->K, X = Q + 2 * c->G * c->K, in = c->gated ? 2 * F : F;
-    uint64_t n = D * X + Q * D + D * in + F * D;
-
-    n += (c->bias_qkv ? X : 0) + (c->bias_o ? D : 0) + (c->bias_ffn ? in + D : 0);
-    n += (c->one_norm ? 1 : 2) * norm_parameters(c->norm_affine ? c->norm : NF_NORM_NONE, D);
-    return n + 2 * norm_parameters(c->qk_norm, c->K);
-}
-
-static void count_parameters(struct facts *f)
-{
-    const struct nf_config *c = &f->cfg;
-
-    f->embedding = (uint64_t)c->V * c->E;
-    if (c->positions == NF_POS_LEARNED)
-        f->embedding += (uint64_t)(c->max_positions + c->position_offset) * c->D;
-    f->unembedding = (c->tied ? 0 : (uint64_t)c->V * c->E) + (c->bias_head ? c->V : 0);
-    f->parameters = f->embedding + f->unembedding + c->L * layer_parameters(c) + (c->E != c->D ? 2 * (uint64_t)c->D * c->E : 0) +
-                    (c->final_norm ? norm_parameters(c->norm_affine ? c->norm : NF_NORM_NONE, c->D) : 0);
-}
 
 static bool wants_pred(void *self, enum nf_site site, size_t layer)
 {
@@ -90,53 +62,38 @@ static bool wants_pred(void *self, enum nf_site site, size_t layer)
     return site == NF_SITE_PRED;
 }
 
-static struct need need_of(const struct nf_config *cfg, enum nf_dtype dtype, size_t context, struct nf_err *err)
+static int find_need(const struct nf_config *cfg, enum nf_dtype dtype, size_t context, struct need *n, struct nf_err *err)
 {
     const struct nf_tap tap = { NULL, wants_pred, NULL, 0 };
     struct nf_forward_opts opts = { .dtype = dtype, .tap = &tap };
     struct nf_forward_plan plan;
-    struct need n;
 
     if (nf_forward_plan(cfg, &opts, context, &plan, err) < 0)
-        nf_die_err(err);
-    n.resident = plan.weight_bytes + plan.work_bytes;
-    n.flops = plan.flops_maps + plan.flops_attention + plan.flops_ffn + plan.flops_head;
+        return (int)err->code;
+    n->resident = plan.weight_bytes + plan.work_bytes;
+    n->flops = plan.flops_maps + plan.flops_attention + plan.flops_ffn + plan.flops_head;
     opts.memory = 1; /* refused, and the plan says what the least would be */
     nf_forward_plan(cfg, &opts, context, &plan, NULL);
-    n.least = plan.weight_bytes + plan.work_bytes;
-    return n;
-}
-
-static bool has_tokenizer(const struct options *o, struct nf_err *err)
-{
-    bool there = false;
-
-    for (const char *const *f = (const char *const[]){ "tokenizer.json", "vocab.json", NULL }; *f; f++) {
-        char *path = nf_path_join(o->dir, *f, err);
-
-        there = there || (path && nf_file_exists(path));
-        free(path);
-    }
-    return there;
+    n->least = plan.weight_bytes + plan.work_bytes;
+    return NF_OK;
 }
 
 enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
 
-static void find_facts(const struct options *o, struct facts *f, struct nf_err *err)
+static int find_facts(const struct options *o, struct facts *f, struct nf_err *err)
 {
     if (nf_config_read(o->dir, &f->cfg, err) < 0)
-        nf_die_err(err);
-    if (!o->no_weights) {
-        if (nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
-            nf_die_err(err);
-        f->checked = true;
-    }
-    if (has_tokenizer(o, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
-        nf_die_err(err);
+        return (int)err->code;
+    f->checked = !o->no_weights;
+    if (f->checked && nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
+        return (int)err->code;
+    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
+        return (int)err->code;
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
-    count_parameters(f);
-    f->f32 = need_of(&f->cfg, NF_F32, f->context, err);
-    f->bf16 = need_of(&f->cfg, NF_BF16, f->context, err);
+    f->parameters = nf_parameters_count(&f->cfg);
+    find_need(&f->cfg, NF_F32, f->context, &f->f32, err);
+    find_need(&f->cfg, NF_BF16, f->context, &f->bf16, err);
+    return (int)err->code;
 }
 
 /* ---- which analyses apply ---- */
@@ -152,16 +109,18 @@ enum { ANALYSES = 8 };
 static size_t list_analyses(const struct facts *f, struct analysis *a)
 {
     const struct nf_config *c = &f->cfg;
-    bool relu = c->act == NF_ACT_RELU && !c->gated;
-    const char *firing = relu ? "a ReLU neuron is off or on"
-                         : c->gated
-                             ? "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0"
-                             : "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
+    bool off = nf_act_is_off(c->act);
+    const char *firing = "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
+
+    if (off)
+        firing = c->gated ? "a gate of ReLU is off or on" : "a ReLU neuron is off or on";
+    else if (c->gated)
+        firing = "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0";
     const struct analysis all[] = {
-        { "dead neurons", relu ? "yes" : "by convention", firing },
-        { "n-gram detectors", relu ? "yes" : "by convention",
+        { "dead neurons", off ? "yes" : "by convention", firing },
+        { "n-gram detectors", off ? "yes" : "by convention",
           f->tokenizer ? firing : "needs the model's tokenizer, which is not there" },
-        { "positional neurons", relu ? "yes" : "by convention",
+        { "positional neurons", off ? "yes" : "by convention",
           c->positions == NF_POS_LEARNED  ? firing
           : c->positions == NF_POS_ROTARY ? "positions enter attention only"
                                           : "the model has no positions" },
@@ -267,6 +226,19 @@ static void print_tokenizer(const struct facts *f)
                t->bos_auto ? "put in front by the model's own tokenizer" : "not put in front by the model's own tokenizer");
 }
 
+static void print_parameters(const struct facts *f)
+{
+    const struct nf_parameters *p = &f->parameters;
+    const struct nf_config *c = &f->cfg;
+
+    printf("parameters   %" PRIu64 ": embedding %" PRIu64 ", unembedding %s", p->all, p->embedding, c->tied ? "tied" : "");
+    if (c->tied && c->bias_head)
+        printf(", bias ");
+    if (!c->tied || c->bias_head)
+        printf("%" PRIu64, p->unembedding);
+    printf(", all else %" PRIu64 "\n", p->all - p->embedding - p->unembedding);
+}
+
 static void print_text(const struct facts *f)
 {
     const struct nf_config *c = &f->cfg;
@@ -283,10 +255,7 @@ static void print_text(const struct facts *f)
            c->final_norm ? "final norm" : "no final norm", c->qk_norm != NF_NORM_NONE ? "; norms of queries and keys" : "");
     printf("FFN          %s%s; attention and FFN %s\n", nf_act_name(c->act), c->gated ? ", gated" : "",
            c->parallel ? "in parallel" : "one after the other");
-    printf("parameters   %" PRIu64 ": embedding %" PRIu64 ", unembedding %s", f->parameters, f->embedding, c->tied ? "tied" : "");
-    if (!c->tied || c->bias_head)
-        printf("%s%" PRIu64, c->tied ? ", bias " : "", f->unembedding);
-    printf(", all else %" PRIu64 "\n", f->parameters - f->embedding - f->unembedding);
+    print_parameters(f);
     if (f->checked)
         print_stored(f);
     print_need("f32", &f->f32);
@@ -348,20 +317,22 @@ static json_t *facts_json(const struct facts *f)
                   (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "E", (json_int_t)c->E, "positions",
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
-    json_object_update_new(j, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
-                                        (json_int_t)f->parameters, "embedding", (json_int_t)f->embedding, "unembedding",
-                                        (json_int_t)f->unembedding, "context", (json_int_t)f->context, "f32", need_json(&f->f32),
-                                        "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer), "config_sha256",
-                                        c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
+    json_object_update_new(j,
+                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
+                                     (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding, "unembedding",
+                                     (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context, "f32",
+                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer),
+                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
     return j;
 }
 
-static void print_json(json_t *j)
+static int print_json(json_t *j, struct nf_err *err)
 {
-    if (!j || json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
-        nf_die(NF_EXIT_SYS, "out of memory, or standard output cannot be written");
+    bool whole = j && json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+
     putchar('\n');
     json_decref(j);
+    return whole || ferror(stdout) ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
 /* ---- --verify ---- */
@@ -428,89 +399,110 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_parity(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static void print_verify(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
 {
-    bool json = o->json;
-    json_t *sites = json_array();
+    const char *dtype = json_string_value(json_object_get(reference, "dtype"));
 
-    if (!json) {
-        printf("%s in %s against %s (%s), %" PRIu64 " tokens in %" PRIu64 " windows\n", cfg->name, nf_dtype_name(o->dtype),
-               o->verify,
-               json_is_string(json_object_get(reference, "dtype")) ? json_string_value(json_object_get(reference, "dtype"))
-                                                                   : "of unknown origin",
-               p->tokens, p->windows);
-        printf("%-11s %6s %12s %10s %10s %10s %10s\n", "site", "layers", "elements", "difference", "of up to", "theirs", "allowed");
-    }
-    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
-        if (!p->site[s].there)
-            continue;
-        if (json)
-            json_array_append_new(sites, site_json(o, reference, p, s));
-        else
+    printf("%s in %s against %s (%s), %" PRIu64 " tokens in %" PRIu64 " windows\n", cfg->name, nf_dtype_name(o->dtype), o->verify,
+           dtype ? dtype : "of unknown origin", p->tokens, p->windows);
+    printf("%-11s %6s %12s %10s %10s %10s %10s\n", "site", "layers", "elements", "difference", "of up to", "theirs", "allowed");
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
+        if (p->site[s].there)
             print_site(o, reference, p, s);
-    }
-    if (json) {
-        print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype",
-                             nf_dtype_name(o->dtype), "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows",
-                             (json_int_t)p->windows, "sites", sites, "rows", (json_int_t)p->rows, "top_same",
-                             (json_int_t)p->top_same, "tv_mean", p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most));
-        return;
-    }
-    json_decref(sites);
     if (p->rows)
         printf("next token: the same top-1 in %" PRIu64 " of %" PRIu64 " rows; total variation %.2g in the mean, %.2g at most\n",
                p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
 }
 
+static json_t *verify_json(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+{
+    json_t *sites = json_array();
+
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
+        if (p->site[s].there)
+            json_array_append_new(sites, site_json(o, reference, p, s));
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype", nf_dtype_name(o->dtype),
+                     "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "sites", sites,
+                     "rows", (json_int_t)p->rows, "top_same", (json_int_t)p->top_same, "tv_mean",
+                     p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most);
+}
+
 /* The reference was made with the model's own tokenizer, where both are known. */
-static void check_tokenizer(const struct facts *f, const struct nf_reader *in)
+static int check_tokenizer(const struct facts *f, const struct nf_reader *in, struct nf_err *err)
 {
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
 
     if (f->tokenizer && digest && strcmp(digest, f->tokenizer->digest) != 0)
-        nf_die(NF_EXIT_INPUT, "%s: its tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)",
-               nf_reader_what(in), digest, f->cfg.name, f->tokenizer->digest);
+        return nf_fail(err, NF_EFORMAT, "%s: its tokens were made by a tokenizer (%.12s...) that is not that of %s (%.12s...)",
+                       nf_reader_what(in), digest, f->cfg.name, f->tokenizer->digest);
+    return NF_OK;
 }
 
-static const struct nf_verify_site *worst(const struct options *o, const json_t *reference, const struct nf_verify *p,
-                                          enum nf_site *site)
+/* The first site that is off by more than it may be, after the table of all is printed. */
+static int give_verdict(const struct options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
+                        struct nf_err *err)
 {
-    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
-        if (p->site[s].there && !within(&p->site[s], s, allowed_of(o, reference, p, s))) {
-            *site = s;
-            return &p->site[s];
-        }
-    return NULL;
+    if (nf_output_close(err) < 0)
+        return (int)err->code;
+    for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
+        const struct nf_verify_site *v = &p->site[s];
+
+        if (v->there && !within(v, s, allowed_of(o, reference, p, s)))
+            return nf_fail(err, NF_EFORMAT, "%s: %s of layer %zu, window %zu, position %zu, unit %zu: %g, the reference has %g",
+                           f->cfg.name, nf_site_name(s), v->layer, v->window, v->position, v->unit, v->ours, v->theirs);
+    }
+    return NF_OK;
 }
 
-static void verify(const struct options *o, struct facts *f, struct nf_err *err)
+static int verify(const struct options *o, struct facts *f, struct nf_err *err)
 {
     const struct nf_forward_opts forward = { .dtype = o->dtype, .memory = o->memory };
-    bool dash = strcmp(o->verify, "-") == 0;
-    int fd = dash ? STDIN_FILENO : open(o->verify, O_RDONLY | O_CLOEXEC);
-    const struct nf_verify_site *bad;
-    struct nf_reader *in;
+    struct nf_reader *in = nf_reader_open_file(o->verify, "activations", err);
+    const json_t *reference = in ? json_object_get(nf_reader_header(in), "reference") : NULL;
     struct nf_verify p;
-    const json_t *reference;
-    enum nf_site site = 0;
 
-    if (fd < 0)
-        nf_die(NF_EXIT_SYS, "%s: cannot be opened", o->verify);
-    in = nf_reader_open(fd, dash ? "standard input" : o->verify, "activations", err);
-    if (!in)
-        nf_die_err(err);
-    reference = json_object_get(nf_reader_header(in), "reference");
-    check_tokenizer(f, in);
-    if (nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) < 0)
-        nf_die_err(err);
-    print_parity(o, &f->cfg, reference, &p);
-    if (fflush(stdout) != 0)
-        nf_die(NF_EXIT_SYS, "standard output: cannot write");
-    bad = worst(o, reference, &p, &site);
-    if (bad)
-        nf_die(NF_EXIT_INPUT, "%s: %s of layer %zu, window %zu, position %zu, unit %zu: %g, the reference has %g", f->cfg.name,
-               nf_site_name(site), bad->layer, bad->window, bad->position, bad->unit, bad->ours, bad->theirs);
+    if (in && check_tokenizer(f, in, err) == NF_OK && nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
+        if (o->json)
+            print_json(verify_json(o, &f->cfg, reference, &p), err);
+        else
+            print_verify(o, &f->cfg, reference, &p);
+        give_verdict(o, f, reference, &p, err);
+    }
     nf_reader_close(in);
+    return (int)err->code;
+}
+
+/* ---- command line ---- */
+
+static int check_options(struct options *o, char **operand, int n, struct nf_err *err)
+{
+    if (n > 1 || (n == 1 && o->model))
+        return nf_fail(err, NF_EUSAGE, "one model is expected, as operand or with -m");
+    if (n == 1)
+        o->model = operand[0];
+    if (!o->model)
+        return nf_fail(err, NF_EUSAGE, "a model is expected: a directory, or its name in the Hub cache");
+    if (o->verify && o->no_weights)
+        return nf_fail(err, NF_EUSAGE, "--verify needs the weights");
+    return NF_OK;
+}
+
+static void describe(struct options *o, struct nf_err *err)
+{
+    struct facts f = { 0 };
+
+    o->dir = nf_model_dir(o->model, o->revision, err);
+    if (o->dir && find_facts(o, &f, err) == NF_OK) {
+        if (o->verify)
+            verify(o, &f, err);
+        else if (o->json)
+            print_json(facts_json(&f), err);
+        else
+            print_text(&f);
+    }
+    nf_tokenizer_close(f.tokenizer);
+    nf_weights_close(&f.weights);
+    free(o->dir);
 }
 
 int main(int argc, char **argv)
@@ -518,7 +510,7 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model, also as operand: directory, GGUF file, or name in the Hub cache"),
         OPT_STR("verify", &o.verify, "FILE", "compare with a stream of activations that pipelines/reference.py made"),
         OPT_DTYPE(&o.dtype, "--verify: precision of weights and matrix products"),
         OPT_REAL("atol", &o.atol, 0, 1e6, "X", "--verify: maximum difference; 0: from the noise of each site"),
@@ -532,33 +524,11 @@ int main(int argc, char **argv)
     const struct nf_cmd cmd = { "model-info", "describe a checkpoint, and compare its numbers with a reference",
                                 "[MODEL]",    "",
                                 "text",       opts };
-    struct facts f = { 0 };
     int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (argc - first > 1 || (argc - first == 1 && o.model))
-        nf_die(NF_EXIT_USAGE, "one model is wanted, as operand or with -m");
-    o.model = argc - first == 1 ? argv[first] : o.model;
-    if (!o.model)
-        nf_die(NF_EXIT_USAGE, "a model is wanted: a directory, or its name in the Hub cache");
-    if (o.verify && o.no_weights)
-        nf_die(NF_EXIT_USAGE, "--verify needs the weights");
-    o.dir = nf_model_dir(o.model, o.revision, &err);
-    if (!o.dir)
-        nf_die_err(&err);
-    find_facts(&o, &f, &err);
-    if (o.verify)
-        verify(&o, &f, &err);
-    else if (o.json)
-        print_json(facts_json(&f));
-    else
-        print_text(&f);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        nf_die(NF_EXIT_SYS, "standard output: cannot write");
-    nf_tokenizer_close(f.tokenizer);
-    nf_weights_close(&f.weights);
-    free(o.dir);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0 && check_options(&o, argv + first, argc - first, &err) == NF_OK && nf_output_open(false, &err) == NF_OK)
+        describe(&o, &err);
+    return nf_prog_end(&err);
 }

@@ -5,13 +5,12 @@
  *   out  stats         counts of firings and triggers; moments, histograms, highest positions of real-valued sites; measures of stages
  *   doc  src/reduce-stats.md: what is counted, how memory is bounded, what merging promises
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "numeric/cka.h"
 #include "reduce/reduce.h"
@@ -28,21 +27,21 @@ struct run {
 };
 
 /* --orders 1,2,3 */
-static void read_orders(const char *list, bool order[3])
+static int read_orders(const char *list, bool order[3], struct nf_err *err)
 {
     memset(order, 0, 3 * sizeof *order);
     for (const char *s = list;; s += 2) {
         if (*s < '0' || *s > '3' || (s[1] && s[1] != ','))
-            nf_die(NF_EXIT_USAGE, "--orders %s: some of 1, 2, 3 with commas between them, or 0, are wanted", list);
+            return nf_fail(err, NF_EUSAGE, "--orders %s: some of 1, 2, 3 with commas between them, or 0, are expected", list);
         if (*s != '0')
             order[*s - '1'] = true;
         if (!s[1])
-            return;
+            return NF_OK;
     }
 }
 
 /* --measure similarity,locality */
-static void read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg)
+static int read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg, struct nf_err *err)
 {
     for (size_t i = 0; i < list->n; i++) {
         enum nf_measure m = 0;
@@ -50,15 +49,21 @@ static void read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg)
         while (m < NF_MEASURES && strcmp(list->item[i], nf_stages_name(m)) != 0)
             m++;
         if (m == NF_MEASURES)
-            nf_die(NF_EXIT_USAGE, "--measure %s: one of similarity, ratios, locality, merging is wanted", list->item[i]);
+            return nf_fail(err, NF_EUSAGE, "--measure %s: one of similarity, ratios, locality, merging is expected", list->item[i]);
         cfg->want[m] = true;
     }
+    return NF_OK;
 }
 
-static void check_cka_batch(uint64_t batch)
+static int check_options(struct nf_reduce_cfg *cfg, const char *orders, const struct nf_list *measures, struct nf_err *err)
 {
+    uint64_t batch = cfg->stages.cka_batch;
+
+    if (read_orders(orders, cfg->order, err) < 0 || read_measures(measures, &cfg->stages, err) < 0)
+        return (int)err->code;
     if (batch && batch < NF_CKA_ROWS_MIN)
-        nf_die(NF_EXIT_USAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are wanted", batch, NF_CKA_ROWS_MIN);
+        return nf_fail(err, NF_EUSAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are expected", batch, NF_CKA_ROWS_MIN);
+    return NF_OK;
 }
 
 static void progress(const struct nf_reduce *r)
@@ -95,9 +100,9 @@ static int name_input(int rc, const char *what, struct nf_err *err)
     return rc;
 }
 
-static int take(struct run *run, int fd, const char *what, struct nf_err *err)
+static int take_input(struct run *run, const char *path, struct nf_err *err)
 {
-    struct nf_reader *in = nf_reader_open(fd, what, run->many ? "stats" : "activations|stats", err);
+    struct nf_reader *in = nf_reader_open_file(path, run->many ? "stats" : "activations|stats", err);
     const msgpack_object *rec;
     int rc = in ? start(run, in, err) : err->code;
 
@@ -109,24 +114,18 @@ static int take(struct run *run, int fd, const char *what, struct nf_err *err)
         rc = nf_reduce_end(run->reduce, err);
     if (rc == NF_OK && run->many)
         rc = nf_header_input(run->header, nf_reader_header(in), nf_reader_digest(in), err);
+    rc = in ? name_input(rc, nf_reader_what(in), err) : rc;
     nf_reader_close(in);
-    return name_input(rc, what, err);
+    return rc;
 }
 
-static int take_all(struct run *run, int n, char **path, struct nf_err *err)
+/* Without an operand, standard input. */
+static int take_all(struct run *run, char **path, struct nf_err *err)
 {
-    int rc = n ? NF_OK : take(run, STDIN_FILENO, "standard input", err);
+    int rc = NF_OK;
 
-    for (int i = 0; rc == NF_OK && i < n; i++) {
-        bool standard = strcmp(path[i], "-") == 0;
-        int fd = standard ? STDIN_FILENO : open(path[i], O_RDONLY | O_CLOEXEC);
-
-        if (fd < 0)
-            return nf_fail_errno(err, "%s", path[i]);
-        rc = take(run, fd, standard ? "standard input" : path[i], err);
-        if (!standard)
-            close(fd);
-    }
+    for (size_t i = 0; rc == NF_OK && (i == 0 || (path[0] && path[i])); i++)
+        rc = take_input(run, path[i], err);
     return rc;
 }
 
@@ -183,18 +182,13 @@ int main(int argc, char **argv)
     int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    read_orders(orders, run.cfg.order);
-    read_measures(&measures, &run.cfg.stages);
-    check_cka_batch(run.cfg.stages.cka_batch);
-    nf_prog_no_terminal(STDOUT_FILENO);
+    first = nf_opt_parse(&cmd, argc, argv, &err);
     run.cmd = &cmd;
     run.many = argc - first > 1;
-    if (take_all(&run, argc - first, argv + first, &err) < 0 || write_stats(&run, &err) < 0)
-        nf_die_err(&err);
-    nf_progress_end();
+    if (first > 0 && check_options(&run.cfg, orders, &measures, &err) == NF_OK && nf_output_open(true, &err) == NF_OK &&
+        take_all(&run, argv + first, &err) == NF_OK)
+        write_stats(&run, &err);
     json_decref(run.header);
     nf_reduce_close(run.reduce);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

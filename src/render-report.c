@@ -5,8 +5,6 @@
  *   out  text                            one HTML file that needs nothing else, or Markdown
  *   doc  src/render-report.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +12,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "base/output.h"
+#include "base/par.h"
 #include "base/prog.h"
 #include "base/utf8.h"
 #include "report/page.h"
@@ -90,17 +90,14 @@ static int take_neurons(struct inputs *all, struct nf_reader *in, const char *as
 
 static int read_input(struct inputs *all, const char *path, const char *as, struct nf_err *err)
 {
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
-    struct nf_reader *in;
+    struct nf_reader *in = nf_reader_open_file(path, "neurons|effects|lens|stats", err);
 
-    if (fd < 0)
-        return nf_fail_errno(err, "%s", path);
-    in = nf_reader_open(fd, path ? path : "standard input", "neurons|effects|lens|stats", err);
-    rc = !in ? err->code : strcmp(nf_reader_kind(in), "neurons") ? take_stage(all, in, as, err) : take_neurons(all, in, as, err);
+    if (in && strcmp(nf_reader_kind(in), "neurons") == 0)
+        take_neurons(all, in, as, err);
+    else if (in)
+        take_stage(all, in, as, err);
     nf_reader_close(in);
-    if (path)
-        close(fd);
-    return rc;
+    return (int)err->code;
 }
 
 static int group(struct inputs *all, struct nf_err *err)
@@ -112,33 +109,53 @@ static int group(struct inputs *all, struct nf_err *err)
     return n < 0 ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
 }
 
-static int write_output(const char *path, const struct nf_text *out, struct nf_err *err)
+static int write_page(const struct nf_report *report, bool markdown, struct nf_err *err)
 {
-    struct nf_replace file;
-    int rc;
+    struct nf_text out = { 0 };
 
-    if (!path)
-        return nf_write_all(STDOUT_FILENO, out->p, out->n, "standard output", err);
-    rc = nf_replace_open(&file, path, err);
-    if (rc < 0)
-        return rc;
-    rc = nf_write_all(file.fd, out->p, out->n, path, err);
-    if (rc < 0) {
-        nf_replace_abort(&file);
-        return rc;
-    }
-    return nf_replace_commit(&file, err);
+    if (markdown)
+        nf_page_markdown(&out, report);
+    else
+        nf_page_html(&out, report);
+    if (out.failed || nf_json_starved())
+        nf_fail(err, NF_ESYS, "out of memory");
+    else
+        nf_write_all(STDOUT_FILENO, out.p, out.n, nf_output_name(), err);
+    nf_text_clear(&out);
+    return (int)err->code;
+}
+
+/* n operands; without one, standard input. */
+static int render(struct inputs *all, const struct nf_list *names, bool markdown, char **path, size_t n, struct nf_err *err)
+{
+    size_t inputs = nf_max(n, 1);
+
+    if (n > INPUTS_MAX)
+        return nf_fail(err, NF_EUSAGE, "%zu inputs: at most %d fit one report", n, INPUTS_MAX);
+    if (names->n > inputs)
+        return nf_fail(err, NF_EUSAGE, "--name: %zu names for %zu inputs", names->n, inputs);
+    if (nf_output_open(false, err) < 0)
+        return (int)err->code;
+    all->report.runs = all->neurons;
+    all->report.stages = all->stages;
+    for (size_t i = 0; err->code == NF_OK && i < inputs; i++)
+        read_input(all, path[i], i < names->n ? names->item[i] : NULL, err);
+    if (err->code == NF_OK && group(all, err) == NF_OK)
+        write_page(&all->report, markdown, err);
+    for (size_t i = 0; i < all->report.n; i++)
+        nf_input_clear(&all->neurons[i]);
+    for (size_t i = 0; i < all->report.stages_n; i++)
+        nf_stage_input_clear(&all->stages[i]);
+    return (int)err->code;
 }
 
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    const char *output = NULL;
-    bool markdown = false;
+    struct inputs all = { .room = NF_PAGE_NEURONS };
     struct nf_list names = { .n = 0 };
+    bool markdown = false;
     const struct nf_opt opts[] = {
-        OPT_STR("output", &output, "FILE", "write to FILE instead of standard output; a failure keeps the old FILE", .letter = 'o',
-                .local = true),
         OPT_EITHER("format", &markdown, "html|markdown", "a page for browsers, or text for terminals and pull requests",
                    .letter = 'f'),
         OPT_LIST("name", &names, "NAME", "names of the inputs, in their order; default: the names of the models", .letter = 'n'),
@@ -147,39 +164,11 @@ int main(int argc, char **argv)
     const struct nf_cmd cmd = { "render-report", "make one page that shows what the neurons and layers of a model do",
                                 "[FILE...]",     "neurons, effects, lens, stats",
                                 "text",          opts };
-    struct inputs all = { .room = NF_PAGE_NEURONS };
-    struct nf_text out = { 0 };
-    size_t operands;
-    int first, rc = NF_OK;
+    int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    operands = (size_t)(argc - first);
-    if (operands > INPUTS_MAX)
-        nf_die(NF_EXIT_USAGE, "%zu inputs: at most %d fit one report", operands, INPUTS_MAX);
-
-    if (names.n > (operands ? operands : 1))
-        nf_die(NF_EXIT_USAGE, "--name: %zu names for %zu inputs", names.n, operands ? operands : 1);
-
-    all.report.runs = all.neurons;
-    all.report.stages = all.stages;
-    for (size_t i = 0; rc == NF_OK && (i < operands || i == 0); i++)
-        rc = read_input(&all, operands ? argv[first + (int)i] : NULL, i < names.n ? names.item[i] : NULL, &err);
-    rc = rc == NF_OK ? group(&all, &err) : rc;
-    if (rc == NF_OK) {
-        if (markdown)
-            nf_page_markdown(&out, &all.report);
-        else
-            nf_page_html(&out, &all.report);
-        rc = out.failed || nf_json_starved() ? nf_fail(&err, NF_ESYS, "out of memory") : write_output(output, &out, &err);
-    }
-    nf_text_clear(&out);
-    for (size_t i = 0; i < all.report.n; i++)
-        nf_input_clear(&all.neurons[i]);
-    for (size_t i = 0; i < all.report.stages_n; i++)
-        nf_stage_input_clear(&all.stages[i]);
-    if (rc < 0)
-        nf_die_err(&err);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0)
+        render(&all, &names, markdown, argv + first, (size_t)(argc - first), &err);
+    return nf_prog_end(&err);
 }

@@ -5,14 +5,12 @@
  *   out  one line a fault; exit status
  *   doc  src/stream-check.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "inspect/check.h"
 #include "stream/mp.h"
@@ -88,32 +86,37 @@ static int check_stream(struct check *c, struct nf_err *err)
     return rc;
 }
 
-/* Checks one file and says what is wrong with it; the exit status that this file deserves. */
+/* Checks one file and prints what is wrong with it; NF_OK, or the code of what is. */
 static int check_file(const struct options *opt, const char *path)
 {
     struct nf_err err = NF_ERR_INIT;
     struct check c = { .opt = opt };
-    bool dash = strcmp(path, "-") == 0;
-    const char *what = dash ? "standard input" : path;
-    int fd = dash ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), rc;
+    int rc;
 
-    if (fd < 0) {
-        nf_warn("%s: %s", path, strerror(errno));
-        return NF_EXIT_SYS;
-    }
-    c.in = nf_reader_open(fd, what, opt->kind, &err);
+    c.in = nf_reader_open_file(path, opt->kind, &err);
     rc = c.in ? check_stream(&c, &err) : (int)err.code;
     if (rc == NF_OK && nf_common.verbose)
-        nf_warn("%s: kind %s, %" PRIu64 " records, no fault", what, nf_reader_kind(c.in), nf_reader_records(c.in));
+        nf_warn("%s: kind %s, %" PRIu64 " records, no fault", nf_reader_what(c.in), nf_reader_kind(c.in), nf_reader_records(c.in));
     nf_reader_close(c.in);
-    if (!dash)
-        close(fd);
-    if (fflush(stdout) != 0)
-        nf_die(NF_EXIT_SYS, "standard output: %s", strerror(errno));
-    if (rc == NF_OK)
-        return NF_EXIT_OK;
-    nf_warn("%s", err.text);
-    return rc == NF_ESYS ? NF_EXIT_SYS : NF_EXIT_INPUT;
+    fflush(stdout); /* the faults, before the verdict */
+    if (rc < 0)
+        nf_warn("%s", err.text);
+    return rc;
+}
+
+/* Every file is checked; the machine's failure is more urgent news than a fault.  The list of faults is whole whatever they are. */
+static void check_files(const struct options *opt, char **path, struct nf_err *err)
+{
+    int verdict = NF_OK;
+
+    for (size_t i = 0; i == 0 || (path[0] && path[i]); i++) {
+        int rc = check_file(opt, path[i]);
+
+        if (rc < 0 && verdict != NF_ESYS)
+            verdict = rc;
+    }
+    if (nf_output_close(err) == NF_OK)
+        err->code = verdict;
 }
 
 int main(int argc, char **argv)
@@ -131,19 +134,11 @@ int main(int argc, char **argv)
                                 "any kind",
                                 "one line for each fault; exit status 0 good, 3 faulty",
                                 opts };
-    int first, status = NF_EXIT_OK;
+    int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (first == argc)
-        return check_file(&opt, "-");
-    /* Every file is checked; the machine's failure (1) is the more urgent news than a fault (3). */
-    for (int i = first; i < argc; i++) {
-        int s = check_file(&opt, argv[i]);
-
-        if (s == NF_EXIT_SYS || status == NF_EXIT_OK)
-            status = s;
-    }
-    return status;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0 && nf_output_open(false, &err) == NF_OK)
+        check_files(&opt, argv + first, &err);
+    return nf_prog_end(&err);
 }

@@ -5,29 +5,17 @@
  *   out  exit status; the worst element when they differ
  *   doc  src/stream-diff.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "inspect/compare.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
-
-static struct nf_reader *open_stream(const char *path, struct nf_err *err)
-{
-    bool dash = strcmp(path, "-") == 0;
-    int fd = dash ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        nf_die(NF_EXIT_SYS, "%s: %s", path, strerror(errno));
-    return nf_reader_open(fd, dash ? "standard input" : path, NULL, err);
-}
 
 /* A header as a msgpack object in memory of its own. */
 static int header_object(struct nf_reader *r, struct nf_enc *e, msgpack_zone *zone, msgpack_object *o)
@@ -101,6 +89,61 @@ static void print_worst(const struct nf_compare *c)
     putchar('\n');
 }
 
+/* Both are whole, and what was compared is printed: are they the same?  rc: of compare_streams(). */
+static int give_verdict(const struct nf_compare *c, int rc, const struct nf_reader *a, const struct nf_reader *b,
+                        struct nf_err *err)
+{
+    if (c->different)
+        print_worst(c);
+    if (nf_output_close(err) < 0)
+        return (int)err->code;
+    if (rc != NF_EOF)
+        return nf_fail(err, NF_EFORMAT, "%s ends after %" PRIu64 " records, %s after %" PRIu64 " or more", nf_reader_what(a),
+                       nf_reader_records(a), nf_reader_what(b), nf_reader_records(b));
+    if (c->different)
+        return nf_fail(err, NF_EFORMAT, "%s and %s differ", nf_reader_what(a), nf_reader_what(b));
+    if (nf_common.verbose)
+        nf_warn("%" PRIu64 " records, %" PRIu64 " values; largest difference %g", nf_reader_records(a), c->values, c->largest);
+    return NF_OK;
+}
+
+static int compare(struct nf_compare *c, bool header, struct nf_reader *a, struct nf_reader *b, struct nf_err *err)
+{
+    int rc;
+
+    if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0)
+        return nf_fail(err, NF_EFORMAT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a),
+                       nf_reader_what(b), nf_reader_kind(b));
+    if (header && compare_headers(c, a, b, err) < 0)
+        return (int)err->code;
+    rc = compare_streams(c, a, b);
+    if (rc < 0)
+        return rc;
+    if (rc == NF_EOF)
+        compare_records(c, nf_reader_records(a) + 1, nf_reader_end(a), nf_reader_end(b));
+    return give_verdict(c, rc, a, b, err);
+}
+
+static int diff(struct nf_compare *c, bool header, char **path, int n, struct nf_err *err)
+{
+    struct nf_reader *a, *b = NULL;
+
+    if (n != 2)
+        return nf_fail(err, NF_EUSAGE, "two files are expected (- is standard input), %d were given", n);
+    if (strcmp(path[0], "-") == 0 && strcmp(path[1], "-") == 0)
+        return nf_fail(err, NF_EUSAGE, "standard input can be only one of the two streams");
+    if (nf_output_open(false, err) < 0)
+        return (int)err->code;
+    a = nf_reader_open_file(path[0], NULL, err);
+    if (a)
+        b = nf_reader_open_file(path[1], NULL, err);
+    if (b)
+        compare(c, header, a, b, err);
+    nf_reader_close(a);
+    nf_reader_close(b);
+    return (int)err->code;
+}
+
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
@@ -115,47 +158,11 @@ int main(int argc, char **argv)
     };
     const struct nf_cmd cmd = { "stream-diff",     "compare two streams record by record, within a tolerance", "FILE FILE",
                                 "any kind, twice", "the worst element; exit status 0 same, 3 different",       opts };
-    struct nf_reader *a, *b;
-    int first, rc;
+    int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (argc - first != 2)
-        nf_die(NF_EXIT_USAGE, "takes two files (- is standard input), %d were given", argc - first);
-    if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
-        nf_die(NF_EXIT_USAGE, "standard input can be only one of the two streams");
-
-    a = open_stream(argv[first], &err);
-    b = a ? open_stream(argv[first + 1], &err) : NULL;
-    if (!a || !b)
-        nf_die_err(&err);
-    if (strcmp(nf_reader_kind(a), nf_reader_kind(b)) != 0) {
-        nf_fail(&err, NF_EFORMAT, "%s is of kind '%.40s', %s of kind '%.40s'", nf_reader_what(a), nf_reader_kind(a),
-                nf_reader_what(b), nf_reader_kind(b));
-        nf_reader_close(a);
-        nf_reader_close(b);
-        nf_die_err(&err);
-    }
-    if (header && compare_headers(&c, a, b, &err) < 0)
-        nf_die_err(&err);
-    rc = compare_streams(&c, a, b);
-    if (rc < 0)
-        nf_die_err(&err);
-    if (rc == NF_EOF)
-        compare_records(&c, nf_reader_records(a) + 1, nf_reader_end(a), nf_reader_end(b));
-    if (c.different)
-        print_worst(&c);
-    if (fflush(stdout) != 0)
-        nf_die(NF_EXIT_SYS, "standard output: %s", strerror(errno));
-    if (rc != NF_EOF)
-        nf_die(NF_EXIT_INPUT, "%s ends after %" PRIu64 " records, %s after %" PRIu64 " or more", nf_reader_what(a),
-               nf_reader_records(a), nf_reader_what(b), nf_reader_records(b));
-    if (c.different)
-        nf_die(NF_EXIT_INPUT, "%s and %s differ", nf_reader_what(a), nf_reader_what(b));
-    if (nf_common.verbose)
-        nf_warn("%" PRIu64 " records, %" PRIu64 " values; largest difference %g", nf_reader_records(a), c.values, c.largest);
-    nf_reader_close(a);
-    nf_reader_close(b);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0)
+        diff(&c, header, argv + first, argc - first, &err);
+    return nf_prog_end(&err);
 }

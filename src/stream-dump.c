@@ -5,13 +5,11 @@
  *   out  text for people; ndjson, csv, tsv, npy or safetensors for jq, DuckDB, R, NumPy
  *   doc  src/stream-dump.md
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "record/context.h"
 #include "inspect/arrays.h"
@@ -93,16 +91,19 @@ static const char *usual_record(const char *kind)
     return NULL;
 }
 
-static void check_options(const struct options *opt)
+static int check_options(const struct options *opt, struct nf_err *err)
 {
+    const char *name = format_name(opt->format);
+
     if (opt->field && !is_arrays(opt))
-        nf_die(NF_EXIT_USAGE, "--field is for --format npy and safetensors, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--field is for --format npy and safetensors, not %s", name);
     if (opt->columns.n && !is_table(opt))
-        nf_die(NF_EXIT_USAGE, "--columns is for --format csv and tsv, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--columns is for --format csv and tsv, not %s", name);
     if (opt->header && opt->format != NDJSON && opt->format != TEXT)
-        nf_die(NF_EXIT_USAGE, "--header is for --format text and ndjson, not %s", format_name(opt->format));
+        return nf_fail(err, NF_EUSAGE, "--header is for --format text and ndjson, not %s", name);
     if (is_table(opt) && opt->records.n > 1)
-        nf_die(NF_EXIT_USAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+        return nf_fail(err, NF_EUSAGE, "--record: a table holds one type of record, %zu were given", opt->records.n);
+    return NF_OK;
 }
 
 static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
@@ -167,7 +168,7 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
     return err->code;
 }
 
-static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int dump_stream(struct options *opt, struct nf_reader *in, struct nf_err *err)
 {
     struct dump d = { 0 };
     const msgpack_object *rec;
@@ -179,11 +180,26 @@ static int dump(struct options *opt, struct nf_reader *in, struct nf_err *err)
         if (rc >= 0)
             rc = chosen(opt, rec) ? record(&d, rec, err) : NF_OK;
     }
-    if (rc == NF_EOF)
-        rc = finish(&d, in, err);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return nf_fail_errno(err, "standard output");
-    return rc;
+    if (ferror(stdout))
+        rc = nf_fail_errno(err, "%s", nf_output_name());
+    return rc == NF_EOF ? finish(&d, in, err) : rc;
+}
+
+static int dump(struct options *opt, char **path, int n, struct nf_err *err)
+{
+    struct nf_reader *in;
+
+    if (n > 1)
+        return nf_fail(err, NF_EUSAGE, "one file at most is expected, %d were given", n);
+    if (check_options(opt, err) < 0 || nf_output_open(is_arrays(opt), err) < 0)
+        return (int)err->code;
+    if (opt->format == TEXT && opt->records.n + opt->sites.n == 0 && all_layers(opt))
+        opt->header = true;
+    in = nf_reader_open_file(path[0], NULL, err);
+    if (in)
+        dump_stream(opt, in, err);
+    nf_reader_close(in);
+    return (int)err->code;
 }
 
 int main(int argc, char **argv)
@@ -208,25 +224,12 @@ int main(int argc, char **argv)
     };
     const struct nf_cmd cmd = { "stream-dump", "print a stream, or convert it for other programs", "[FILE]",
                                 "any kind",    "text, ndjson, csv, tsv, npy, safetensors",         opts };
-    int first, fd = STDIN_FILENO;
-    struct nf_reader *in;
+    int first;
 
     nf_prog_start(cmd.name, argv);
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (argc - first > 1)
-        nf_die(NF_EXIT_USAGE, "takes one file at most, %d were given", argc - first);
-    check_options(&opt);
-    opt.header |= opt.format == TEXT && opt.records.n + opt.sites.n == 0 && all_layers(&opt);
-    if (is_arrays(&opt))
-        nf_prog_no_terminal(STDOUT_FILENO);
-    if (first < argc && (fd = open(argv[first], O_RDONLY | O_CLOEXEC)) < 0)
-        nf_die(NF_EXIT_SYS, "%s: %s", argv[first], strerror(errno));
-
-    in = nf_reader_open(fd, first < argc ? argv[first] : "standard input", NULL, &err);
-    if (!in || dump(&opt, in, &err) != NF_OK)
-        nf_die_err(&err);
-    nf_reader_close(in);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0)
+        dump(&opt, argv + first, argc - first, &err);
+    return nf_prog_end(&err);
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/hub.h"
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
 #include "base/rng.h"
@@ -29,7 +30,7 @@
 enum { HOLD_BYTES = 256 << 10 };
 
 /* Longest window when nobody says: the memory of a forward pass grows with it, and models of 131,072 positions are run on texts of some thousand. */
-enum { CONTEXT = 2048 };
+enum { CONTEXT = 2048, SHARDS_MAX = 1000000 };
 
 struct options {
     const char *model, *revision, *field, *domain_field, *domain, *shard;
@@ -60,30 +61,36 @@ struct run {
     struct totals sum; /* of what was written */
 };
 
-static void parse_shard(struct options *o)
+/* K/N */
+static int read_shard(struct options *o, struct nf_err *err)
 {
     char *end = NULL, *stop = NULL;
 
     o->shard_k = o->shard_n = 1;
     if (!o->shard)
-        return;
+        return NF_OK;
     o->shard_k = strtoull(o->shard, &end, 10);
-    o->shard_n = *end == '/' ? strtoull(end + 1, &stop, 10) : 0;
-    if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n || o->shard_n > 1000000)
-        nf_die(NF_EXIT_USAGE, "--shard %s: K/N with K from 1 to N is wanted", o->shard);
+    if (*end == '/')
+        o->shard_n = strtoull(end + 1, &stop, 10);
+    if (!stop || *stop || o->shard[0] < '0' || o->shard[0] > '9' || !o->shard_k || o->shard_k > o->shard_n ||
+        o->shard_n > SHARDS_MAX)
+        return nf_fail(err, NF_EUSAGE, "--shard %s: K/N with K from 1 to N is expected", o->shard);
+    return NF_OK;
 }
 
-static void check_options(struct options *o)
+static int check_options(struct options *o, struct nf_err *err)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model whose tokenizer to use");
+        return nf_fail(err, NF_EUSAGE, "-m MODEL is expected: the model whose tokenizer to use");
     if (o->field && o->split != NF_SPLIT_FILE)
-        nf_die(NF_EXIT_USAGE, "--jsonl excludes --split: each JSON line is one document");
-    if (!o->field && (o->domain_field || o->max_bad))
-        nf_die(NF_EXIT_USAGE, "--%s is for --jsonl", o->domain_field ? "jsonl-domain" : "max-bad");
+        return nf_fail(err, NF_EUSAGE, "--jsonl excludes --split: each JSON line is one document");
+    if (!o->field && o->domain_field)
+        return nf_fail(err, NF_EUSAGE, "--jsonl-domain is for --jsonl");
+    if (!o->field && o->max_bad)
+        return nf_fail(err, NF_EUSAGE, "--max-bad is for --jsonl");
     if (o->domain_field && o->domain)
-        nf_die(NF_EXIT_USAGE, "--domain and --jsonl-domain exclude each other");
-    parse_shard(o);
+        return nf_fail(err, NF_EUSAGE, "--domain and --jsonl-domain exclude each other");
+    return read_shard(o, err);
 }
 
 static int begin(void *self, const char *name, const char *domain, struct nf_err *err)
@@ -216,62 +223,66 @@ static int end(void *self, struct nf_err *err)
     return rc;
 }
 
-static void plan(struct run *r, struct nf_err *err)
+static int make_plan(struct run *r, struct nf_err *err)
 {
     const struct options *o = r->o;
+    const struct nf_tokenizer *t = r->t;
+    struct nf_pack *pack = &r->pack;
 
-    r->pack.context = o->context ? o->context : nf_min(r->t->context, CONTEXT);
-    r->pack.full_only = o->full_only;
-    r->pack.bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && r->t->bos_auto);
-    if (!r->pack.context)
-        nf_die(NF_EXIT_USAGE, "--context N is wanted: no config.json in %s says how many positions the model has", o->model);
-    if (r->pack.bos && r->t->bos_id < 0)
-        nf_die(NF_EXIT_USAGE, "--bos always: no file in %s names a BOS token", o->model);
-    if (r->pack.bos && (uint64_t)r->t->bos_id >= r->t->vocab.V)
-        nf_die(NF_EXIT_INPUT, "%s: BOS has id %" PRId64 ", the vocabulary %zu tokens", o->model, r->t->bos_id, r->t->vocab.V);
-    if (r->pack.context < 1 + (size_t)r->pack.bos)
-        nf_die(NF_EXIT_USAGE, "--context %zu: no room for text after BOS", r->pack.context);
-    r->pack.bos_id = r->pack.bos ? (uint32_t)r->t->bos_id : 0;
-    r->encoder = nf_encoder_open(r->t, !o->special_as_text, err);
-    if (!r->encoder || nf_pack_init(&r->pack, err) < 0)
-        nf_die_err(err);
+    pack->context = o->context ? o->context : nf_min(t->context, CONTEXT);
+    pack->full_only = o->full_only;
+    pack->bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && t->bos_auto);
+    if (!pack->context)
+        return nf_fail(err, NF_EUSAGE, "--context N is expected: no config.json in %s says how many positions the model has",
+                       o->model);
+    if (pack->bos && t->bos_id < 0)
+        return nf_fail(err, NF_EUSAGE, "--bos always: no file in %s names a BOS token", o->model);
+    if (pack->bos && (uint64_t)t->bos_id >= t->vocab.V)
+        return nf_fail(err, NF_EFORMAT, "%s: BOS has id %" PRId64 ", the vocabulary %zu tokens", o->model, t->bos_id, t->vocab.V);
+    if (pack->context < 1 + (size_t)pack->bos)
+        return nf_fail(err, NF_EUSAGE, "--context %zu: no room for text after BOS", pack->context);
+    pack->bos_id = pack->bos ? (uint32_t)t->bos_id : 0;
+    r->encoder = nf_encoder_open(t, !o->special_as_text, err);
+    return r->encoder ? nf_pack_init(pack, err) : (int)err->code;
 }
 
 static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
+    const struct nf_tokenizer *t = r->t;
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
-    json_t *tokenizer = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", r->t->digest, "type", nf_tokenizer_type(r->t),
-                                  "vocab", (json_int_t)r->t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id",
-                                  r->t->bos_id < 0 ? json_null() : json_integer(r->t->bos_id), "special",
-                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_pretok_unicode());
+    json_t *bos_id = t->bos_id < 0 ? json_null() : json_integer(t->bos_id);
 
-    if (header && (json_object_set_new(header, "tokenizer", tokenizer) < 0 ||
-                   json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context)) < 0))
-        nf_fail(err, NF_ESYS, "out of memory");
+    json_object_set_new(header, "tokenizer",
+                        json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s}", "digest", t->digest, "type", nf_tokenizer_type(t), "vocab",
+                                  (json_int_t)t->vocab.V, "bos", r->pack.bos ? "always" : "never", "bos_id", bos_id, "special",
+                                  r->o->special_as_text ? "text" : "parse", "unicode", nf_pretok_unicode()));
+    json_object_set_new(header, "context", json_integer((json_int_t)r->pack.context));
     return header;
 }
 
-static void open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static int open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = make_header(r, cmd, err);
 
-    if (header && err->code == NF_OK)
+    if (header)
         r->out = nf_writer_open(STDOUT_FILENO, header, nf_common.raw, err);
     json_decref(header);
-    if (!r->out)
-        nf_die_err(err);
-    nf_vocab_write(r->out, &r->t->vocab);
+    if (r->out)
+        nf_vocab_write(r->out, &r->t->vocab);
+    return (int)err->code;
 }
 
 /* An empty corpus is refused; a shard of a corpus that has documents may be empty. */
-static void check_not_empty(const struct run *r)
+static int check_not_empty(const struct run *r, struct nf_err *err)
 {
+    const struct options *o = r->o;
+
     if (!r->read)
-        nf_die(NF_EXIT_INPUT, "no documents: there is no text in the input");
-    if (r->sum.windows || r->counted || r->o->shard_n > 1)
-        return;
-    nf_die(NF_EXIT_INPUT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read, r->o->full_only ? "enough" : "any",
-           r->o->sample < 1 ? " in the sample" : "");
+        return nf_fail(err, NF_EFORMAT, "no documents: there is no text in the input");
+    if (r->sum.windows || r->counted || o->shard_n > 1)
+        return NF_OK;
+    return nf_fail(err, NF_EFORMAT, "no windows: of %" PRIu64 " documents none has %s tokens%s", r->read,
+                   o->full_only ? "enough" : "any", o->sample < 1 ? " in the sample" : "");
 }
 
 static void close_output(struct run *r)
@@ -280,13 +291,10 @@ static void close_output(struct run *r)
     json_t *totals =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)s->tokens, "bos", (json_int_t)s->bos, "windows",
                   (json_int_t)s->windows, "full", (json_int_t)s->full, "docs", (json_int_t)s->docs, "bytes", (json_int_t)s->bytes);
-    int rc = totals ? nf_writer_close(r->out, totals) : NF_ESYS;
 
+    nf_writer_close(r->out, totals); /* a failure is in the slot */
     json_decref(totals);
     r->out = NULL;
-    if (!totals)
-        nf_die(NF_EXIT_SYS, "out of memory");
-    (void)rc; /* the slot has it */
 }
 
 static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
@@ -303,11 +311,50 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
+static int read_corpus(struct run *r, char **path, size_t n, struct nf_err *err)
+{
+    static char *standard[] = { (char *)"-" };
+    const struct options *o = r->o;
+    const struct nf_corpus_sink sink = { r, begin, text, end };
+    struct nf_corpus c = { o->field ? NF_SPLIT_JSONL : o->split, o->field, o->domain_field, o->domain, o->max_bad, 0 };
+    int rc = nf_corpus_read(&c, n ? path : standard, nf_max(n, 1), &sink, err);
+
+    if (rc == NF_OK && check_not_empty(r, err) == NF_OK)
+        close_output(r);
+    nf_writer_abort(r->out);
+    if (err->code == NF_OK)
+        say_what_was_done(r, &c);
+    return (int)err->code;
+}
+
+/* n operands; without one, standard input. */
+static int tokenize(const struct options *o, const struct nf_cmd *cmd, char **path, size_t n, struct nf_err *err)
+{
+    struct run r = { .o = o };
+    char *dir;
+
+    if (n == 0 && isatty(STDIN_FILENO))
+        return nf_fail(err, NF_EUSAGE, "standard input is a terminal: files or folders are expected; - for what is typed");
+    dir = nf_model_dir(o->model, o->revision, err);
+    r.t = dir ? nf_tokenizer_open(dir, err) : NULL;
+    if (r.t && make_plan(&r, err) == NF_OK && open_output(&r, cmd, err) == NF_OK)
+        read_corpus(&r, path, n, err);
+    nf_encoder_close(r.encoder);
+    nf_ids_clear(&r.ids);
+    nf_pack_clear(&r.pack);
+    nf_tokenizer_close(r.t);
+    free(r.name);
+    free(r.domain);
+    free(dir);
+    return (int)err->code;
+}
+
 int main(int argc, char **argv)
 {
+    struct nf_err err = NF_ERR_INIT;
     struct options o = { .sample = 1 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: directory, GGUF file, or name in the Hub cache"),
         OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
         OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD"),
         OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD"),
@@ -325,46 +372,11 @@ int main(int argc, char **argv)
         OPT_END,
     };
     const struct nf_cmd cmd = { "tokenize", "split text into the tokens of a model", "[FILE|DIR|-]...", "text", "tokens", opts };
-    struct nf_err err = NF_ERR_INIT;
-    struct nf_corpus corpus = { 0 };
-    struct run r = { .o = &o };
-    const struct nf_corpus_sink sink = { &r, begin, text, end };
-    char *standard[] = { (char *)"-" }, **paths = standard;
-    size_t n_paths = 1;
-    char *dir;
     int first;
 
     nf_prog_start(cmd.name, argv);
-    if ((first = nf_opt_parse(&cmd, argc, argv, &err)) < 0)
-        nf_die_err(&err);
-    if (first < argc) {
-        paths = argv + first;
-        n_paths = (size_t)(argc - first);
-    }
-    check_options(&o);
-    nf_prog_no_terminal(STDOUT_FILENO);
-    corpus = (struct nf_corpus){ o.field ? NF_SPLIT_JSONL : o.split, o.field, o.domain_field, o.domain, o.max_bad, 0 };
-
-    dir = nf_model_dir(o.model, o.revision, &err);
-    r.t = dir ? nf_tokenizer_open(dir, &err) : NULL;
-    if (!r.t)
-        nf_die_err(&err);
-    plan(&r, &err);
-    open_output(&r, &cmd, &err);
-    if (nf_corpus_read(&corpus, paths, n_paths, &sink, &err) == NF_OK) {
-        check_not_empty(&r);
-        close_output(&r);
-    }
-    if (err.code != NF_OK)
-        nf_die_err(&err);
-    say_what_was_done(&r, &corpus);
-
-    nf_encoder_close(r.encoder);
-    nf_ids_clear(&r.ids);
-    nf_pack_clear(&r.pack);
-    nf_tokenizer_close(r.t);
-    free(r.name);
-    free(r.domain);
-    free(dir);
-    return NF_EXIT_OK;
+    first = nf_opt_parse(&cmd, argc, argv, &err);
+    if (first > 0 && check_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+        tokenize(&o, &cmd, argv + first, (size_t)(argc - first), &err);
+    return nf_prog_end(&err);
 }

@@ -17,7 +17,7 @@ enum nf_code {
 
 struct nf_err {
     enum nf_code code;   /* NF_OK until the first failure */
-    char text[480];      /* one line, no newline: what, where, which value */
+    char text[960];      /* one line, no newline: what, where, which value */
 };
 
 /* clang-format off */

@@ -1,4 +1,4 @@
-/* file.c - map a file, replace a file. */
+/* file.c - map a file, put paths together, write all. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -51,6 +51,18 @@ void nf_map_close(struct nf_map *map)
     *map = (struct nf_map){ NULL, 0 };
 }
 
+bool nf_is_lfs_pointer(const void *data, size_t n)
+{
+    static const char head[] = "version https://git-lfs.github.com/spec/";
+
+    return n >= sizeof head - 1 && memcmp(data, head, sizeof head - 1) == 0;
+}
+
+int nf_fail_lfs(struct nf_err *err, const char *path)
+{
+    return nf_fail(err, NF_EFORMAT, "%s: a Git LFS pointer, not the file itself: run git lfs pull", path);
+}
+
 bool nf_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -69,57 +81,21 @@ char *nf_path_join(const char *dir, const char *name, struct nf_err *err)
     return path;
 }
 
-int nf_replace_open(struct nf_replace *r, const char *path, struct nf_err *err)
+int nf_input_open(const char *path, const char **name, struct nf_err *err)
 {
-    size_t size = strlen(path) + sizeof ".XXXXXX";
-    mode_t mask = umask(0);
+    bool standard = !path || strcmp(path, "-") == 0;
+    int fd = STDIN_FILENO;
 
-    umask(mask);
-    *r = (struct nf_replace){ -1, strdup(path), malloc(size) };
-    if (!r->path || !r->tmp) {
-        nf_replace_abort(r);
-        return nf_fail(err, NF_ESYS, "out of memory");
-    }
-    snprintf(r->tmp, size, "%s.XXXXXX", path);
-    r->fd = mkstemp(r->tmp);
-    if (r->fd < 0 || fchmod(r->fd, 0666 & ~mask) < 0) {
-        int rc = nf_fail_errno(err, "%s", path);
-
-        nf_replace_abort(r);
-        return rc;
-    }
-    return NF_OK;
+    *name = standard ? "standard input" : path;
+    if (!standard)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? nf_fail_errno(err, "%s", path) : fd;
 }
 
-int nf_replace_commit(struct nf_replace *r, struct nf_err *err)
+void nf_input_close(int fd)
 {
-    int rc = NF_OK, fd = r->fd;
-
-    if (fsync(fd) < 0 && errno != EINVAL)
-        rc = nf_fail_errno(err, "%s", r->path);
-    r->fd = -1;
-    if (close(fd) < 0 && rc == NF_OK)
-        rc = nf_fail_errno(err, "%s", r->path);
-    if (rc == NF_OK && rename(r->tmp, r->path) < 0)
-        rc = nf_fail_errno(err, "%s", r->path);
-    if (rc == NF_OK) {
-        free(r->tmp);
-        r->tmp = NULL;
-    }
-    nf_replace_abort(r);
-    return rc;
-}
-
-void nf_replace_abort(struct nf_replace *r)
-{
-    if (r->tmp) {
-        if (r->fd >= 0)
-            close(r->fd);
-        unlink(r->tmp);
-    }
-    free(r->tmp);
-    free(r->path);
-    *r = (struct nf_replace){ -1, NULL, NULL };
+    if (fd > STDIN_FILENO)
+        close(fd);
 }
 
 int nf_write_all(int fd, const void *data, size_t size, const char *what, struct nf_err *err)

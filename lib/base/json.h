@@ -25,7 +25,16 @@
  */
 json_t *nf_json_load(const void *text, size_t n, size_t flags, json_error_t *why, bool *starved);
 
-/* nf_json_parse - the same with a message: `what` names the text.  NULL: NF_EFORMAT with the line, or NF_ESYS. */
+/*
+ * nf_json_parse - the same with a message, and of what Python's json reads.
+ *
+ *   what   names the text in the message
+ *
+ * An integer beyond 64 bits becomes a real, a real beyond a double the largest; NaN and Infinity become strings of that name, so that only
+ * who needs the number finds that it is none; half a surrogate pair, or NUL in a key, U+FFFD.
+ *
+ * NULL: NF_EFORMAT with the line; NF_EFORMAT: a Git LFS pointer; NF_ESYS.
+ */
 json_t *nf_json_parse(const void *text, size_t n, size_t flags, const char *what, struct nf_err *err);
 
 /*

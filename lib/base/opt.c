@@ -16,6 +16,8 @@ struct nf_common nf_common;
 
 static bool help_asked, version_asked;
 static const struct nf_opt common_opts[] = {
+    OPT_STR("output", &nf_common.output, "FILE", "write to FILE, which appears when it is whole; a failure keeps the old one",
+            .letter = 'o', .local = true),
     OPT_UINT("threads", &nf_common.threads, 0, NF_THREADS_MAX, "N", "number of threads; 0: as many as the process may use",
              .letter = 'j', .local = true),
     OPT_FLAG("uncompressed", &nf_common.raw, "write msgpack without zstd compression", .letter = 'u', .local = true),

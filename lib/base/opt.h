@@ -82,8 +82,9 @@ struct nf_opt {
 #define OPT_END { .type = NF_OPT_END }
 /* clang-format on */
 
-/* Common to all filters, behind the rows of every table: -j, -u, -q, -v, -h, -V. */
+/* Common to all filters, behind the rows of every table: -o, -j, -u, -q, -v, -h, -V. */
 struct nf_common {
+    const char *output;       /* NULL or "-": standard output */
     uint64_t threads;         /* 0: all cores the process may use */
     bool quiet, verbose;
     bool raw;                 /* write msgpack without zstd */

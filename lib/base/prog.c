@@ -1,4 +1,4 @@
-/* prog.c - start, warn, die. */
+/* prog.c - start, warn, end. */
 #include "base/prog.h"
 
 #include <signal.h>
@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/output.h"
 
 static const char *prog_name = "neurofilters";
 static bool progress_shown;
@@ -35,6 +38,7 @@ void nf_prog_start(const char *name, char **argv)
     prog_name = name;
     restore_sigpipe();
     sleep_while_waiting(argv);
+    prctl(PR_SET_NAME, name);   /* /proc/self/exe would be called "exe" in ps */
 }
 
 const char *nf_prog_name(void)
@@ -67,32 +71,49 @@ void nf_warn(const char *fmt, ...)
     va_end(ap);
 }
 
+static enum nf_exit status_of(enum nf_code code)
+{
+    switch (code) {
+    case NF_OK:
+    case NF_EOF:
+        return NF_EXIT_OK;
+    case NF_EUSAGE:
+        return NF_EXIT_USAGE;
+    case NF_EFORMAT:
+        return NF_EXIT_INPUT;
+    case NF_ESYS:
+        break;
+    }
+    return NF_EXIT_SYS;
+}
+
+int nf_prog_end(struct nf_err *err)
+{
+    nf_output_close(err);
+    nf_progress_end();
+    if (*err->text)
+        nf_warn("%s", err->text);
+    return status_of(err->code);
+}
+
 void nf_die(enum nf_exit status, const char *fmt, ...)
 {
+    struct nf_err err = NF_ERR_INIT;
+    char text[480];
     va_list ap;
 
     va_start(ap, fmt);
-    say(fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    exit(status);
+    nf_fail(&err, status == NF_EXIT_USAGE ? NF_EUSAGE : status == NF_EXIT_INPUT ? NF_EFORMAT : NF_ESYS, "%s", text);
+    exit(nf_prog_end(&err));
 }
 
 void nf_die_err(const struct nf_err *err)
 {
-    switch (err->code) {
-    case NF_EUSAGE:
-        nf_die(NF_EXIT_USAGE, "%s", err->text);
-    case NF_EFORMAT:
-        nf_die(NF_EXIT_INPUT, "%s", err->text);
-    default:
-        nf_die(NF_EXIT_SYS, "%s", err->text);
-    }
-}
+    struct nf_err copy = *err;
 
-void nf_prog_no_terminal(int fd)
-{
-    if (isatty(fd))
-        nf_die(NF_EXIT_USAGE, "will not write a binary stream to a terminal: pipe it into stream-dump, or redirect it to a file");
+    exit(nf_prog_end(&copy));
 }
 
 void nf_progress(int quiet, const char *fmt, ...)

@@ -1,5 +1,5 @@
 /*
- * prog.h - what every program does at its edges: start, warn, die.  The only code that prints messages or exits.
+ * prog.h - what every program does at its edges: start, warn, end.  The only code that prints messages or exits.
  *
  * Messages are one line on stderr, one write(): "program: what, where, which value".
  */
@@ -27,13 +27,15 @@ void nf_prog_start(const char *name, char **argv);
 const char *nf_prog_name(void);
 
 void nf_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * nf_prog_end - last call of every main(), `return nf_prog_end(&err);`: close the output (nf_output_close()), print the slot, and return the
+ * exit status that belongs to its code.  A failure without a text has been printed.
+ */
+int nf_prog_end(struct nf_err *err);
+
 _Noreturn void nf_die(enum nf_exit status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* nf_die_err - print the slot and exit with the status that belongs to its code. */
 _Noreturn void nf_die_err(const struct nf_err *err);
-
-/* nf_prog_no_terminal - status 2 when `fd` is a terminal: streams are binary. */
-void nf_prog_no_terminal(int fd);
 
 /*
  * nf_progress - redraw one status line on stderr, at most four times a second, only where stderr is a terminal and -q was not

@@ -13,7 +13,8 @@
 
 #include "base/err.h"
 
-enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_COUNT };   /* formulas: nf_activate() in ops.h */
+/* Formulas: nf_activate() in ops.h. */
+enum nf_act { NF_ACT_RELU, NF_ACT_GELU, NF_ACT_GELU_TANH, NF_ACT_SILU, NF_ACT_RELU2, NF_ACT_QUICK_GELU, NF_ACT_COUNT };
 enum nf_positions { NF_POS_NONE, NF_POS_LEARNED, NF_POS_ROTARY, NF_POS_ALIBI };
 enum nf_norm_kind { NF_NORM_NONE, NF_NORM_LAYER, NF_NORM_RMS };
 enum nf_rope_kind { NF_ROPE_DEFAULT, NF_ROPE_LINEAR, NF_ROPE_LLAMA3 };
@@ -83,23 +84,31 @@ struct nf_config {
     bool tied;                 /* unembedding is the embedding; checked by nf_weights_open() */
     int64_t bos_id;            /* -1: none */
     char config_sha256[65], weights_sha256[65];
+    char passed[512];          /* keys of config.json that play no part here: "a, b"; cut with ".." */
+    char taken[512];           /* what counts where config.json says a thing twice: "a 1 counts, not b 2; .." */
 };
 
 const char *nf_family_name(const struct nf_family *family);   /* model_type of config.json: "opt", "gpt2", .. */
-const char *nf_act_name(enum nf_act act);            /* "relu", "gelu", "gelu_tanh", "silu" */
+const char *nf_act_name(enum nf_act act);            /* "relu", "gelu", "gelu_tanh", "silu", "relu2", "quick_gelu" */
+bool nf_act_is_off(enum nf_act act);                           /* exactly 0 below 0: ReLU and its square */
 
 /* nf_config_window - how many positions back layer l attends, its own included; SIZE_MAX: to the start of the text. */
 size_t nf_config_window(const struct nf_config *cfg, size_t layer);
 
 /*
- * nf_config_read - read dir/config.json, or where `dir` is a GGUF file its metadata (gguf_arch.h).
+ * nf_config_read - read dir/config.json, as transformers reads it; where `dir` is a GGUF file, its metadata (gguf_arch.h).
  *
- * NF_EFORMAT  no JSON, a key twice, an impossible size, an architecture or a value that is not implemented (named).  Nothing is guessed: a
- *             key that is neither used nor known not to matter is refused by name; null counts as missing.
+ *   a key that the family uses       read; a missing or null one has the value that transformers gives it
+ *   one that its model code or the code of all families reads, and that is not implemented     refused by name
+ *   quantised weights                refused as such
+ *   any other                        plays no part: listed in `passed`; refused where auto_map names code of the checkpoint's own
+ *   one thing said twice             what transformers takes, listed in `taken`, or refused with both names
+ *
+ * NF_EFORMAT  no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
  * NF_ESYS     the file cannot be read
  *
- * A missing key has the value that transformers gives it; config.json may be of transformers 4 (rope_theta, rope_scaling) or 5
- * (rope_parameters, layer_types).  One key is ours: "position_embedding_type": "none" stands for an OPT model
+ * config.json may be of transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters, layer_types).  `architectures` is not looked at, but for a
+ * missing model_type.  One key is ours: "position_embedding_type": "none" stands for an OPT model
  * without position embeddings, which transformers cannot express; its checkpoint must hold no embed_positions.
  * weights_sha256 is left empty: nf_weights_open() fills it.
  */

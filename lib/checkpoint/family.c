@@ -7,7 +7,7 @@
 #define FAMILIES(X) X(opt) X(gpt2) X(gpt_neo) X(gpt_neox) X(phi) X(llama) X(mistral) X(qwen2) X(qwen3)
 
 #define DECLARE(name) extern const struct nf_family nf_##name;
-#define LIST(name)    &nf_##name,
+#define LIST(name) &nf_##name,
 FAMILIES(DECLARE)
 
 static const struct nf_family *const families[] = { FAMILIES(LIST) };
@@ -18,6 +18,14 @@ const struct nf_family *nf_family_find(const char *model_type)
 {
     for (size_t i = 0; i < N_FAMILIES; i++)
         if (strcmp(families[i]->name, model_type) == 0)
+            return families[i];
+    return NULL;
+}
+
+const struct nf_family *nf_family_of(const char *architecture)
+{
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        if (strcmp(families[i]->architecture, architecture) == 0)
             return families[i];
     return NULL;
 }

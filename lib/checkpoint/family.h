@@ -21,10 +21,11 @@ enum nf_key_type {
     NF_KEY_SIZE,     /* whole number from 1 to max; size_t */
     NF_KEY_BOOL,     /* bool */
     NF_KEY_REAL,     /* number above 0 and up to max; double */
-    NF_KEY_ID,       /* token id; int64_t; null: -1 */
+    NF_KEY_ID,       /* token id; int64_t; -1: none, or no id */
     NF_KEY_CHOICE,   /* one of the words of `text`, "none|learned", in the order of the enum that it sets; true and false are words too */
     NF_KEY_ACT,      /* activation function, by any of its names in transformers; enum nf_act */
     NF_KEY_FIXED,    /* changes the computation, and only the value `text` (JSON) is implemented; null is missing */
+    NF_KEY_ALIAS,    /* another name of the key `text`: both may be there with one value */
     NF_KEY_OTHER,    /* read by finish() */
 };
 
@@ -50,6 +51,7 @@ enum { NF_WIDTH_MAX = 1 << 20, NF_VOCAB_MAX = 1 << 24, NF_POSITIONS_MAX = 1 << 2
 #define KEY_ACT(name, absent)                { name, NF_KEY_ACT, offsetof(struct nf_config, act), absent, 0, NULL }
 #define KEY_BOS(absent)                      { "bos_token_id", NF_KEY_ID, offsetof(struct nf_config, bos_id), absent, 0, NULL }
 #define KEY_FIXED(name, value)               { name, NF_KEY_FIXED, 0, 0, 0, value }
+#define KEY_ALIAS(name, of)                  { name, NF_KEY_ALIAS, 0, 0, 0, of }
 #define KEY_OTHER(name)                      { name, NF_KEY_OTHER, 0, 0, 0, NULL }
 #define KEY_END                              { NULL, NF_KEY_OTHER, 0, 0, 0, NULL }
 /* clang-format on */
@@ -121,43 +123,69 @@ struct nf_tensors {
 
 /* ---- a family ---- */
 
+/* What of a file is refused, to be said in one message: "a: 1: why; b: 2: why". */
+struct nf_refusals {
+    char text[720];
+    size_t n, left_out;   /* all; those that did not fit */
+};
+
 /* config.json, being read. */
 struct nf_reading {
     const char *path;              /* for messages */
     const json_t *root;
     const struct nf_family *family;
     struct nf_config *cfg;         /* G and K are 0 until the heads are set, before finish() */
+    struct nf_refusals *refused;
     struct nf_err *err;
 };
 
 struct nf_family {
     const char *name;             /* model_type */
-    const char *architecture;     /* the class with the unembedding; the one without has Model for its end */
+    const char *architecture;     /* the class with the unembedding */
     const struct nf_key *keys;
     const struct nf_tensors *tensors;
     int (*finish)(struct nf_reading *r);   /* switches that no key sets; keys of type OTHER.  NF_EFORMAT: nf_config_refuse() */
 };
 
-const struct nf_family *nf_family_find(const char *model_type);   /* NULL: not there */
+const struct nf_family *nf_family_find(const char *model_type);     /* NULL: not there */
+const struct nf_family *nf_family_of(const char *architecture);     /* by the class with the unembedding */
 
 /* nf_family_list - their names, "opt, gpt2, ..", cut to `size`; returns buf. */
 const char *nf_family_list(char *buf, size_t size);
 
 /* ---- for finish() ---- */
 
-/* nf_config_refuse - the message "PATH: name: value: expected"; returns NF_EFORMAT. */
+/*
+ * nf_config_refuse - "name: value: expected" goes into the one message of the file; v NULL: no value.  Returns NF_EFORMAT: finish() may stop, or look
+ * for more.
+ */
 int nf_config_refuse(const struct nf_reading *r, const char *name, const json_t *v, const char *expected);
+int nf_config_refuse_text(const struct nf_reading *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* nf_config_take - where the file says a thing twice, or says what plays no part: one sentence about what counts, for cfg->taken. */
+void nf_config_take(const struct nf_reading *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+const json_t *nf_config_get(const struct nf_reading *r, const char *name);   /* NULL: missing or null */
 
 /* A key beside the table, as one of its rows would be read. */
 int nf_config_size(const struct nf_reading *r, const char *name, size_t absent, size_t max, size_t *out);
 int nf_config_flag(const struct nf_reading *r, const char *name, bool absent, bool *out);
 int nf_config_real(const struct nf_reading *r, const char *name, double absent, double max, double *out);
 
-/*
- * nf_config_rope - rotary positions: rope_scaling (transformers 4), or rope_parameters (5), which also holds the base and the share that turns.
- * `share` of a head's coordinates and base `theta` are what the keys beside it give.  config_rope.c.
- */
-int nf_config_rope(const struct nf_reading *r, double share, double theta);
+/* What of rotary positions stands beside rope_scaling (transformers 4) or rope_parameters (5), and what holds where nothing is said. */
+struct nf_rope_keys {
+    const char *theta;    /* "rope_theta": the base */
+    const char *share;    /* "partial_rotary_factor": of a head's coordinates that turn */
+    double default_theta, default_share;
+    bool whole;           /* heads turn whole: transformers reads no share for the default type, and cannot run others with one below 1 */
+};
+extern const struct nf_rope_keys nf_rope_whole;   /* rope_theta, 10000; whole */
+
+/* nf_config_rope - rotary positions into cfg->rope.  config_rope.c. */
+int nf_config_rope(const struct nf_reading *r, const struct nf_rope_keys *keys);
+
+/* nf_config_rope_object - the same from one object, NULL: none (Gemma 3: one in rope_parameters for each kind of layer). */
+int nf_config_rope_object(const struct nf_reading *r, const json_t *rope, const struct nf_rope_keys *keys, struct nf_rope_config *to);
 
 /* nf_config_layer_types - layer_types, a name a layer, where it is there; windows as it says.  *found: it is. */
 int nf_config_layer_types(const struct nf_reading *r, bool *found);
@@ -170,7 +198,9 @@ int nf_config_layer_types(const struct nf_reading *r, bool *found);
         KEY_WIDTH("num_key_value_heads", G, kv), KEY_POSITIONS("max_position_embeddings", max_positions, positions),               \
         KEY_WIDTH("intermediate_size", F, ffn), KEY_VOCAB("vocab_size", vocab), KEY_ACT("hidden_act", NF_ACT_SILU),                \
         KEY_REAL("rms_norm_eps", norm_eps, 1e-6, 1), KEY_BOOL("tie_word_embeddings", tied, false), KEY_ROPE
-#define KEY_ROPE KEY_OTHER("rope_theta"), KEY_OTHER("rope_parameters"), KEY_OTHER("rope_scaling")
+#define KEY_ROPE                                                                                                                   \
+    KEY_OTHER("rope_theta"), KEY_OTHER("partial_rotary_factor"), KEY_OTHER("rope_parameters"), KEY_OTHER("rope_scaling"),           \
+        KEY_OTHER("original_max_position_embeddings")
 
 extern const struct nf_slot nf_llama_model[];
 extern const struct nf_tensors nf_llama_tensors;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -13,15 +14,9 @@ enum { PARTS_MAX = 4096, NUMBER = 5 }; /* digits of a part's number */
 
 bool nf_gguf_is_file(const char *path)
 {
-    struct nf_err err = NF_ERR_INIT;
-    struct nf_map map;
-    bool is;
+    struct stat st;
 
-    if (nf_map_open(path, &map, &err) < 0)
-        return false;
-    is = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
-    nf_map_close(&map);
-    return is;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* ---- names of parts: STEM-00002-of-00005.gguf ---- */

@@ -21,7 +21,8 @@ struct nf_gguf_model {
     size_t n;
 };
 
-bool nf_gguf_is_file(const char *path);   /* a regular file that begins with "GGUF" */
+/* nf_gguf_is_file - a regular file: where a model is not a directory, it is a GGUF file. */
+bool nf_gguf_is_file(const char *path);
 
 /*
  * nf_gguf_model_open - map the file `path` and, when it is one of several parts, all of them.

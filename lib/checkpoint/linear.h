@@ -23,8 +23,8 @@ struct nf_linear {
     struct nf_tensor w, b; /* as stored, whole; borrowed */
     size_t out, in;
     size_t first, run, jump;
-    size_t paired; /* 0: no; else the width of a head, whose row i lies beside row i + paired / 2 (GGUF files of Llama) */
     bool transposed;
+    size_t paired; /* 0: no; else the width of a head, whose row i lies beside row i + paired / 2 (GGUF files of Llama) */
 };
 
 /* nf_linear_whole - W stored alone, [out, in]; b may have data NULL. */

@@ -63,13 +63,13 @@ static size_t size_of_letter(const struct nf_config *cfg, char c)
         return cfg->H;
     case 'K':
         return cfg->K;
-    case 'Q':   /* all queries */
+    case 'Q': /* all queries */
         return cfg->H * cfg->K;
-    case 'G':   /* all keys, all values */
+    case 'G': /* all keys, all values */
         return cfg->G * cfg->K;
-    case 'X':   /* queries, keys and values */
+    case 'X': /* queries, keys and values */
         return (cfg->H + 2 * cfg->G) * cfg->K;
-    case 'Y':   /* gate and up */
+    case 'Y': /* gate and up */
         return 2 * cfg->F;
     case 'N':
         return cfg->experts;
@@ -87,10 +87,10 @@ struct load {
     const char *prefix;
     struct nf_config *cfg;
     struct nf_weights *w;
-    const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
-    char (*name)[NAME_MAX_BYTES];      /* [n_kept] their names without prefix: what is hashed */
+    const struct nf_tf_entry **kept; /* [n_kept] tensors with a role, the embedding first */
+    char (*name)[NAME_MAX_BYTES]; /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
-    const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
+    const struct nf_tf_entry *unembed; /* one of its own, the last that is kept; NULL: none */
     struct nf_err *err;
 };
 
@@ -265,7 +265,7 @@ static void lay_out(const struct nf_config *cfg, const struct nf_slot *slots, vo
     for (size_t i = 0; i < n; i++) {
         const struct nf_slot *s = fused ? first : slot_at(slots, p[i].offset + offsetof(struct nf_linear, w));
         struct nf_linear *m = map_at(base, &p[i]);
-        size_t share = p[i].out / (n == 3 ? cfg->G * cfg->K : cfg->F);   /* of a group's units */
+        size_t share = p[i].out / (n == 3 ? cfg->G * cfg->K : cfg->F); /* of a group's units */
 
         if (fused) {
             m->w = map_at(base, p)->w;
@@ -283,7 +283,10 @@ static void lay_out(const struct nf_config *cfg, const struct nf_slot *slots, vo
     }
 }
 
-#define PLACE(type, field, out, letter, in)                                                                                            {                                                                                                                                      offsetof(type, field), out, in, letter                                                                                         }
+#define PLACE(type, field, out, letter, in)                                                                                        \
+    {                                                                                                                              \
+        offsetof(type, field), out, in, letter                                                                                     \
+    }
 
 static void lay_out_layer(const struct load *l, struct nf_layer *y)
 {
@@ -450,8 +453,8 @@ static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
 /* What one tensor's bytes showed. */
 struct seen {
     char hex[NF_DIGEST_HEX];
-    size_t bad;          /* element that is not finite, or the first of its block; SIZE_MAX: none */
-    bool failed;         /* no memory for the digest */
+    size_t bad; /* element that is not finite, or the first of its block; SIZE_MAX: none */
+    bool failed; /* no memory for the digest */
 };
 
 static void look(const struct nf_tf_entry *e, struct seen *s)
@@ -498,7 +501,7 @@ static int settle_tie(struct load *l, const struct seen *seen)
     equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
     if (l->cfg->tied && !equal)
         return refuse_weights(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
-                      l->unembed->name);
+                              l->unembed->name);
     if (equal) {
         l->w->unembed = l->w->embed;
         l->w->bytes -= l->unembed->bytes;

@@ -1,4 +1,20 @@
-/* block.c - one transformer block over the rows of many windows. */
+/*
+ * block.c - one transformer block over the rows of many windows: h [T,D], the residual stream, becomes h''.
+ *
+ *   pre-norm    h'  = h  + attention(norm(h))          parallel    h'' = h + attention(norm(h)) + ffn(norm'(h))
+ *               h'' = h' + ffn(norm'(h'))
+ *   post-norm   h'  = norm(h + attention(h))
+ *               h'' = norm'(h' + ffn(h'))
+ *
+ *   attention(x)   O y + b, where head i of y is softmax(scale q_i k_g' + mask) v_g over the positions up to its own, in its window
+ *                  q, k, v = QKV x + b, head by head: normalised (qk_norm), then turned to their positions (rotary); head i shares
+ *                  keys and values g = floor(i G / H)
+ *   ffn(x)         W_out act(W_in x + b) + b;  gated: W_out (act(W_gate x) * W_up x)
+ *
+ * Which of these a model has is in struct nf_config.  Rows go through in chunks of NF_CHUNK; every site is offered to the tap on the way.
+ * Sources: Vaswani et al. 2017, arXiv:1706.03762; Wang and Komatsuzaki 2021, GPT-J (parallel); Shazeer 2020, arXiv:2002.05202 (gated);
+ * Ainslie et al. 2023, arXiv:2305.13245 (shared keys); Su et al. 2021, arXiv:2104.09864 (rotary).
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* forward.c - plan, open and run the forward pass. */
+/* forward.c - open, run and close the forward pass. */
 #include "model/forward.h"
 
 #include <stdlib.h>
@@ -9,236 +9,9 @@
 #include "model/attention.h"
 #include "model/forward_impl.h"
 
-/* Rows of a run when nobody says: enough for full speed (reached from 512 on), little enough to stay small (12 MiB of stream at D = 768). */
-enum { BATCH_TOKENS = 4096 };
-/* Layer-major: the more rows, the less often weights are packed; beyond this, packing is below 1 % of a layer's arithmetic. */
-enum { BATCH_TOKENS_MOST = 262144 };
-
-bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer)
-{
-    const struct nf_tap *tap = f->opts.tap;
-
-    return tap && tap->wants(tap->self, site, layer);
-}
-
-int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
-                   const void *data, const uint32_t *near, struct nf_err *err)
-{
-    const struct nf_rows r = { site, layer, row, rows, width, data, near };
-    int rc = nf_forward_wants(f, site, layer) ? f->opts.tap->rows(f->opts.tap->self, &r) : NF_OK;
-
-    return rc < 0 ? nf_fail(err, (enum nf_code)rc, "layer %zu: the run was ended by its reader", layer) : NF_OK;
-}
-
 struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16)
 {
     return f->opts.dtype == NF_BF16 ? (struct nf_mat){ NULL, bf16 } : (struct nf_mat){ f32, NULL };
-}
-
-/* ---- plan ---- */
-
-static bool wants(const struct nf_tap *tap, enum nf_site site, size_t layer)
-{
-    return tap && tap->wants(tap->self, site, layer);
-}
-
-static bool wants_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site)
-{
-    for (size_t l = 0; l < cfg->L; l++)
-        if (wants(tap, site, l))
-            return true;
-    return false;
-}
-
-static enum nf_depth depth_of(enum nf_site site)
-{
-    switch (site) {
-    case NF_SITE_RESID_PRE:
-    case NF_SITE_ATTN_LOCAL:
-    case NF_SITE_ATTN_BACK:
-        return NF_TO_ATTN;
-    case NF_SITE_ATTN_OUT:
-    case NF_SITE_RESID_MID:
-        return NF_TO_MID;
-    case NF_SITE_FFN_PRE:
-    case NF_SITE_FFN_UP:
-    case NF_SITE_FFN_ACTIVE:
-    case NF_SITE_FFN_ACT:
-        return NF_TO_ACT;
-    default:
-        return NF_TO_END;
-    }
-}
-
-/* Blocks that must run for the tap, and how much of the last; no tap: all of them. */
-static size_t layers_needed(const struct nf_config *cfg, const struct nf_tap *tap, bool unembed, enum nf_depth *last)
-{
-    size_t layers = cfg->L;
-
-    *last = NF_TO_END;
-    if (!tap || unembed)
-        return layers;
-    *last = NF_TO_ATTN;
-    for (; layers > 0; layers--) {
-        bool any = false;
-
-        for (enum nf_site s = 0; s < NF_SITE_PRED; s++)
-            if (wants(tap, s, layers - 1)) {
-                any = true;
-                *last = depth_of(s) > *last ? depth_of(s) : *last;
-            }
-        if (any)
-            break;
-    }
-    return layers;
-}
-
-/* Bytes of a packed map: the library rounds its columns up to 64, and what goes into one up to 64 bytes. */
-static uint64_t packed_bytes(size_t K, size_t N, size_t item)
-{
-    return (uint64_t)nf_blocks(K * item, 64) * 64 * nf_blocks(N, 64) * 64 + (uint64_t)N * sizeof(float);
-}
-
-/* Width of all queries, and of queries, keys and values. */
-static size_t q_width(const struct nf_config *cfg)
-{
-    return cfg->H * cfg->K;
-}
-
-static size_t qkv_width(const struct nf_config *cfg)
-{
-    return (cfg->H + 2 * cfg->G) * cfg->K;
-}
-
-/* The widest row of a sublayer's input or output. */
-static size_t row_width(const struct nf_config *cfg)
-{
-    return nf_max(nf_max(cfg->D, cfg->E), q_width(cfg));
-}
-
-static uint64_t layer_bytes(const struct nf_config *cfg, size_t item)
-{
-    size_t D = cfg->D, F = cfg->F;
-
-    return packed_bytes(D, qkv_width(cfg), item) + packed_bytes(q_width(cfg), D, item) +
-           (cfg->gated ? 2 : 1) * packed_bytes(D, F, item) + packed_bytes(F, D, item) + 4 * (uint64_t)(D + cfg->K) * sizeof(float);
-}
-
-static size_t vocab_tile(const struct nf_config *cfg)
-{
-    return nf_min(NF_VOCAB_TILE, nf_blocks(cfg->V, 64) * 64);
-}
-
-/* Floats of the widest linear map, on its way to be packed. */
-static size_t slab_floats(const struct nf_config *cfg)
-{
-    return nf_max(nf_max(qkv_width(cfg), cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * vocab_tile(cfg)));
-}
-
-/* Positions that a window may have. */
-static size_t positions(const struct nf_config *cfg, size_t chunk)
-{
-    return nf_min(chunk, cfg->max_positions);
-}
-
-/* Work space for each row of a batch, and the rest of it, for a chunk of `chunk` rows. */
-static uint64_t row_bytes(const struct nf_config *cfg, bool unembed)
-{
-    return cfg->D * sizeof(float) + (unembed ? cfg->E * sizeof(float) + sizeof(struct nf_running) : 0);
-}
-
-static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t chunk, bool unembed)
-{
-    const struct nf_tap *tap = opts->tap;
-    uint64_t D = cfg->D, wide = row_width(cfg), F = (uint64_t)NF_CHUNK * cfg->F * (cfg->gated ? 2 : 1), floats;
-
-    floats = chunk * (wide + qkv_width(cfg) + wide) + F + NF_CHUNK * (nf_blocks(cfg->F, 32) + 1);
-    floats +=
-        slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads()) + (unembed && cfg->bias_head ? cfg->V + 2 * vocab_tile(cfg) : 0);
-    if (opts->dtype == NF_BF16)
-        floats += chunk * wide / 2 + F / 2;
-    if (cfg->positions == NF_POS_ROTARY)
-        floats += positions(cfg, chunk) * cfg->rope.R;
-    if (cfg->parallel || wants_anywhere(cfg, tap, NF_SITE_NORMS))
-        floats += chunk * D;
-    if (wants_anywhere(cfg, tap, NF_SITE_NORMS))
-        floats += chunk * D + NF_CHUNK * 8;
-    if (wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL))
-        floats += chunk * cfg->H * (NF_LOCAL_WIDTH + 1);
-    if (wants_anywhere(cfg, tap, NF_SITE_ATTN_BACK))
-        floats += chunk * cfg->H * (NF_BACK_WIDTH + 1);
-    if (opts->streams)
-        floats += nf_comparison_bytes(cfg, opts->streams, vocab_tile(cfg)) / sizeof(float);
-    if (unembed)
-        floats += (uint64_t)NF_CHUNK * (vocab_tile(cfg) + 4);
-    if (wants(tap, NF_SITE_LOGITS, cfg->L))
-        floats += (uint64_t)NF_LOGIT_ROWS * cfg->V;
-    return floats * sizeof(float);
-}
-
-/* Pairs of positions that attend, for each position of a window of `context` tokens, summed over the layers that run. */
-static double attended(const struct nf_config *cfg, size_t context, size_t layers)
-{
-    double sum = 0;
-
-    for (size_t l = 0; l < layers; l++) {
-        double n = (double)context, w = (double)nf_min(nf_config_window(cfg, l), context);
-
-        sum += w * (n - (w - 1) / 2) / n;   /* the first w - 1 positions see fewer */
-    }
-    return sum;
-}
-
-static void count_flops(const struct nf_config *cfg, size_t context, struct nf_forward_plan *plan)
-{
-    double D = (double)cfg->D, F = (double)cfg->F, layers = (double)plan->layers, Q = (double)q_width(cfg);
-
-    plan->flops_maps = layers * 2 * D * ((double)qkv_width(cfg) + Q);
-    plan->flops_attention = 4 * Q * attended(cfg, context, plan->layers);
-    plan->flops_ffn = layers * 2 * D * F * (cfg->gated ? 3 : 2);
-    plan->flops_head = plan->unembed ? 2 * (double)cfg->E * (double)cfg->V : 0;
-}
-
-/* Rows of a run in what the memory leaves, at least one window. */
-static size_t choose_batch(const struct nf_forward_opts *opts, const struct nf_forward_plan *plan, uint64_t per_row, uint64_t fixed,
-                           size_t context)
-{
-    uint64_t left = opts->memory > fixed ? (opts->memory - fixed) / per_row : 0;
-
-    if (opts->batch_tokens)
-        return nf_max(opts->batch_tokens, context);
-    if (plan->resident)
-        return nf_max(opts->memory && left < BATCH_TOKENS ? left : BATCH_TOKENS, context);
-    return nf_max(left < BATCH_TOKENS_MOST ? left : BATCH_TOKENS_MOST, context);
-}
-
-int nf_forward_plan(const struct nf_config *cfg, const struct nf_forward_opts *opts, size_t context, struct nf_forward_plan *plan,
-                    struct nf_err *err)
-{
-    size_t item = nf_dtype_size(opts->dtype), chunk = nf_max(NF_CHUNK, context);
-    uint64_t ends, vocab, one, all, per_row, work;
-    enum nf_depth last;
-
-    memset(plan, 0, sizeof *plan);
-    plan->unembed = wants(opts->tap, NF_SITE_PRED, cfg->L) || wants(opts->tap, NF_SITE_LOGITS, cfg->L) || opts->streams;
-    plan->layers = opts->no_blocks ? 0 : layers_needed(cfg, opts->tap, plan->unembed || opts->whole, &last);
-    vocab = plan->unembed ? packed_bytes(cfg->E, vocab_tile(cfg), item) : 0;
-    ends = cfg->E != cfg->D ? 2 * packed_bytes(cfg->D, cfg->E, item) : 0;
-    one = ends + (plan->layers ? layer_bytes(cfg, item) : 0) + 2 * vocab;
-    all = ends + plan->layers * layer_bytes(cfg, item) + vocab * (nf_blocks(cfg->V, vocab_tile(cfg)) + 1);
-    per_row = row_bytes(cfg, plan->unembed);
-    work = chunk_bytes(cfg, opts, chunk, plan->unembed);
-
-    plan->resident = !opts->memory || all + work + per_row * nf_max(opts->batch_tokens, context) <= opts->memory;
-    plan->weight_bytes = plan->resident ? all : one;
-    plan->batch_tokens = choose_batch(opts, plan, per_row, plan->weight_bytes + work, context);
-    plan->work_bytes = work + per_row * plan->batch_tokens;
-    count_flops(cfg, context, plan);
-    if (opts->memory && plan->weight_bytes + plan->work_bytes > opts->memory)
-        return nf_fail(err, NF_EUSAGE, "--memory %llu is too small: one layer and %zu tokens need %llu bytes",
-                       (unsigned long long)opts->memory, plan->batch_tokens,
-                       (unsigned long long)(plan->weight_bytes + plan->work_bytes));
-    return NF_OK;
 }
 
 /* ---- open ---- */
@@ -273,66 +46,6 @@ static int check_switches(const struct nf_config *cfg, struct nf_err *err)
     return NF_OK;
 }
 
-int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err)
-{
-    if (!t->data)
-        return NF_OK;
-    *y = nf_alloc(n, sizeof **y, err);
-    if (!*y)
-        return NF_ESYS;
-    nf_to_f32(t->dtype, t->data, n, *y);
-    return NF_OK;
-}
-
-enum { PACK_ROWS = 16 };          /* rows of a map that a thread widens at a time */
-enum { PACK_FLOATS = 1 << 18 };   /* of a map whose pages are in memory together, on the way to its packed form */
-
-/* Rows from .. end - 1 of a map, one after the other, into [out, in]. */
-static void widen_rows(const struct nf_linear *m, size_t from, size_t end, float *to)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t r = from; r < end; r += PACK_ROWS)
-        nf_linear_rows(m, r, nf_min(PACK_ROWS, end - r), to + r * m->in);
-}
-
-/* Columns from .. end - 1 of a map that is stored transposed, into [in, width], the map's part from `to` on. */
-static void widen_columns(const struct nf_linear *m, size_t from, size_t end, size_t width, float *to)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t c = from; c < end; c++)
-        nf_linear_columns(m, c, 1, to + c * width);
-}
-
-/* A map as it is stored, in floats: into [out, in], or its part of [in, width]. */
-static void widen(const struct nf_forward *f, const struct nf_linear *m, size_t width, float *to)
-{
-    size_t stored = m->transposed ? m->in : m->out, each = m->transposed ? m->out : m->in;
-    size_t step = nf_max(PACK_FLOATS / each, PACK_ROWS);
-
-    for (size_t from = 0; from < stored; from += step) {
-        size_t end = nf_min(stored, from + step);
-
-        if (m->transposed)
-            widen_columns(m, from, end, width, to);
-        else
-            widen_rows(m, from, end, to);
-        nf_weights_drop(f->w, &m->w);
-    }
-}
-
-int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
-                    struct nf_err *err)
-{
-    bool transposed = map[0]->transposed;
-    size_t width = 0, out = 0;
-
-    for (size_t i = 0; i < n; i++)
-        width += map[i]->out;
-    for (size_t i = 0; i < n; out += map[i++]->out)
-        widen(f, map[i], width, f->slab + (transposed ? out : out * map[i]->in));
-    return (transposed ? nf_gemm_pack_transposed : nf_gemm_pack)(g, f->slab, packed, err);
-}
-
 static int open_gemms(struct nf_forward *f, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
@@ -342,8 +55,8 @@ static int open_gemms(struct nf_forward *f, struct nf_err *err)
         struct nf_gemm_shape shape;
         bool needed;
     } gemms[] = {
-        { &f->qkv, { cfg->D, qkv_width(cfg), t, NF_F32, false }, true },
-        { &f->o, { q_width(cfg), cfg->D, t, NF_F32, false }, true },
+        { &f->qkv, { cfg->D, nf_qkv_width(cfg), t, NF_F32, false }, true },
+        { &f->o, { nf_q_width(cfg), cfg->D, t, NF_F32, false }, true },
         { &f->in, { cfg->D, cfg->F, t, t, false }, true },
         { &f->relu, { cfg->D, cfg->F, t, t, true }, cfg->act == NF_ACT_RELU && !cfg->gated },
         { &f->out, { cfg->F, cfg->D, t, NF_F32, false }, true },
@@ -371,11 +84,11 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
     const struct nf_tap *tap = f->opts.tap;
-    size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = row_width(cfg), n = f->chunk, T = f->plan.batch_tokens;
-    bool bf16 = f->opts.dtype == NF_BF16, norms = wants_anywhere(cfg, tap, NF_SITE_NORMS),
-         local = wants_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL), back = wants_anywhere(cfg, tap, NF_SITE_ATTN_BACK);
-    bool head = f->plan.unembed, floats = wants_anywhere(cfg, tap, NF_SITE_FFN_PRE) || wants_anywhere(cfg, tap, NF_SITE_FFN_UP) ||
-                                          wants_anywhere(cfg, tap, NF_SITE_FFN_ACT);
+    size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = nf_row_width(cfg), n = f->chunk, T = f->plan.batch_tokens;
+    bool bf16 = f->opts.dtype == NF_BF16, norms = nf_tap_anywhere(cfg, tap, NF_SITE_NORMS),
+         local = nf_tap_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL), back = nf_tap_anywhere(cfg, tap, NF_SITE_ATTN_BACK);
+    bool head = f->plan.unembed, floats = nf_tap_anywhere(cfg, tap, NF_SITE_FFN_PRE) || nf_tap_anywhere(cfg, tap, NF_SITE_FFN_UP) ||
+                                          nf_tap_anywhere(cfg, tap, NF_SITE_FFN_ACT);
     const struct {
         void *p;
         bool needed;
@@ -384,7 +97,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->x, true, T * D, sizeof *f->x },
         { &f->h, true, n * wide, sizeof *f->h },
         { &f->h16, bf16, n * wide, sizeof *f->h16 },
-        { &f->qkv_out, true, n * qkv_width(cfg), sizeof *f->qkv_out },
+        { &f->qkv_out, true, n * nf_qkv_width(cfg), sizeof *f->qkv_out },
         { &f->y, true, n * wide, sizeof *f->y },
         { &f->act, !bf16, NF_CHUNK * F, sizeof *f->act },
         { &f->act16, bf16, NF_CHUNK * F, sizeof *f->act16 },
@@ -403,7 +116,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
         { &f->final, head && !bf16, T * E, sizeof *f->final },
         { &f->final16, head && bf16, T * E, sizeof *f->final16 },
         { &f->logits, head, NF_CHUNK * f->tile, sizeof *f->logits },
-        { &f->row_logits, wants(tap, NF_SITE_LOGITS, cfg->L), NF_LOGIT_ROWS * cfg->V, sizeof *f->row_logits },
+        { &f->row_logits, nf_tap_wants(tap, NF_SITE_LOGITS, cfg->L), NF_LOGIT_ROWS * cfg->V, sizeof *f->row_logits },
         { &f->pred, head, NF_CHUNK * 4, sizeof *f->pred },
         { &f->running, head, T, sizeof *f->running },
     };
@@ -411,7 +124,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     for (size_t i = 0; i < sizeof need / sizeof *need; i++)
         if (room(need[i].p, need[i].needed, need[i].n, need[i].size, err) < 0)
             return NF_ESYS;
-    return cfg->positions == NF_POS_ROTARY ? nf_rope_init(&cfg->rope, positions(cfg, f->chunk), &f->rope, err) : NF_OK;
+    return cfg->positions == NF_POS_ROTARY ? nf_rope_init(&cfg->rope, nf_window_positions(cfg, f->chunk), &f->rope, err) : NF_OK;
 }
 
 /* Blocks whose packed weights are held at one time. */
@@ -443,12 +156,12 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     f->opts = *opts;
     f->chunk = nf_max(NF_CHUNK, context);
     f->threads = nf_threads();
-    f->tile = vocab_tile(cfg);
+    f->tile = nf_vocab_tile(cfg);
     f->packed = SIZE_MAX;
     if (check_switches(cfg, err) < 0 || nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
         goto fail;
-    layers_needed(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
-    f->slab = nf_alloc(slab_floats(cfg), sizeof *f->slab, err);
+    nf_tap_layers(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
+    f->slab = nf_alloc(nf_slab_floats(cfg), sizeof *f->slab, err);
     if (!f->slab || open_gemms(f, err) < 0 || open_blocks(f, err) < 0 || nf_head_open(f, err) < 0 || open_work(f, err) < 0 ||
         (opts->streams && nf_comparison_open(f, err) < 0))
         goto fail;
@@ -494,7 +207,7 @@ void nf_forward_close(struct nf_forward *f)
 
 static int check_windows(const struct nf_forward *f, const struct nf_windows *win, struct nf_err *err)
 {
-    size_t longest = positions(f->cfg, f->chunk), row = 0;
+    size_t longest = nf_window_positions(f->cfg, f->chunk), row = 0;
 
     for (size_t w = 0; w < win->W; row += win->length[w++]) {
         if (win->length[w] == 0 || win->length[w] > longest)

@@ -1,10 +1,11 @@
 /*
- * forward_impl.h - what forward.c (open, run), block.c (one block) and head.c (embedding and unembedding) share.
+ * forward_impl.h - what forward.c (open, run), plan.c, tap.c, pack.c, block.c (one block) and head.c (embedding, unembedding) share.
  */
 #ifndef NF_MODEL_FORWARD_IMPL_H
 #define NF_MODEL_FORWARD_IMPL_H
 
 #include "model/forward.h"
+#include "base/par.h"
 #include "checkpoint/linear.h"
 #include "model/ops.h"
 #include "model/rope.h"
@@ -78,6 +79,51 @@ struct nf_forward {
     size_t packed;                                 /* not resident: the layer in block[0], SIZE_MAX: none */
 };
 
+/* ---- sizes, by the configuration ---- */
+
+/* Width of all queries, and of queries, keys and values. */
+static inline size_t nf_q_width(const struct nf_config *cfg)
+{
+    return cfg->H * cfg->K;
+}
+
+static inline size_t nf_qkv_width(const struct nf_config *cfg)
+{
+    return (cfg->H + 2 * cfg->G) * cfg->K;
+}
+
+/* The widest row of a sublayer's input or output. */
+static inline size_t nf_row_width(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(cfg->D, cfg->E), nf_q_width(cfg));
+}
+
+static inline size_t nf_vocab_tile(const struct nf_config *cfg)
+{
+    return nf_min(NF_VOCAB_TILE, nf_blocks(cfg->V, 64) * 64);
+}
+
+/* Floats of the widest linear map, on its way to be packed. */
+static inline size_t nf_slab_floats(const struct nf_config *cfg)
+{
+    return nf_max(nf_max(nf_qkv_width(cfg), cfg->F) * cfg->D, nf_max(cfg->E * cfg->D, cfg->E * nf_vocab_tile(cfg)));
+}
+
+/* Positions that a window may have. */
+static inline size_t nf_window_positions(const struct nf_config *cfg, size_t chunk)
+{
+    return nf_min(chunk, cfg->max_positions);
+}
+
+/* ---- tap.c ---- */
+
+/* Before a pass is open; `tap` NULL: nothing is wanted. */
+bool nf_tap_wants(const struct nf_tap *tap, enum nf_site site, size_t layer);
+bool nf_tap_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site);   /* in any block */
+
+/* nf_tap_layers - blocks that must run for the tap, and how much of the last; no tap: all of them. */
+size_t nf_tap_layers(const struct nf_config *cfg, const struct nf_tap *tap, bool unembed, enum nf_depth *last);
+
 bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
 
 /* nf_forward_tap - hand rows to the tap where it wants them. */
@@ -121,7 +167,7 @@ uint64_t nf_comparison_bytes(const struct nf_config *cfg, size_t streams, size_t
 int nf_comparison_open(struct nf_forward *f, struct nf_err *err);
 void nf_comparison_close(struct nf_forward *f);
 
-/* ---- forward.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
+/* ---- pack.c: widen a tensor that may be absent; pack n maps of the same input as one ---- */
 int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_err *err);
 int nf_forward_pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, void *packed,
                     struct nf_err *err);

@@ -21,6 +21,7 @@
 
 #define NF_GELU_CUBIC 0.044715f /* Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2 */
 #define NF_GELU_SLOPE 1.59576912f /* 2 sqrt(2 / pi) */
+#define NF_QUICK_GELU_SLOPE 1.702f  /* Hendrycks and Gimpel 2016, section 2 */
 
 /* Vectors that are summed in float before the sum goes on in double. */
 enum { RUN_VECS = 16 };

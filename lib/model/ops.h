@@ -52,6 +52,8 @@ void nf_add(const float *x, size_t n, float *y);
  *   GELU        x Phi(x), Phi the normal distribution function       Hendrycks and Gimpel 2016, arXiv:1606.08415
  *   GELU_TANH   x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))         the same, section 2
  *   SILU        x / (1 + e^-x)                                        Elfwing et al. 2017, arXiv:1702.03118
+ *   RELU2       max(x, 0)^2                                           So et al. 2021, arXiv:2109.08668
+ *   QUICK_GELU  x / (1 + e^-1.702x)                                   Hendrycks and Gimpel 2016, section 2
  *
  * x and up of the same type; bf16: computed in float and rounded to bf16 once.
  */

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hub.h"
@@ -24,22 +23,30 @@ static int header_size(const struct nf_reader *in, const json_t *map, const char
     return NF_OK;
 }
 
+bool nf_model_has_tokenizer(const char *dir, struct nf_err *err)
+{
+    static const char *const files[] = { "tokenizer.json", "vocab.json" };
+    bool there = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files && !there; i++) {
+        char *path = nf_path_join(dir, files[i], err);
+
+        there = path && nf_file_exists(path);
+        free(path);
+    }
+    return there;
+}
+
 /* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
 static int check_tokenizer(struct nf_loaded_model *s, const struct nf_reader *in, struct nf_err *err)
 {
-    static const char *const files[] = { "tokenizer.json", "vocab.json" };
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
     struct nf_tokenizer *t;
     int rc = NF_OK;
 
-    s->unchecked = true;
-    for (size_t i = 0; i < 2; i++) {
-        char *path = nf_path_join(s->dir, files[i], err);
-
-        if (path && nf_file_exists(path))
-            s->unchecked = false;
-        free(path);
-    }
+    s->unchecked = !nf_model_has_tokenizer(s->dir, err);
+    if (err->code < 0)
+        return (int)err->code;
     if (!digest)
         return nf_fail(err, NF_EFORMAT, "%s: header: tokenizer.digest is missing", nf_reader_what(in));
     if (s->unchecked)
@@ -74,7 +81,7 @@ struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision
                                     struct nf_err *err)
 {
     char *dir = nf_model_dir(model, revision, err);
-    struct nf_reader *in = dir ? nf_reader_open(STDIN_FILENO, "standard input", kinds, err) : NULL;
+    struct nf_reader *in = dir ? nf_reader_open_file(NULL, kinds, err) : NULL;
     int rc = in ? nf_loaded_model_open(dir, in, s, err) : NF_ESYS;
 
     if (rc < 0) {

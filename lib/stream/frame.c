@@ -11,6 +11,7 @@
 #include <zstd_errors.h>
 
 #include "base/file.h"
+#include "base/output.h"
 
 enum {
     IN_BYTES = 256 << 10,        /* compressed bytes read at a time: two zstd blocks */
@@ -193,8 +194,6 @@ struct nf_sink {
     size_t len;                  /* out[0..len) is not written yet */
 };
 
-static const char sink_name[] = "standard output";
-
 struct nf_sink *nf_sink_open(int fd, bool raw, struct nf_err *err)
 {
     struct nf_sink *s = calloc(1, sizeof *s);
@@ -217,7 +216,7 @@ struct nf_sink *nf_sink_open(int fd, bool raw, struct nf_err *err)
 
 static int flush(struct nf_sink *s, struct nf_err *err)
 {
-    int rc = nf_write_all(s->fd, s->out, s->len, sink_name, err);
+    int rc = nf_write_all(s->fd, s->out, s->len, nf_output_name(), err);
 
     s->len = 0;
     return rc;
@@ -228,7 +227,7 @@ static int write_raw(struct nf_sink *s, const void *p, size_t n, struct nf_err *
     if (n > OUT_BYTES - s->len && flush(s, err) < 0)
         return NF_ESYS;
     if (n > OUT_BYTES)           /* large enough for a write of its own */
-        return nf_write_all(s->fd, p, n, sink_name, err);
+        return nf_write_all(s->fd, p, n, nf_output_name(), err);
     if (n)
         memcpy(s->out + s->len, p, n);
     s->len += n;
@@ -246,7 +245,7 @@ static int write_zstd(struct nf_sink *s, const void *p, size_t n, ZSTD_EndDirect
         left = ZSTD_compressStream2(s->zstd, &out, &in, end);
         s->len = out.pos;
         if (ZSTD_isError(left))  /* not the input's fault, whatever it is */
-            return nf_fail(err, NF_ESYS, "%s: zstd says: %s", sink_name, ZSTD_getErrorName(left));
+            return nf_fail(err, NF_ESYS, "%s: zstd says: %s", nf_output_name(), ZSTD_getErrorName(left));
         if (s->len == OUT_BYTES && flush(s, err) < 0)
             return NF_ESYS;
     } while (end == ZSTD_e_continue ? in.pos < in.size : left != 0);

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "stream/frame.h"
 #include "stream/mp.h"
 
@@ -19,6 +21,7 @@ enum {
 
 struct nf_reader {
     struct nf_source *source;
+    int fd;                      /* to be closed; -1: the caller's */
     struct nf_err *err;
     char *what;
     json_t *header;
@@ -161,6 +164,7 @@ struct nf_reader *nf_reader_open(int fd, const char *what, const char *kind, str
         return NULL;
     r = calloc(1, sizeof *r);
     if (r) {
+        r->fd = -1;
         r->err = err;
         r->what = strdup(what);
         r->zone_made = msgpack_zone_init(&r->zone, ZONE_CHUNK);
@@ -175,6 +179,22 @@ struct nf_reader *nf_reader_open(int fd, const char *what, const char *kind, str
         nf_reader_close(r);
         return NULL;
     }
+    return r;
+}
+
+struct nf_reader *nf_reader_open_file(const char *path, const char *kind, struct nf_err *err)
+{
+    const char *name;
+    int fd = nf_input_open(path, &name, err);
+    struct nf_reader *r;
+
+    if (fd == STDIN_FILENO && isatty(fd))
+        nf_fail(err, NF_EUSAGE, "standard input is a terminal: a stream is expected from a pipe or a file");
+    r = fd < 0 ? NULL : nf_reader_open(fd, name, kind, err);
+    if (r)
+        r->fd = fd;
+    else
+        nf_input_close(fd);
     return r;
 }
 
@@ -272,6 +292,7 @@ void nf_reader_close(struct nf_reader *r)
     if (!r)
         return;
     nf_source_close(r->source);
+    nf_input_close(r->fd);
     nf_digest_close(r->digest, NULL);
     json_decref(r->header);
     if (r->zone_made)

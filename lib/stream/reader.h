@@ -19,13 +19,19 @@ struct nf_reader;
  *
  *   fd    zstd or raw msgpack, told apart by the first bytes; a pipe is enlarged to 1 MiB
  *   what  how messages name it: "standard input" or the path; copied
- *   kind  the wanted kind, e.g. "tokens"; alternatives separated by '|'; NULL: any
+ *   kind  the expected kind, e.g. "tokens"; alternatives separated by '|'; NULL: any
  *   err   NF_EFORMAT  not a neurofilters stream, another version, another kind, truncated, corrupt
  *         NF_ESYS     read error, memory
  *
  * Returns the reader (caller: nf_reader_close()) or NULL.
  */
 struct nf_reader *nf_reader_open(int fd, const char *what, const char *kind, struct nf_err *err);
+
+/*
+ * nf_reader_open_file - the same of a file, or of standard input where `path` is NULL or "-"; the reader closes it.
+ * NF_EUSAGE: standard input is a terminal.
+ */
+struct nf_reader *nf_reader_open_file(const char *path, const char *kind, struct nf_err *err);
 
 /* nf_reader_header - the header as JSON; borrowed, valid until close.  nf_reader_kind - its "kind". */
 json_t *nf_reader_header(const struct nf_reader *r);

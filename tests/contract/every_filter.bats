@@ -3,39 +3,13 @@
 
 load ../helpers
 load nano
+load filters
 
 setup_file() {
     load ../helpers
     load nano
     export N=$BATS_FILE_TMPDIR
     make_nano "$N"
-}
-
-# The filters that read a stream on standard input, each with the stream made for it.
-declare -gA INPUT=(
-    [forward-capture]=tokens [reduce-stats]=activations [classify-neurons]=stats [render-report]=neurons
-    [stream-dump]=stats [stream-check]=neurons [model-info]=activations [logit-lens]=tokens [lesion]=tokens
-)
-FILTERS=("${!INPUT[@]}")
-ALL=("${FILTERS[@]}" tokenize stream-diff)
-WRITERS=(tokenize forward-capture reduce-stats classify-neurons logit-lens lesion)    # of streams
-
-# line FILTER: how it is called in these tests, reading standard input.
-line() {
-    case $1 in
-    tokenize) echo "tokenize -m $N/model -" ;;
-    forward-capture) echo "forward-capture -q -m $N/model" ;;
-    classify-neurons) echo "classify-neurons -m $N/model" ;;
-    model-info) echo "model-info --verify - $N/model" ;;
-    logit-lens) echo "logit-lens -q -m $N/model" ;;
-    lesion) echo "lesion -q -m $N/model --drop all" ;;
-    *) echo "$1" ;;
-    esac
-}
-
-# input FILTER: the file that it reads.
-input() {
-    if [ "$1" = tokenize ]; then echo "$N/text"; else echo "$N/${INPUT[$1]}.nf"; fi
 }
 
 # on STATUS FILTER FILE: FILTER reading FILE ends with STATUS and, where that is a failure, one line that starts with its name.

@@ -15,6 +15,7 @@ Needs numpy, torch, safetensors, transformers; gguf is that of LLAMA_CPP.
 import json
 import logging
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -171,6 +172,8 @@ seeds(corpus)
 for model in sys.argv[2:] or ("gpt2-plain", "gpt-neox-parallel", "gpt-neox-sequential", "llama-bias", "llama-linear", "llama-rope3", "phi-half",
                               "qwen2-tied", "qwen3-tied"):
     convert(model)
+for model in ("llama-linear", "llama-rope3", "qwen3-tied"):
+    shutil.copy(out + "/" + model + ".gguf", corpus + "/" + model)
 convert("llama-bias", "-qkv", fuse_qkv=True)
 convert("qwen2-tied", "-qkv", fuse_qkv=True)
 convert("llama-rope3", "-parts", split_max_tensors=8)

@@ -177,7 +177,7 @@ overflowing() {
         says "$2"
         [ ! -s "$BATS_TEST_TMPDIR/out" ]
     }
-    bad '.rope_scaling = {type: "linear"}' rope_scaling
+    bad '.attention_chunk_size = 8' attention_chunk_size
     bad '.activation_function = "tanh"' activation_function
     bad '.hidden_size = 24 | .word_embed_proj_dim = 24' model.decoder.embed_tokens.weight
     bad '.num_hidden_layers = 3' model.decoder.layers.2.

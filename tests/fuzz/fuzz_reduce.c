@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct nf_cmd cmd = { "fuzz", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
+static const struct nf_cmd cmd = { "fuzz", "", "", "", "", (const struct nf_opt[]){ OPT_END } };
 
 static void write_all(struct nf_reduce *r, const json_t *in, struct nf_err *err)
 {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/replace.h"
 #include "token/encoder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

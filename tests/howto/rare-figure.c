@@ -8,7 +8,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/prog.h"
 #include "report/figures.h"
@@ -52,18 +51,18 @@ int main(int argc, char **argv)
     struct nf_reader *in;
 
     nf_prog_start("rare-figure", argv);
-    in = nf_reader_open(STDIN_FILENO, "standard input", "neurons", &err);
-    if (!in || nf_input_read(&run, in, NF_PAGE_NEURONS, &err) < 0)
-        nf_die_err(&err);
-
-    nf_doc_figure(&d, "figure-X1", "X1", "Neurons that fire seldom");
-    write_rare(&d, &r);
-    nf_doc_figure_end(&d);
-    if (d.out.failed || fwrite(d.out.p, 1, d.out.n, stdout) != d.out.n || fflush(stdout) != 0)
-        nf_die(NF_EXIT_SYS, "standard output: cannot write");
-
+    in = nf_reader_open_file(NULL, "neurons", &err);
+    if (in && nf_input_read(&run, in, NF_PAGE_NEURONS, &err) == NF_OK) {
+        nf_doc_figure(&d, "figure-X1", "X1", "Neurons that fire seldom");
+        write_rare(&d, &r);
+        nf_doc_figure_end(&d);
+        if (d.out.failed)
+            nf_fail(&err, NF_ESYS, "out of memory");
+        else
+            fwrite(d.out.p, 1, d.out.n, stdout); /* a failure is found by nf_prog_end() */
+    }
     nf_text_clear(&d.out);
     nf_input_clear(&run);
     nf_reader_close(in);
-    return NF_EXIT_OK;
+    return nf_prog_end(&err);
 }

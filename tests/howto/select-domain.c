@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/opt.h"
+#include "base/output.h"
 #include "base/prog.h"
 #include "record/context.h"
 #include "record/tokens.h"
@@ -118,10 +119,27 @@ static void close_output(const struct run *r, struct nf_writer *out)
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tokens", (json_int_t)r->tokens, "bos", (json_int_t)r->bos, "windows",
                   (json_int_t)r->windows, "full", (json_int_t)r->full, "docs", (json_int_t)r->docs, "bytes", (json_int_t)r->bytes);
 
-    if (!totals)
-        nf_die(NF_EXIT_SYS, "out of memory");
     nf_writer_close(out, totals);
     json_decref(totals);
+}
+
+static void select_domain(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+{
+    struct nf_reader *in = nf_reader_open_file(NULL, "tokens", err);
+    struct nf_writer *out = in ? open_output(r, in, cmd, err) : NULL;
+
+    if (out && pass(r, in, out, err) == NF_EOF)
+        close_output(r, out);
+    else
+        nf_writer_abort(out);
+    nf_window_clear(&r->window);
+    nf_vocab_clear(&r->vocab);
+    nf_reader_close(in);
+}
+
+static int check_options(const struct run *r, struct nf_err *err)
+{
+    return r->domain ? NF_OK : nf_fail(err, NF_EUSAGE, "--domain NAME is missing");
 }
 
 int main(int argc, char **argv)
@@ -129,30 +147,13 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct run r = { .domain = NULL };
     const struct nf_opt opts[] = {
-        { 'd', "domain", NF_OPT_STR, &r.domain, 0, 0, "NAME", "keep the documents of this domain", false },
-        NF_OPT_LAST,
+        OPT_STR("domain", &r.domain, "NAME", "keep the documents of this domain", .letter = 'd'),
+        OPT_END,
     };
     const struct nf_cmd cmd = { "select-domain", "keep the documents of one domain", "", "tokens", "tokens", opts };
-    struct nf_reader *in;
-    struct nf_writer *out = NULL;
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv) < argc)
-        nf_die(NF_EXIT_USAGE, "takes no operands: the stream comes on standard input");
-    if (!r.domain)
-        nf_die(NF_EXIT_USAGE, "--domain NAME is missing");
-    nf_prog_no_terminal(STDOUT_FILENO);
-
-    in = nf_reader_open(STDIN_FILENO, "standard input", "tokens", &err);
-    if (in)
-        out = open_output(&r, in, &cmd, &err);
-    if (out && pass(&r, in, out, &err) == NF_EOF)
-        close_output(&r, out);
-    if (err.code != NF_OK)
-        nf_die_err(&err);
-
-    nf_window_clear(&r.window);
-    nf_vocab_clear(&r.vocab);
-    nf_reader_close(in);
-    return NF_EXIT_OK;
+    if (nf_opt_parse(&cmd, argc, argv, &err) > 0 && check_options(&r, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+        select_domain(&r, &cmd, &err);
+    return nf_prog_end(&err);
 }

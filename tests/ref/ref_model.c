@@ -188,6 +188,10 @@ static double act(enum nf_act kind, double x)
         return x > 0 ? x : 0;
     case NF_ACT_GELU:
         return x * (1 + erf(x / sqrt(2))) / 2;
+    case NF_ACT_RELU2:
+        return x > 0 ? x * x : 0;
+    case NF_ACT_QUICK_GELU:
+        return x / (1 + exp(-1.702 * x));
     case NF_ACT_GELU_TANH:
         return x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2;
     default:

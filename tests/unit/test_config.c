@@ -70,9 +70,7 @@ static void switches(void)
 
 static void what_changes_the_computation_is_refused_by_name(void)
 {
-    CHECK(refused(OPT("\"rope_scaling\": {\"type\": \"linear\"}"), "rope_scaling", "linear"));
     CHECK(refused(OPT("\"quantization_config\": {\"bits\": 4}"), "quantization_config", "4"));
-    CHECK(refused(OPT("\"some_new_key\": 1"), "some_new_key", "1"));
     CHECK(refused(OPT("\"activation_function\": \"tanh\""), "activation_function", "tanh"));
     CHECK(refused(OPT("\"activation_function\": \"rel\""), "activation_function", "rel"));
     CHECK(refused(OPT("\"activation_function\": 3"), "activation_function", "no string"));
@@ -83,9 +81,6 @@ static void what_changes_the_computation_is_refused_by_name(void)
     CHECK(refused(OPT("\"pruned_heads\": {\"1\": [2]}"), "pruned_heads", "[2]"));
     CHECK(refused("{\"model_type\": \"bert\"}", "model_type", "bert"));
     CHECK(refused("{}", "model_type", "missing"));
-    CHECK(refused(OPT("\"architectures\": [\"OPTForSequenceClassification\"]"), "architectures", "OPTForSequenceClassification"));
-    CHECK(refused(OPT("\"architectures\": [\"OPTModel\", \"OPTForCausalLM\"]"), "architectures", "more than one"));
-    CHECK(refused(OPT("\"architectures\": []"), "architectures", ""));
 }
 
 static void impossible_values_are_refused_by_name(void)
@@ -102,7 +97,6 @@ static void impossible_values_are_refused_by_name(void)
         }
     CHECK(refused(OPT("\"num_attention_heads\": 7"), "768", "7 heads"));
     CHECK(refused(OPT("\"enable_bias\": 1"), "enable_bias", "true or false"));
-    CHECK(refused(OPT("\"bos_token_id\": -3"), "bos_token_id", "-3"));
 }
 
 static void text_that_is_no_config(void)
@@ -111,7 +105,8 @@ static void text_that_is_no_config(void)
     CHECK(refused("[1]", "config.json", "object"));
     CHECK(refused("{\"model_type\": \"opt\"", "config.json", "line 1"));
     CHECK(refused("{\"model_type\": \"opt\", \"ffn_dim\": 8, \"ffn_dim\": 9}", "config.json", "duplicate"));
-    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "config.json", "line 1"));
+    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1e400}", "vocab_size", "from 1 to"));
+    CHECK(refused("{\"model_type\": \"opt\", \"vocab_size\": 1.2.3}", "config.json", "line 1"));
 }
 
 static void from_a_directory(void)

@@ -25,7 +25,7 @@
 enum { F = 70, L = 3, V = 9, T = 12, W = 60, Q = 3, UNITS = 19, DOCS = 20, TOP = 4, CONTEXT = 3 };
 
 static const char *const domains[Q] = { "prose", "code", "letters" };
-static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
+static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ OPT_END } };
 
 /* A random corpus: windows of documents, what fired, what the values were. */
 static struct {

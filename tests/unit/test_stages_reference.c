@@ -37,7 +37,7 @@ static struct run {
     size_t records;
 } runs[RUNS] = { { .batch = 4 }, { .all = true, .batch = 10 }, { .all = true, .batch = 512 }, { .exclude = true, .batch = 4 } };
 
-static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
+static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ OPT_END } };
 
 /* ---- from records ---- */
 

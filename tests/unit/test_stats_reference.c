@@ -46,7 +46,7 @@ static struct {
     struct top top[2][UNITS][TOP];   /* norms, pred */
 } got;
 
-static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ NF_OPT_LAST } };
+static const struct nf_cmd cmd = { "test", "", "", "", "", (const struct nf_opt[]){ OPT_END } };
 
 /* ---- from records ---- */
 

@@ -50,7 +50,7 @@ static void write_records(struct nf_writer *w)
 
 static struct file make_stream(bool raw)
 {
-    static const struct nf_opt no_opts[] = { NF_OPT_LAST };
+    static const struct nf_opt no_opts[] = { OPT_END };
     const struct nf_cmd cmd = { "test", "", "", "", "", no_opts };
     struct nf_err err = NF_ERR_INIT;
     int fd = memory_fd(NULL, 0);
@@ -223,7 +223,7 @@ static void frames_without_checksum_or_with_a_large_window_are_refused(void)
 /* Records of 9 MB move the buffer of the reader; every byte must arrive. */
 static void large_records_are_whole(void)
 {
-    static const struct nf_opt no_opts[] = { NF_OPT_LAST };
+    static const struct nf_opt no_opts[] = { OPT_END };
     const struct nf_cmd cmd = { "test", "", "", "", "", no_opts };
     const size_t n[] = { 9000000, 1, 9000000, 300000, 0, 70000 };
     unsigned char *x = malloc(9000000);
@@ -266,7 +266,7 @@ static void large_records_are_whole(void)
 
 static void history_grows_and_the_rest_travels(void)
 {
-    static const struct nf_opt no_opts[] = { NF_OPT_LAST };
+    static const struct nf_opt no_opts[] = { OPT_END };
     const struct nf_cmd one = { "one", "", "", "", "", no_opts }, two = { "two", "", "", "", "", no_opts };
     struct nf_err err = NF_ERR_INIT;
     json_t *a = nf_header_new("tokens", NULL, &one, &err), *b, *h;

@@ -17,7 +17,7 @@ enum { MOST = 40 };
 
 struct item {
     char name[96];
-    const char *type;      /* "F32": element i is value + i / 64 */
+    const char *type; /* "F32": element i is value + i / 64 */
     size_t shape[3], ndim;
     float value;
 };
@@ -26,8 +26,8 @@ static struct item item[MOST];
 static size_t n_items;
 static const char *config =
     "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
-                            " \"vocab_size\": 5, \"max_position_embeddings\": 3";
-static char more[256];           /* of config.json */
+    " \"vocab_size\": 5, \"max_position_embeddings\": 3";
+static char more[256]; /* of config.json */
 static char dir[] = "/tmp/nf-weights-XXXXXX";
 static struct nf_err err;
 static struct nf_config cfg;
@@ -208,7 +208,7 @@ static void every_tensor_has_its_role(void)
         float x[6];
         nf_to_f32(NF_F32, w.layer[0].ffn_in.b.data, 6, x);
         CHECK(x[0] == find("fc1.bias")->value && x[5] == x[0] + 5.0f / 64);
-        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0);   /* the prefix does not matter */
+        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0); /* the prefix does not matter */
         strcpy(digest, cfg.weights_sha256);
         nf_weights_close(&w);
     }
@@ -373,7 +373,7 @@ static void unknown(void)
     find("fc1.bias")->type = "I16";
     CHECK(refused("layers.0.fc1.bias", "I16"));
     whole("model.decoder.");
-    add("", "score.weight", 2, 4);   /* a head for another task: outside the decoder */
+    add("", "score.weight", 2, 4); /* a head for another task: outside the decoder */
     CHECK(open_items() == NF_OK);
     nf_weights_close(&w);
 }
@@ -489,8 +489,18 @@ static int open_made(const struct nf_tensors *t, bool experts)
 
     made = (struct nf_family){ .name = "made", .tensors = t };
     err = (struct nf_err)NF_ERR_INIT;
-    cfg = (struct nf_config){ .family = &made, .L = 1, .D = 4, .E = 4, .H = 4, .G = 2, .K = 2, .F = 6, .V = 5, .gated = true,
-                              .tied = true, .experts = experts ? 3 : 0 };
+    cfg = (struct nf_config){ .family = &made,
+                              .L = 1,
+                              .D = 4,
+                              .E = 4,
+                              .H = 4,
+                              .G = 2,
+                              .K = 2,
+                              .F = 6,
+                              .V = 5,
+                              .gated = true,
+                              .tied = true,
+                              .experts = experts ? 3 : 0 };
     cfg.layer[0] = experts ? NF_LAYER_EXPERTS : 0;
     clear();
     put_file("model.safetensors", 0, 1);
@@ -532,7 +542,8 @@ static void query_key_value_group_by_group(void)
     add("l.0.", "down", 4, 6);
     CHECK(open_made(&grouped, false) == NF_OK);
     qkv = find("qkv");
-    CHECK(row_is(&w.layer[0].q, 0, qkv, 0, 0, 0) && row_is(&w.layer[0].q, 3, qkv, 0, 0, 3) && row_is(&w.layer[0].q, 4, qkv, 0, 0, 8));
+    CHECK(row_is(&w.layer[0].q, 0, qkv, 0, 0, 0) && row_is(&w.layer[0].q, 3, qkv, 0, 0, 3) &&
+          row_is(&w.layer[0].q, 4, qkv, 0, 0, 8));
     CHECK(row_is(&w.layer[0].k, 1, qkv, 0, 0, 5) && row_is(&w.layer[0].k, 2, qkv, 0, 0, 12));
     CHECK(row_is(&w.layer[0].v, 1, qkv, 0, 0, 7) && row_is(&w.layer[0].v, 3, qkv, 0, 0, 15));
     nf_linear_bias(&w.layer[0].v, b);

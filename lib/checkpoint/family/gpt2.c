@@ -5,7 +5,7 @@ static const struct nf_key keys[] = {
     KEY_LAYERS("n_layer", 12),
     KEY_WIDTH("n_embd", D, 768),
     KEY_WIDTH("n_head", H, 12),
-    KEY_WIDTH("n_inner", F, 0),   /* 0: 4 n_embd */
+    KEY_WIDTH("n_inner", F, 0), /* 0: 4 n_embd */
     KEY_VOCAB("vocab_size", 50257),
     KEY_POSITIONS("n_positions", max_positions, 1024),
     KEY_ACT("activation_function", NF_ACT_GELU_TANH),
@@ -14,6 +14,10 @@ static const struct nf_key keys[] = {
     KEY_BOOL("scale_attn_by_inverse_layer_idx", scale_by_layer, false),
     KEY_BOOL("tie_word_embeddings", tied, true),
     KEY_BOS(50256),
+    KEY_ALIAS("num_hidden_layers", "n_layer"),
+    KEY_ALIAS("hidden_size", "n_embd"),
+    KEY_ALIAS("num_attention_heads", "n_head"),
+    KEY_ALIAS("max_position_embeddings", "n_positions"),
     KEY_END,
 };
 

@@ -7,7 +7,7 @@ static const struct nf_key keys[] = {
     KEY_LAYERS("num_layers", 24),
     KEY_WIDTH("hidden_size", D, 2048),
     KEY_WIDTH("num_heads", H, 16),
-    KEY_WIDTH("intermediate_size", F, 0),   /* 0: 4 hidden_size */
+    KEY_WIDTH("intermediate_size", F, 0), /* 0: 4 hidden_size */
     KEY_VOCAB("vocab_size", 50257),
     KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
     KEY_POSITIONS("window_size", window, 256),
@@ -15,6 +15,8 @@ static const struct nf_key keys[] = {
     KEY_REAL("layer_norm_epsilon", norm_eps, 1e-5, 1),
     KEY_BOOL("tie_word_embeddings", tied, true),
     KEY_BOS(50256),
+    KEY_ALIAS("num_hidden_layers", "num_layers"),
+    KEY_ALIAS("num_attention_heads", "num_heads"),
     KEY_OTHER("attention_layers"),
     KEY_OTHER("attention_types"),
     KEY_END,

@@ -15,7 +15,6 @@ static const struct nf_key keys[] = {
     KEY_BOOL("tie_word_embeddings", tied, false),
     KEY_BOS(0),
     KEY_OTHER("rotary_pct"),
-    KEY_OTHER("partial_rotary_factor"),
     KEY_OTHER("rotary_emb_base"),
     KEY_ROPE,
     KEY_END,
@@ -44,30 +43,30 @@ static const struct nf_slot layer[] = {
 
 static const struct nf_tensors tensors = { prefixes, "layers.", "embed_out", stale, model, layer, NULL };
 
-/* One value under two names: transformers 4 wrote both in its later versions. */
-static int read_twin(const struct nf_reading *r, const char *name, const char *twin, double absent, double max, double *out)
+/* Later versions of transformers 4 also wrote the values under the names that Llama has for them; no version reads those. */
+static int check_twins(const struct nf_reading *r)
 {
-    double other;
+    const struct nf_config *cfg = r->cfg;
+    double share, theta;
 
-    if (nf_config_real(r, name, 0, max, out) < 0 || nf_config_real(r, twin, 0, max, &other) < 0)
+    if (nf_config_real(r, "partial_rotary_factor", 0, 1, &share) < 0 || nf_config_real(r, "rope_theta", 0, 1e12, &theta) < 0)
         return NF_EFORMAT;
-    if (*out > 0 && other > 0 && *out != other)
-        return nf_fail(r->err, NF_EFORMAT, "%s: %s %g and %s %g do not agree", r->path, name, *out, twin, other);
-    if (*out == 0)
-        *out = other > 0 ? other : absent;
+    if (share > 0 && (size_t)((double)cfg->K * share) != cfg->rope.R)
+        return nf_config_refuse_text(
+            r, "partial_rotary_factor: %g does not agree with rotary_pct, by which %zu of %zu coordinates turn", share, cfg->rope.R,
+            cfg->K);
+    if (theta > 0 && theta != cfg->rope.theta)
+        return nf_config_refuse_text(r, "rope_theta: %g does not agree with rotary_emb_base: %g", theta, cfg->rope.theta);
     return NF_OK;
 }
 
 static int finish_gpt_neox(struct nf_reading *r)
 {
-    double share, theta;
+    static const struct nf_rope_keys rope = { "rotary_emb_base", "rotary_pct", 10000, 0.25, false };
 
     r->cfg->bias_o = r->cfg->bias_qkv;
     r->cfg->bias_ffn = true;
-    if (read_twin(r, "rotary_pct", "partial_rotary_factor", 0.25, 1, &share) < 0 ||
-        read_twin(r, "rotary_emb_base", "rope_theta", 10000, 1e12, &theta) < 0)
-        return NF_EFORMAT;
-    return nf_config_rope(r, share, theta);
+    return nf_config_rope(r, &rope) < 0 ? NF_EFORMAT : check_twins(r);
 }
 
 const struct nf_family nf_gpt_neox = { "gpt_neox", "GPTNeoXForCausalLM", keys, &tensors, finish_gpt_neox };

@@ -34,15 +34,15 @@ static const struct nf_slot layer[] = {
     SLOT_END,
 };
 
-const struct nf_tensors nf_llama_tensors = { nf_model_prefixes, "layers.", "lm_head", nf_rotary_stale, nf_llama_model, layer, NULL };
+const struct nf_tensors nf_llama_tensors = {
+    nf_model_prefixes, "layers.", "lm_head", nf_rotary_stale, nf_llama_model, layer, NULL
+};
 
 int nf_llama_finish(struct nf_reading *r)
 {
-    double theta;
-
     r->cfg->norm = NF_NORM_RMS;
     r->cfg->gated = true;
-    return nf_config_real(r, "rope_theta", 10000, 1e12, &theta) < 0 ? NF_EFORMAT : nf_config_rope(r, 1, theta);
+    return nf_config_rope(r, &nf_rope_whole);
 }
 
 static int finish_llama(struct nf_reading *r)

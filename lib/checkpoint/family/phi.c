@@ -11,10 +11,9 @@ static const struct nf_key keys[] = {
     KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
     KEY_ACT("hidden_act", NF_ACT_GELU_TANH),
     KEY_REAL("layer_norm_eps", norm_eps, 1e-5, 1),
-    KEY_CHOICE("qk_layernorm", qk_norm, NF_NORM_NONE, "false|true"),   /* NONE, LAYER */
+    KEY_CHOICE("qk_layernorm", qk_norm, NF_NORM_NONE, "false|true"), /* NONE, LAYER */
     KEY_BOOL("tie_word_embeddings", tied, false),
     KEY_BOS(1),
-    KEY_OTHER("partial_rotary_factor"),
     KEY_ROPE,
     KEY_END,
 };
@@ -27,30 +26,23 @@ static const struct nf_slot model[] = {
 };
 
 static const struct nf_slot layer[] = {
-    SLOT_NORM("input_layernorm", attn_norm, "D", NF_ALWAYS),
-    SLOT_LINEAR("self_attn.q_proj", q, "QD", "Q", NF_ALWAYS),
-    SLOT_LINEAR("self_attn.k_proj", k, "GD", "G", NF_ALWAYS),
-    SLOT_LINEAR("self_attn.v_proj", v, "GD", "G", NF_ALWAYS),
-    SLOT_NORM("self_attn.q_layernorm", q_norm, "K", NF_IF_QK_NORM),
-    SLOT_NORM("self_attn.k_layernorm", k_norm, "K", NF_IF_QK_NORM),
-    SLOT_LINEAR("self_attn.dense", o, "DQ", "D", NF_ALWAYS),
-    SLOT_LINEAR("mlp.fc1", ffn_in, "FD", "F", NF_ALWAYS),
-    SLOT_LINEAR("mlp.fc2", ffn_out, "DF", "D", NF_ALWAYS),
-    SLOT_END,
+    SLOT_NORM("input_layernorm", attn_norm, "D", NF_ALWAYS),        SLOT_LINEAR("self_attn.q_proj", q, "QD", "Q", NF_ALWAYS),
+    SLOT_LINEAR("self_attn.k_proj", k, "GD", "G", NF_ALWAYS),       SLOT_LINEAR("self_attn.v_proj", v, "GD", "G", NF_ALWAYS),
+    SLOT_NORM("self_attn.q_layernorm", q_norm, "K", NF_IF_QK_NORM), SLOT_NORM("self_attn.k_layernorm", k_norm, "K", NF_IF_QK_NORM),
+    SLOT_LINEAR("self_attn.dense", o, "DQ", "D", NF_ALWAYS),        SLOT_LINEAR("mlp.fc1", ffn_in, "FD", "F", NF_ALWAYS),
+    SLOT_LINEAR("mlp.fc2", ffn_out, "DF", "D", NF_ALWAYS),          SLOT_END,
 };
 
 static const struct nf_tensors tensors = { nf_model_prefixes, "layers.", "lm_head", nf_rotary_stale, model, layer, NULL };
 
 static int finish_phi(struct nf_reading *r)
 {
+    static const struct nf_rope_keys rope = { "rope_theta", "partial_rotary_factor", 10000, 0.5, false };
     struct nf_config *cfg = r->cfg;
-    double share, theta;
 
     cfg->parallel = cfg->one_norm = true;
     cfg->bias_qkv = cfg->bias_o = cfg->bias_ffn = cfg->bias_head = true;
-    if (nf_config_real(r, "partial_rotary_factor", 0.5, 1, &share) < 0 || nf_config_real(r, "rope_theta", 10000, 1e12, &theta) < 0)
-        return NF_EFORMAT;
-    return nf_config_rope(r, share, theta);
+    return nf_config_rope(r, &rope);
 }
 
 const struct nf_family nf_phi = { "phi", "PhiForCausalLM", keys, &tensors, finish_phi };

@@ -2,11 +2,7 @@
 #include "checkpoint/family.h"
 
 static const struct nf_key keys[] = {
-    LLAMA_KEYS(32, 32768, 22016, 151936),
-    KEY_BOS(-1),
-    KEY_FIXED("use_mrope", "false"),
-    KEY_QWEN_WINDOWS,
-    KEY_END,
+    LLAMA_KEYS(32, 32768, 22016, 151936), KEY_BOS(-1), KEY_FIXED("use_mrope", "false"), KEY_QWEN_WINDOWS, KEY_END,
 };
 
 /* With use_sliding_window the layers from max_window_layers on, unless layer_types names them. */
