@@ -39,6 +39,7 @@ B       := build/$(VARIANT)
 BIN     := $(if $(filter cc-O2,$(VARIANT)),bin,$(B)/bin)
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
+LIB_HDR  := $(sort $(wildcard lib/*/*.h lib/*/*/*.h))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 LIB      := $(B)/libnf.a
 # One file a filter: a new filter needs no line here.  Nor does a unit test, a test tool or a fuzz target.
@@ -106,58 +107,78 @@ picture: $(DEMO)/report.html
 	    file://$(abspath $<) 2>$$profile/log || cat $$profile/log; rm -rf $$profile
 	$(Q)convert $(DEMO)/report.png -strip -colors 200 PNG8:pipelines/demo/report.png
 
-# Everything twice: as built for use, and with gcc's address and undefined-behaviour sanitizers.
+# Everything twice, side by side: as built for use, and with gcc's address and undefined-behaviour sanitizers.
 test:
 	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_TEST)"
-	$(Q)$(MAKE) -s -j$(JOBS) check-build && $(MAKE) -s -k check
-	$(Q)$(MAKE) -s -j$(JOBS) check-build SAN=address,undefined && $(MAKE) -s -k check SAN=address,undefined
+	$(Q)$(MAKE) -s check-twice SIDE_BY_SIDE=
+check-twice: check-plain check-sanitized
+check-plain:
+	$(Q)$(MAKE) -s check
+check-sanitized:
+	$(Q)$(MAKE) -s check SAN=address,undefined
 
 # ---- parts of the test ----
 
-# Bats: programs under test in NF_BIN, aids in NF_TESTS.  Status 5: the folder has no test.
-BATS = NF_BIN=$(abspath $(BIN)) NF_TESTS=$(abspath $(B)/tests) NF_SAN=$(SAN) bats --formatter tap
-# A tool that leaks is reported; OpenMP and oneDNN keep what they have until the end of the process.
+# Each unit program, fuzz target and bats file is a target FILE.run: they run side by side, while the rest is still being built.
+# -k: one that fails does not stop the others.  -O: make prints what each of them wrote in one piece.
+SIDE_BY_SIDE = -k -j$(JOBS) -Otarget
+ifneq ($(filter test check check-%,$(MAKECMDGOALS)),)
+MAKEFLAGS += $(SIDE_BY_SIDE)
+endif
+
+# One by name: T=position is tests/unit/test_position.c, F=lesion a lesion.bats, FILTER=REGEX its tests with such names.
+FILTER_BATS   := $(sort $(wildcard tests/*.bats tests/contract/*.bats tests/filter/*.bats))
+PIPELINE_BATS := $(sort $(wildcard tests/pipeline/*.bats))
+UNIT_ASKED     = $(if $(T),$(T:%=$(B)/tests/unit/test_%),$(UNIT))
+bats_asked     = $(if $(F),$(or $(filter %/$(F).bats,$(1)),$(F).bats),$(1))
+
+check: check-filter check-pipeline check-golden check-unit check-fuzz
+check-build: all $(UNIT) $(AIDS) $(FUZZ)
+check-unit: $(UNIT_ASKED:=.run)
+check-fuzz: $(FUZZ:=.run)
+check-filter: $(addsuffix .run,$(call bats_asked,$(FILTER_BATS)))
+check-pipeline: $(addsuffix .run,$(call bats_asked,$(PIPELINE_BATS)))
+
+# The programs under test, the aids; A tool that leaks is reported; OpenMP and oneDNN keep what they have until the end of the process.
+export NF_BIN   := $(CURDIR)/$(BIN)
+export NF_TESTS := $(CURDIR)/$(B)/tests
+export NF_SAN   := $(SAN)
+export FILTER
 export ASAN_OPTIONS  ?= detect_leaks=1
-export LSAN_OPTIONS  ?= suppressions=$(abspath tests/lsan.supp):print_suppressions=0
+export LSAN_OPTIONS  ?= suppressions="$(CURDIR)/tests/lsan.supp":print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-check: check-unit check-fuzz check-filter check-golden check-pipeline
-check-build: all $(UNIT) $(AIDS) $(FUZZ)
-
 # Threads sleep while they wait, as nf_prog_start() has it in the filters.
-check-unit: export OMP_WAIT_POLICY = PASSIVE
-check-unit: $(UNIT)
-	$(Q)bad=; for t in $(UNIT); do \
-	    echo "# $${t##*/}"; $$t || { echo "not ok - $${t##*/}: status $$?"; bad=1; }; done; [ -z "$$bad" ]
-check-fuzz: $(FUZZ)
-	$(Q)bad=; for t in $(FUZZ); do n=$${t##*/fuzz_}; \
-	    $$t tests/fuzz/corpus/$$n && echo "ok - fuzz corpus $$n" || { echo "not ok - fuzz corpus $$n: status $$?"; bad=1; }; \
-	    done; [ -z "$$bad" ]
-check-filter: all $(AIDS)
-	$(Q)$(BATS) tests/layers.bats $(wildcard tests/contract tests/filter)
+$(UNIT:=.run): export OMP_WAIT_POLICY = PASSIVE
+$(UNIT:=.run): %.run: %
+	$(Q)echo "# $(*F)"; $* || { echo "not ok - $(*F): status $$?"; exit 1; }
+$(FUZZ:=.run): %.run: %
+	$(Q)$* tests/fuzz/corpus/$(*F:fuzz_%=%) && echo "ok - $(*F)" || { echo "not ok - $(*F): status $$?"; exit 1; }
+# A make that a test starts is not part of this one.
+$(addsuffix .run,$(FILTER_BATS) $(PIPELINE_BATS)): %.run: % all $(AIDS)
+	$(Q)echo "# $*"; unset MAKEFLAGS MFLAGS MAKELEVEL; bats --formatter tap $${FILTER:+--filter "$$FILTER"} $*
 check-golden: all                       # REWRITE=1 writes the .txt; the difference is reviewed like code
-	$(Q)REWRITE=$(REWRITE) $(BATS) tests/golden
-check-pipeline: all $(AIDS)
-	$(Q)$(BATS) tests/pipeline
+	$(Q)echo "# tests/golden"; REWRITE=$(REWRITE) tests/golden/run "$$FILTER"
 
 # Each line is a whole check in its own folder.
 check-matrix:
 	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_TEST) $(NEED_LINT)"
-	$(MAKE) check WERROR=1 CC=gcc
-	$(MAKE) check WERROR=1 CC=gcc SAN=address,undefined
-	$(MAKE) check WERROR=1 CC=clang OPT=-O3
+	$(MAKE) check SIDE_BY_SIDE= WERROR=1 CC=gcc
+	$(MAKE) check SIDE_BY_SIDE= WERROR=1 CC=gcc SAN=address,undefined
+	$(MAKE) check SIDE_BY_SIDE= WERROR=1 CC=clang OPT=-O3
 
 # Headers compile alone; gcc's analyzer, which works only in a real compile (leaks are left to the sanitizer: it loses track of what a
 # struct owns; shifts too: it takes the width of a vector for that of its elements); layout, where the space before a comment is free;
 # shell.
-SCRIPTS = .ci/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bash tests/*/*.bats tests/*/*.sh)
-SOURCES = $(wildcard lib/*/*.[ch] lib/*/*/*.[ch] src/*.c tests/*/*.[ch])
+SCRIPTS = .ci/run tests/golden/run tests/bench/run $(wildcard pipelines/*.sh tests/*.bash tests/*.bats tests/*/*.bash tests/*/*.bats tests/*/*.sh)
+SOURCES = $(LIB_SRC) $(LIB_HDR) $(wildcard src/*.c tests/*/*.[ch])
 lint:
 	$(Q)$(MAKE) -s deps NEED="$(NEED) $(NEED_LINT)"
 	$(Q)$(MAKE) -s -k lint-headers lint-analyzer lint-format lint-shell
 lint-headers: $(B)/version.h
-	$(Q)printf '%s\n' $(patsubst lib/%,%,$(wildcard lib/*/*.h)) | xargs -P $(JOBS) -I{} \
+	$(Q)printf '%s\n' $(LIB_HDR:lib/%=%) | xargs -P $(JOBS) -I{} \
 	    sh -c 'echo "#include \"{}\"" | $(CC) $(CPP_FLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -xc -'
+	$(Q)printf '#include "%s"\n' $(LIB_HDR:lib/%=%) | $(CC) $(CPP_FLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -xc -
 lint-analyzer: $(B)/version.h
 	$(Q)printf '%s\n' $(LIB_SRC) $(TOOL_SRC) | xargs -P $(JOBS) -I{} \
 	    gcc $(CPP_FLAGS) -std=c11 -O1 -fopenmp -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-shift-count-overflow -Werror -c -o /dev/null {}
@@ -229,6 +250,7 @@ help:
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
 	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
 
-.PHONY: all demo picture test check check-build check-unit check-fuzz check-filter check-golden check-pipeline check-matrix \
+.PHONY: all demo picture test check check-twice check-plain check-sanitized check-build check-unit check-fuzz check-filter check-golden \
+        check-pipeline check-matrix $(addsuffix .run,$(UNIT) $(FUZZ) $(FILTER_BATS) $(PIPELINE_BATS)) \
         lint lint-headers lint-analyzer lint-format lint-shell fuzz fuzzers bench install uninstall deps clean help FORCE
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))

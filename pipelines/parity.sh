@@ -9,7 +9,7 @@ PATH=$root/bin:$PATH
 
 dtype=f32
 if [ "${1:-}" = -d ]; then
-    dtype=${2:?-d wants f32 or bf16}
+    dtype=${2:?-d expects f32 or bf16}
     shift 2
 fi
 if [ $# -eq 0 ]; then
@@ -36,7 +36,7 @@ jq -r "$short"'
     def relative: .off / ([.largest, 1e-30] | max);
     (.sites | map(select(.site == "logits"))[0]) as $l |
     (.sites | map(select(.site != "logits" and .site != "ffn.active")) | max_by(relative)) as $w |
-    "| \(.name)\(if .failed then " (OFF)" else "" end) | \(.family) | \(.tokens) | \($l.off | short) | \($l.largest * 10 | round / 10) | \($w.site) \($w.off | short) | \($w | relative | short) | \(.top_same) of \(.rows) | \(.tv_mean | short) |"' "$all"
+    "| \(.name)\(if .failed then " (OFF)" else "" end) | \(.family) | \(.tokens) | \(if $l then $l.off | short else "-" end) | \(if $l then $l.largest * 10 | round / 10 else "-" end) | \($w.site) \($w.off | short) | \($w | relative | short) | \(if $l then "\(.top_same) of \(.rows) | \(.tv_mean | short)" else "- | -" end) |"' "$all"   # a base model has no logits
 
 # The largest difference of each site, family by family; "-": no checkpoint of the family has it.
 echo

@@ -38,7 +38,7 @@ static const char *text_of(const json_t *header, const char *map, const char *ke
     return s ? s : "";
 }
 
-static size_t size_of(const json_t *header, const char *map, const char *key)
+static size_t read_header_count(const json_t *header, const char *map, const char *key)
 {
     json_int_t v = json_integer_value(json_object_get(json_object_get(header, map), key));
 
@@ -47,14 +47,14 @@ static size_t size_of(const json_t *header, const char *map, const char *key)
 
 static int check_vocabulary(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
-    if (size_of(header, "tokenizer", "vocab") > cfg->V)
+    if (read_header_count(header, "tokenizer", "vocab") > cfg->V)
         return nf_fail(err, NF_EFORMAT, "%s: %zu tokens in the stream, %zu rows in the unembedding", dir,
-                       size_of(header, "tokenizer", "vocab"), cfg->V);
+                       read_header_count(header, "tokenizer", "vocab"), cfg->V);
     return NF_OK;
 }
 
 /* The checkpoint must be the one that fired. */
-static int check_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
+static int check_fired_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
     const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
 
@@ -64,14 +64,14 @@ static int check_model(const json_t *header, const struct nf_config *cfg, const 
     if (strcmp(weights, cfg->weights_sha256) != 0)
         return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir,
                        cfg->weights_sha256, weights);
-    if (size_of(header, "model", "L") != cfg->L || size_of(header, "model", "F") != cfg->F)
+    if (read_header_count(header, "model", "L") != cfg->L || read_header_count(header, "model", "F") != cfg->F)
         return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
-                       size_of(header, "model", "L"), size_of(header, "model", "F"));
+                       read_header_count(header, "model", "L"), read_header_count(header, "model", "F"));
     return check_vocabulary(header, cfg, dir, err);
 }
 
 /* The configuration that fired, or for --weights that of the tokens' own model. */
-static int read_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
+static int read_model_config(struct model *m, const char *dir, bool fired, const struct nf_reader *in, struct nf_err *err)
 {
     if (!fired) {
         if (nf_loaded_model_open(dir, in, &m->subject, err) < 0)
@@ -89,8 +89,11 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
     const struct nf_config *cfg = &m->subject.cfg;
     const struct nf_weights *w = &m->subject.weights;
 
-    if (read_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0)
+    if (read_model_config(m, dir, fired, in, err) < 0 || nf_loaded_model_weights(&m->subject, err) < 0 ||
+        nf_weights_need_unembed(cfg, w, err) < 0)
         return err->code;
+    if (nf_common.verbose && *m->subject.differs)
+        nf_warn("%s: %s", dir, m->subject.differs);
     m->end = (struct nf_output_end){ .V = cfg->V,
                                      .D = cfg->D,
                                      .unembed = w->unembed,
@@ -98,7 +101,7 @@ static int open_model(struct model *m, const char *dir, bool fired, const struct
                                      .final_norm = cfg->final_norm,
                                      .gain = w->final_norm.gain,
                                      .rms = cfg->norm == NF_NORM_RMS };
-    return (fired ? check_model : check_vocabulary)(nf_reader_header(in), cfg, dir, err);
+    return (fired ? check_fired_model : check_vocabulary)(nf_reader_header(in), cfg, dir, err);
 }
 
 static void ffn_rows(void *ctx, size_t layer, enum nf_ffn_map map, size_t first, size_t n, float *w)
@@ -120,7 +123,7 @@ static void ffn_gain(void *ctx, size_t layer, float *gain)
 }
 
 /* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */
-static struct nf_writer *open_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
+static struct nf_writer *open_neurons_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
                                      struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
@@ -169,9 +172,9 @@ static struct nf_classifier *open_classifier(const struct options *o, const stru
                                              const json_t *header, struct nf_writer *out, struct nf_err *err)
 {
     struct nf_classifier_setup setup = { .cfg = &o->rules,
-                                         .L = size_of(header, "model", "L"),
-                                         .F = size_of(header, "model", "F"),
-                                         .V = size_of(header, "tokenizer", "vocab"),
+                                         .L = read_header_count(header, "model", "L"),
+                                         .F = read_header_count(header, "model", "F"),
+                                         .V = read_header_count(header, "tokenizer", "vocab"),
                                          .rows = rows,
                                          .weights_only = o->weights,
                                          .out = out };
@@ -189,7 +192,7 @@ static int write_neurons(const struct options *o, const struct nf_cmd *cmd, stru
 {
     const json_t *header = nf_reader_header(in);
     const struct nf_ffn_rows rows = { .rows = ffn_rows, .gain = ffn_gain, .ctx = m, .gated = m && m->subject.cfg.gated };
-    struct nf_writer *out = open_output(cmd, header, o->weights ? &m->subject : NULL, err);
+    struct nf_writer *out = open_neurons_output(cmd, header, o->weights ? &m->subject : NULL, err);
     struct nf_classifier *c = out ? open_classifier(o, m, &rows, header, out, err) : NULL;
     json_t *totals = NULL;
     int rc = c ? pass_records(o, in, out, c, err) : (int)err->code;
@@ -229,7 +232,7 @@ static int find_and_classify(const struct options *o, const struct nf_cmd *cmd, 
     return (int)err->code;
 }
 
-static int check_options(const struct options *o, struct nf_err *err)
+static int check_classify_options(const struct options *o, struct nf_err *err)
 {
     if (o->weights && !o->model)
         return nf_fail(err, NF_EUSAGE, "--weights needs a model: -m MODEL");
@@ -302,7 +305,7 @@ int main(int argc, char **argv)
     };
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv, &err) > 0 && check_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+    if (nf_opt_parse(&cmd, argc, argv, &err) > 0 && check_classify_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
         find_and_classify(&o, &cmd, &err);
     return nf_prog_end(&err);
 }

@@ -27,7 +27,7 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-struct options {
+struct capture_options {
     const char *model, *revision;
     enum nf_dtype dtype;
     bool half; /* --out-dtype */
@@ -39,7 +39,7 @@ struct options {
 };
 
 /* Made before the first window: what is read, what is computed, what is written. */
-struct plan {
+struct capture_plan {
     struct nf_loaded_model subject;
     struct nf_sites sites;
     struct nf_capture capture;
@@ -47,8 +47,8 @@ struct plan {
     struct nf_forward_opts forward;
 };
 
-struct run {
-    struct plan *plan;
+struct capture_run {
+    struct capture_plan *plan;
     struct nf_forward *forward;
     struct nf_window_reader intake;
     uint64_t tokens, windows, batches, rows;
@@ -58,7 +58,7 @@ struct run {
 
 /* ---- plan ---- */
 
-static void read_model(const struct options *o, struct plan *p, struct nf_err *err)
+static void read_checkpoint(const struct capture_options *o, struct capture_plan *p, struct nf_err *err)
 {
     if (nf_sites_open(&o->sites, &o->layers, &p->subject.cfg, &p->sites, err) < 0)
         nf_die_err(err);
@@ -66,9 +66,11 @@ static void read_model(const struct options *o, struct plan *p, struct nf_err *e
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p->subject.dir);
     if (nf_loaded_model_weights(&p->subject, err) < 0)
         nf_die_err(err);
+    if (nf_common.verbose && *p->subject.differs)
+        nf_warn("%s: %s", p->subject.dir, p->subject.differs);
 }
 
-static void make_plan(const struct options *o, struct plan *p, struct nf_err *err)
+static void plan_capture(const struct capture_options *o, struct capture_plan *p, struct nf_err *err)
 {
     p->capture = (struct nf_capture){ .cfg = &p->subject.cfg,
                                       .sites = &p->sites,
@@ -86,8 +88,8 @@ static void make_plan(const struct options *o, struct plan *p, struct nf_err *er
 
 /* ---- header ---- */
 
-static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
-                                     const struct nf_cmd *cmd, struct nf_err *err)
+static struct nf_writer *open_capture_output(const struct capture_options *o, const struct capture_plan *p,
+                                             const struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("activations", nf_reader_header(in), cmd, err);
     json_t *positions = json_pack("[I, o]", (json_int_t)o->positions.from,
@@ -127,7 +129,7 @@ static double share_read(void)
     return at > 0 && fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (double)at / (double)st.st_size : 0;
 }
 
-static void show_progress(const struct run *r)
+static void show_progress(const struct capture_run *r)
 {
     double s = seconds_since(&r->start), done = share_read();
 
@@ -138,12 +140,12 @@ static void show_progress(const struct run *r)
         nf_progress(nf_common.quiet, "%" PRIu64 " tokens, %.0f tokens/s, %.0f s", r->tokens, (double)r->tokens / s, s);
 }
 
-static struct nf_window_reader intake_of(const struct plan *p, struct nf_reader *in)
+static struct nf_window_reader intake_of(const struct capture_plan *p, struct nf_reader *in)
 {
     return (struct nf_window_reader){ .in = in, .V = p->subject.V, .context = p->subject.context };
 }
 
-static int capture_batch(struct run *r)
+static int capture_batch(struct capture_run *r)
 {
     struct nf_batch *b = &r->intake.batch;
     const struct nf_windows win = { b->ids, b->length, b->W, b->T };
@@ -158,7 +160,7 @@ static int capture_batch(struct run *r)
     return rc;
 }
 
-static int capture_all(struct run *r)
+static int capture_all(struct capture_run *r)
 {
     int rc;
 
@@ -168,22 +170,23 @@ static int capture_all(struct run *r)
     return rc < 0 ? rc : NF_OK;
 }
 
-static json_t *totals(const struct run *r)
+static json_t *totals(const struct capture_run *r)
 {
     return json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)r->tokens, "windows", (json_int_t)r->windows, "batches",
                      (json_int_t)r->batches, "rows", (json_int_t)r->plan->capture.rows);
 }
 
-static void capture(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+static void capture(const struct capture_options *o, struct capture_plan *p, struct nf_reader *in, const struct nf_cmd *cmd,
+                    struct nf_err *err)
 {
-    struct run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
+    struct capture_run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
     json_t *end;
     int rc;
 
     r.forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &p->forward, p->subject.context, err);
     if (!r.forward)
         nf_die_err(err);
-    p->capture.out = open_output(o, p, in, cmd, err);
+    p->capture.out = open_capture_output(o, p, in, cmd, err);
     r.intake.out = p->capture.out;
     r.intake.docs = true;
     r.intake.most = nf_forward_get_plan(r.forward)->batch_tokens;
@@ -208,7 +211,7 @@ static void capture(const struct options *o, struct plan *p, struct nf_reader *i
 /* ---- --dry-run ---- */
 
 /* Windows, tokens, and tokens at a selected position. */
-static int count_all(struct run *r, const struct nf_range *positions)
+static int count_all(struct capture_run *r, const struct nf_range *positions)
 {
     int rc;
 
@@ -223,7 +226,7 @@ static int count_all(struct run *r, const struct nf_range *positions)
     return rc < 0 ? rc : NF_OK;
 }
 
-static void print_sites(const struct plan *p, uint64_t rows)
+static void print_sites(const struct capture_plan *p, uint64_t rows)
 {
     size_t sum = 0;
 
@@ -247,10 +250,10 @@ static double share(double part, double all)
     return all > 0 ? 100 * part / all : 0;
 }
 
-static void dry_run(const struct options *o, struct plan *p, struct nf_reader *in, struct nf_err *err)
+static void dry_run(const struct capture_options *o, struct capture_plan *p, struct nf_reader *in, struct nf_err *err)
 {
     const struct nf_config *c = &p->subject.cfg;
-    struct run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
+    struct capture_run r = { .plan = p, .err = err, .intake = intake_of(p, in) };
     struct nf_forward_plan f;
     double rate, flops;
 
@@ -279,7 +282,7 @@ static void dry_run(const struct options *o, struct plan *p, struct nf_reader *i
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = NF_F32, .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
+    struct capture_options o = { .dtype = NF_F32, .layers = NF_RANGE_ALL, .positions = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("sites", &o.sites, "SITE,...", "sites to capture, by our names or TransformerLens names [ffn.active]",
@@ -301,21 +304,21 @@ int main(int argc, char **argv)
         "forward-capture", "run a model over windows of tokens and write its internal values", "", "tokens", "activations", opts
     };
     struct nf_err err = NF_ERR_INIT;
-    struct plan p = { 0 };
+    struct capture_plan p = { 0 };
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to run");
     if (nf_output_open(!o.dry_run, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
     if (!in)
         nf_die_err(&err);
-    read_model(&o, &p, &err);
-    make_plan(&o, &p, &err);
+    read_checkpoint(&o, &p, &err);
+    plan_capture(&o, &p, &err);
     if (o.dry_run)
         dry_run(&o, &p, in, &err);
     else

@@ -32,7 +32,7 @@
 enum { LESIONS_MAX = 100000 };
 static const uint64_t STREAM_BYTES = (uint64_t)1 << 30; /* for streams, where --memory does not say */
 
-struct options {
+struct lesion_options {
     const char *model, *revision;
     enum nf_dtype dtype;
     struct nf_list lesion[NF_LESION_KINDS]; /* by kind */
@@ -43,7 +43,7 @@ struct options {
     bool include_bos, per_token, allow_nonfinite;
 };
 
-struct plan {
+struct lesion_plan {
     struct nf_loaded_model subject;
     struct nf_lesion *lesion; /* [n]; the first is the model itself */
     size_t n, cap;
@@ -54,9 +54,9 @@ struct plan {
     struct nf_forward *forward;
 };
 
-struct run {
-    struct plan *plan;
-    const struct options *o;
+struct lesion_run {
+    struct lesion_plan *plan;
+    const struct lesion_options *o;
     struct nf_window_reader intake;
     struct nf_grouped_means tallies;
     struct nf_writer *out;
@@ -68,14 +68,14 @@ struct run {
 
 /* ---- the interventions ---- */
 
-static struct nf_lesion *next_lesion(struct plan *p, struct nf_err *err)
+static struct nf_lesion *next_lesion(struct lesion_plan *p, struct nf_err *err)
 {
     if (p->n == LESIONS_MAX || nf_grow(&p->lesion, &p->cap, p->n + 1, sizeof *p->lesion, err) < 0)
         nf_die(NF_EXIT_USAGE, "more than %d interventions, or no memory", LESIONS_MAX);
     return &p->lesion[p->n++];
 }
 
-static void add_lesion(struct plan *p, enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err)
+static void add_lesion(struct lesion_plan *p, enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err)
 {
     if (nf_lesion_make(kind, a, b, &p->subject.cfg, next_lesion(p, err), err) < 0)
         nf_die_err(err);
@@ -86,12 +86,12 @@ static size_t number_of(enum nf_lesion_kind kind, const char *text, const char *
     size_t v = strtoul(text, end, 10);
 
     if (*end == text || text[0] < '0' || text[0] > '9')
-        nf_die(NF_EXIT_USAGE, "--%s %s: %s is wanted", nf_lesion_kind_name(kind), text, wanted);
+        nf_die(NF_EXIT_USAGE, "--%s %s: %s is expected", nf_lesion_kind_name(kind), text, wanted);
     return v;
 }
 
 /* "3", or "all": every layer that can. */
-static void add_by_layer(struct plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
+static void add_by_layer(struct lesion_plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
 {
     size_t L = p->subject.cfg.L, last = kind == NF_LESION_SWAP ? L - 1 : L, layer;
     char *end;
@@ -102,25 +102,25 @@ static void add_by_layer(struct plan *p, enum nf_lesion_kind kind, const char *t
         return;
     layer = number_of(kind, text, "a layer, or all,", &end);
     if (*end)
-        nf_die(NF_EXIT_USAGE, "--%s %s: a layer, or all, is wanted", nf_lesion_kind_name(kind), text);
+        nf_die(NF_EXIT_USAGE, "--%s %s: a layer, or all, is expected", nf_lesion_kind_name(kind), text);
     add_lesion(p, kind, layer, 0, err);
 }
 
 /* "N": blocks of N layers, wherever they fit. */
-static void add_repeats(struct plan *p, const char *text, struct nf_err *err)
+static void add_repeats(struct lesion_plan *p, const char *text, struct nf_err *err)
 {
     size_t L = p->subject.cfg.L, n;
     char *end;
 
     n = number_of(NF_LESION_REPEAT, text, "a number of layers", &end);
     if (*end || n < 1 || n > L)
-        nf_die(NF_EXIT_USAGE, "--repeat %s: from 1 to %zu layers are wanted", text, L);
+        nf_die(NF_EXIT_USAGE, "--repeat %s: from 1 to %zu layers are expected", text, L);
     for (size_t l = 0; l + n <= L; l++)
         add_lesion(p, NF_LESION_REPEAT, l, l + n, err);
 }
 
 /* Two numbers with a character between them, "3:5" or "4.1", and nothing else; those that no size_t holds are its largest. */
-static bool read_pair(const char *text, char between, size_t *a, size_t *b)
+static bool read_blocks(const char *text, char between, size_t *a, size_t *b)
 {
     char *end;
 
@@ -134,36 +134,36 @@ static bool read_pair(const char *text, char between, size_t *a, size_t *b)
 }
 
 /* "a:b" */
-static void add_by_range(struct plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
+static void add_by_range(struct lesion_plan *p, enum nf_lesion_kind kind, const char *text, struct nf_err *err)
 {
     size_t a, b;
 
-    if (!read_pair(text, ':', &a, &b))
-        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is wanted", nf_lesion_kind_name(kind), text);
+    if (!read_blocks(text, ':', &a, &b))
+        nf_die(NF_EXIT_USAGE, "--%s %s: A:B is expected", nf_lesion_kind_name(kind), text);
     add_lesion(p, kind, a, b, err);
 }
 
 /* "L.H", "L.all", "all" */
-static void add_heads(struct plan *p, const char *text, struct nf_err *err)
+static void add_heads(struct lesion_plan *p, const char *text, struct nf_err *err)
 {
     bool all = strcmp(text, "all") == 0;
     size_t L = p->subject.cfg.L, H = p->subject.cfg.H, layer, head;
     char *end;
 
-    if (read_pair(text, '.', &layer, &head)) {
+    if (read_blocks(text, '.', &layer, &head)) {
         add_lesion(p, NF_LESION_DROP_HEAD, layer, head, err);
         return;
     }
     layer = all ? 0 : number_of(NF_LESION_DROP_HEAD, text, "L.H, L.all or all", &end);
     if (!all && strcmp(end, ".all") != 0)
-        nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is wanted", text);
+        nf_die(NF_EXIT_USAGE, "--drop-head %s: L.H, L.all or all is expected", text);
     for (size_t l = layer; l < (all ? L : layer + 1); l++)
         for (size_t h = 0; h < H; h++)
             add_lesion(p, NF_LESION_DROP_HEAD, l, h, err);
 }
 
 /* Neurons "L.N". */
-static void name_neurons(const struct options *o, struct plan *p, struct nf_err *err)
+static void name_neurons(const struct lesion_options *o, struct lesion_plan *p, struct nf_err *err)
 {
     size_t layer, neuron;
 
@@ -171,8 +171,8 @@ static void name_neurons(const struct options *o, struct plan *p, struct nf_err 
     if (!p->chosen)
         nf_die_err(err);
     for (size_t i = 0; i < o->neuron.n; i++) {
-        if (!read_pair(o->neuron.item[i], '.', &layer, &neuron))
-            nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is wanted", o->neuron.item[i]);
+        if (!read_blocks(o->neuron.item[i], '.', &layer, &neuron))
+            nf_die(NF_EXIT_USAGE, "--neuron %s: LAYER.NEURON is expected", o->neuron.item[i]);
         if (nf_neuron_set_add(p->chosen, layer, neuron, &p->subject.cfg, err) < 0)
             nf_die_err(err);
     }
@@ -181,7 +181,7 @@ static void name_neurons(const struct options *o, struct plan *p, struct nf_err 
 }
 
 /* All neurons that were named are one intervention, and those of a class.  After the weights, whose digest tells whether files are of this model. */
-static void add_neurons(const struct options *o, struct plan *p, struct nf_err *err)
+static void add_neurons(const struct lesion_options *o, struct lesion_plan *p, struct nf_err *err)
 {
     const struct nf_config *cfg = &p->subject.cfg;
     const char *at = o->at_mean ? " at mean" : "";
@@ -205,7 +205,7 @@ static void add_neurons(const struct options *o, struct plan *p, struct nf_err *
     free(p->chosen);
 }
 
-static void make_lesions(const struct options *o, struct plan *p, struct nf_err *err)
+static void make_lesions(const struct lesion_options *o, struct lesion_plan *p, struct nf_err *err)
 {
     add_lesion(p, NF_LESION_NONE, 0, 0, err);
     name_neurons(o, p, err);
@@ -223,28 +223,28 @@ static void make_lesions(const struct options *o, struct plan *p, struct nf_err 
                 add_by_layer(p, k, text, err);
         }
     if (p->n == 1 && !o->neuron.n && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "an intervention is wanted: --drop, --swap, ..; --help names them");
+        nf_die(NF_EXIT_USAGE, "an intervention is required: --drop, --swap, ..; --help names them");
 }
 
-static void check_options(const struct options *o)
+static void check_lesion_options(const struct lesion_options *o)
 {
     if (!o->model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to run");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to run");
     if (o->classes.n && !o->neurons)
-        nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is wanted, a stream that has the classes", o->classes.item[0]);
+        nf_die(NF_EXIT_USAGE, "--class %s: --neurons FILE is required, a stream with the classes", o->classes.item[0]);
     if (o->neurons && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is wanted, which of them", o->neurons);
+        nf_die(NF_EXIT_USAGE, "--neurons %s: --class CLASS is required", o->neurons);
     if (o->at_mean && !o->stats)
-        nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is wanted, a stream that has the means");
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --stats FILE is required, a stream with the means");
     if (o->at_mean && !o->neuron.n && !o->classes.n)
-        nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is wanted, which of them");
+        nf_die(NF_EXIT_USAGE, "--ablate mean: --neuron or --class is required");
     if (o->stats && !o->at_mean)
         nf_die(NF_EXIT_USAGE, "--stats %s: is of use with --ablate mean only", o->stats);
 }
 
 /* ---- memory ---- */
 
-static uint64_t token_bytes(const struct plan *p, size_t group)
+static uint64_t count_lesion_bytes(const struct lesion_plan *p, size_t group)
 {
     const struct nf_config *c = &p->subject.cfg;
     size_t parallel = nf_min(group, p->parallel);
@@ -253,7 +253,7 @@ static uint64_t token_bytes(const struct plan *p, size_t group)
 }
 
 /* As many interventions at a time as fit in half of the memory with one window, then as many tokens as fit with them. */
-static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
+static void open_lesion_forward(const struct lesion_options *o, struct lesion_plan *p, struct nf_err *err)
 {
     uint64_t room = o->memory ? o->memory / 2 : STREAM_BYTES;
     struct nf_forward_opts opts = { .dtype = o->dtype, .memory = o->memory, .allow_nonfinite = o->allow_nonfinite };
@@ -262,12 +262,12 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
     for (size_t i = 0; i < p->n; i++)
         p->parallel += nf_lesion_is_parallel(&p->lesion[i]);
     p->group = p->n - 1;
-    while (p->group > 1 && token_bytes(p, p->group) * p->subject.context > room)
+    while (p->group > 1 && count_lesion_bytes(p, p->group) * p->subject.context > room)
         p->group = (p->group + 1) / 2;
     for (;; p->group = (p->group + 1) / 2) { /* work space grows with the group, too */
         opts.memory = o->memory;
         opts.streams = p->group + 1;
-        if (nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(p, p->group), &opts, err) == NF_OK)
+        if (nf_streams_fit(&p->subject.cfg, p->subject.context, count_lesion_bytes(p, p->group), &opts, err) == NF_OK)
             break;
         if (p->group == 1)
             nf_die_err(err);
@@ -282,7 +282,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
 /* ---- the loop ---- */
 
 /* The rows of intervention `i` of the plan, which is the k-th of its group; base is row 0 of the group. */
-static int take_rows(struct run *r, size_t i, size_t k, size_t T)
+static int take_effect_rows(struct lesion_run *r, size_t i, size_t k, size_t T)
 {
     const struct nf_batch *b = &r->intake.batch;
     size_t row = 0;
@@ -304,9 +304,9 @@ static int take_rows(struct run *r, size_t i, size_t k, size_t T)
     return rc < 0 ? rc : (int)r->err->code;
 }
 
-static int run_group(struct run *r, const struct nf_windows *win, size_t from, size_t n)
+static int run_group(struct lesion_run *r, const struct nf_windows *win, size_t from, size_t n)
 {
-    struct plan *p = r->plan;
+    struct lesion_plan *p = r->plan;
     const float **all = nf_alloc(n + 1, sizeof *all, r->err);
     int rc =
         all ? nf_lesions_run(p->forward, win, (const float *const *)r->h, p->lesion + from, n, r->x, r->work, r->err) : NF_ESYS;
@@ -318,12 +318,12 @@ static int run_group(struct run *r, const struct nf_windows *win, size_t from, s
     if (rc == NF_OK)
         rc = nf_forward_compare(p->forward, win, all, n + 1, NULL, r->row, r->err);
     for (size_t k = from == 1 ? 0 : 1; rc == NF_OK && k <= n; k++)
-        rc = take_rows(r, k ? from + k - 1 : 0, k, win->T);
+        rc = take_effect_rows(r, k ? from + k - 1 : 0, k, win->T);
     free(all);
     return rc;
 }
 
-static int run_batch(struct run *r)
+static int run_lesion_batch(struct lesion_run *r)
 {
     const struct nf_batch *b = &r->intake.batch;
     const struct nf_windows win = { b->ids, b->length, b->W, b->T };
@@ -339,7 +339,7 @@ static int run_batch(struct run *r)
 
 /* ---- results ---- */
 
-static void write_effects(struct run *r)
+static void write_effects(struct lesion_run *r)
 {
     const char **name = nf_alloc(r->plan->n, sizeof *name, r->err);
 
@@ -361,7 +361,7 @@ static int add_input(json_t *header, const char *kind, const char *digest, struc
     return rc;
 }
 
-static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
+static struct nf_writer *open_lesion_output(const struct lesion_options *o, const struct lesion_plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("effects", nf_reader_header(in), cmd, err);
@@ -380,28 +380,28 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     return out;
 }
 
-static void lesion(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+static void lesion(const struct lesion_options *o, struct lesion_plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
     size_t D = p->subject.cfg.D, L = p->subject.cfg.L;
-    struct run r = { .plan = p, .o = o, .err = err };
+    struct lesion_run r = { .plan = p, .o = o, .err = err };
     json_t *totals;
     int rc;
 
-    open_forward(o, p, err);
+    open_lesion_forward(o, p, err);
     r.h = nf_streams_open(L + 1, p->tokens * D, err);
     r.x = nf_streams_open(p->group, p->tokens * D, err);
     r.work = nf_alloc(3 * nf_min(p->group, p->parallel) * p->tokens * D, sizeof *r.work, err);
     r.row = nf_alloc((p->group + 1) * p->tokens, sizeof *r.row, err);
     if (!r.h || !r.x || !r.work || !r.row || nf_grouped_means_init(&r.tallies, p->n, NF_EFFECT_COUNT, err) < 0)
         nf_die_err(err);
-    r.out = open_output(o, p, in, cmd, err);
+    r.out = open_lesion_output(o, p, in, cmd, err);
     r.intake = (struct nf_window_reader){
         .in = in, .V = p->subject.V, .context = p->subject.context, .most = p->tokens, .out = o->per_token ? r.out : NULL
     };
     rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     for (size_t i = 0; i < p->n; i++)
         nf_intervention_write(r.out, i, &p->lesion[i]);
-    while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
+    while (rc == NF_OK && (rc = run_lesion_batch(&r)) == NF_OK)
         rc = nf_window_reader_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
@@ -423,7 +423,7 @@ static void lesion(const struct options *o, struct plan *p, struct nf_reader *in
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = NF_F32 };
+    struct lesion_options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("drop", &o.lesion[NF_LESION_DROP], "L|all", "leave out block L"),
@@ -456,13 +456,13 @@ int main(int argc, char **argv)
                                 "",        "tokens",
                                 "effects", opts };
     struct nf_err err = NF_ERR_INIT;
-    struct plan p = { 0 };
+    struct lesion_plan p = { 0 };
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
-    check_options(&o);
+    check_lesion_options(&o);
     if (nf_output_open(true, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens", &p.subject, &err);
@@ -473,6 +473,8 @@ int main(int argc, char **argv)
         nf_warn("%s has no tokenizer: that the tokens belong to this model is not checked", p.subject.dir);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
     add_neurons(&o, &p, &err);
     lesion(&o, &p, in, &cmd, &err);
 

@@ -29,7 +29,7 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-struct options {
+struct lens_options {
     const char *model, *revision, *tuned;
     enum nf_dtype dtype;
     bool cached; /* --norm */
@@ -38,7 +38,7 @@ struct options {
     bool mid, attribute, no_bias, include_bos, with_next, per_token, allow_nonfinite;
 };
 
-struct plan {
+struct lens_plan {
     struct nf_loaded_model subject;
     struct nf_tuned *tuned; /* NULL: none */
     struct nf_lens lens;
@@ -50,16 +50,16 @@ struct plan {
     struct nf_forward *forward;
 };
 
-struct run {
-    struct plan *plan;
-    const struct options *o;
+struct lens_run {
+    struct lens_plan *plan;
+    const struct lens_options *o;
     struct nf_window_reader intake;
     struct nf_activation_cache kept; /* captured */
     struct nf_grouped_means tallies, parts; /* of points, of parts */
-    struct nf_attribute *attribute; /* NULL: not wanted */
+    struct nf_attribute *attribute; /* NULL: not needed */
     float *part; /* [parts] of one row */
     struct nf_writer *out;
-    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not wanted */
+    float **h, **mid, **tuned; /* [L+1], [L], [L] streams; NULL: not needed */
     struct nf_divergence *row; /* [n + 1, tokens] */
     uint32_t *top; /* [n + 1, tokens, top_k] */
     float *top_p;
@@ -69,7 +69,7 @@ struct run {
 
 /* ---- points ---- */
 
-static void make_points(const struct options *o, struct plan *p, struct nf_err *err)
+static void make_points(const struct lens_options *o, struct lens_plan *p, struct nf_err *err)
 {
     size_t L = p->subject.cfg.L;
 
@@ -84,17 +84,17 @@ static void make_points(const struct options *o, struct plan *p, struct nf_err *
 }
 
 /* What the pass shows on the way: the streams between attention and FFN, and what attention and FFN add. */
-static bool wants(void *self, enum nf_site site, size_t layer)
+static bool lens_wants(void *self, enum nf_site site, size_t layer)
 {
-    const struct run *r = self;
+    const struct lens_run *r = self;
 
     (void)layer;
     return (site == NF_SITE_RESID_MID && r->o->mid) || ((site == NF_SITE_ATTN_OUT || site == NF_SITE_FFN_OUT) && r->o->attribute);
 }
 
-static int keep(void *self, const struct nf_rows *rows)
+static int keep_rows(void *self, const struct nf_rows *rows)
 {
-    struct run *r = self;
+    struct lens_run *r = self;
 
     if (rows->site == NF_SITE_RESID_MID)
         memcpy(r->mid[rows->layer] + rows->row * rows->width, rows->data, rows->rows * rows->width * sizeof(float));
@@ -106,7 +106,7 @@ static int keep(void *self, const struct nf_rows *rows)
 
 /* ---- memory ---- */
 
-static uint64_t token_bytes(const struct options *o, const struct plan *p)
+static uint64_t count_lens_bytes(const struct lens_options *o, const struct lens_plan *p)
 {
     const struct nf_config *c = &p->subject.cfg;
     size_t streams = c->L + 1 + (o->mid ? c->L : 0) + (p->tuned ? c->L : 0);
@@ -117,12 +117,12 @@ static uint64_t token_bytes(const struct options *o, const struct plan *p)
 }
 
 /* What is held beside streams and the pass. */
-static uint64_t held_bytes(const struct plan *p)
+static uint64_t held_bytes(const struct lens_plan *p)
 {
     return p->tuned ? nf_tuned_bytes(&p->subject.cfg) : 0;
 }
 
-static void open_forward(const struct options *o, struct plan *p, struct nf_err *err)
+static void open_lens_forward(const struct lens_options *o, struct lens_plan *p, struct nf_err *err)
 {
     uint64_t held = o->memory ? nf_min(held_bytes(p), o->memory - 1) : 0;
     struct nf_forward_opts opts = { .dtype = o->dtype,
@@ -133,7 +133,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
                                     .no_blocks = p->captured,
                                     .batch_tokens = p->subject.context };
 
-    if (!p->captured && nf_streams_fit(&p->subject.cfg, p->subject.context, token_bytes(o, p), &opts, err) < 0)
+    if (!p->captured && nf_streams_fit(&p->subject.cfg, p->subject.context, count_lens_bytes(o, p), &opts, err) < 0)
         nf_die_err(err);
     p->tokens = p->captured ? 0 : opts.batch_tokens; /* captured: known with the batch */
     p->forward = nf_forward_open(&p->subject.cfg, &p->subject.weights, &opts, p->subject.context, err);
@@ -141,7 +141,7 @@ static void open_forward(const struct options *o, struct plan *p, struct nf_err 
         nf_die_err(err);
 }
 
-static void close_streams(struct run *r)
+static void close_streams(struct lens_run *r)
 {
     nf_streams_close(r->h);
     nf_streams_close(r->mid);
@@ -158,10 +158,10 @@ static void close_streams(struct run *r)
 }
 
 /* Room for batches of so many tokens. */
-static int open_streams(struct run *r, size_t tokens)
+static int open_streams(struct lens_run *r, size_t tokens)
 {
-    const struct options *o = r->o;
-    const struct plan *p = r->plan;
+    const struct lens_options *o = r->o;
+    const struct lens_plan *p = r->plan;
     const struct nf_config *c = &p->subject.cfg;
     size_t floats = tokens * c->D;
 
@@ -179,11 +179,11 @@ static int open_streams(struct run *r, size_t tokens)
 }
 
 /* Captured batches are as large as they are: room for this one, within --memory. */
-static int reserve(struct run *r, size_t tokens)
+static int reserve(struct lens_run *r, size_t tokens)
 {
-    struct plan *p = r->plan;
+    struct lens_plan *p = r->plan;
     const struct nf_forward_plan *f = nf_forward_get_plan(p->forward);
-    uint64_t bytes = held_bytes(p) + f->weight_bytes + f->work_bytes + token_bytes(r->o, p) * tokens;
+    uint64_t bytes = held_bytes(p) + f->weight_bytes + f->work_bytes + count_lens_bytes(r->o, p) * tokens;
 
     if (tokens <= p->tokens)
         return NF_OK;
@@ -199,16 +199,16 @@ static int reserve(struct run *r, size_t tokens)
 /* ---- the loop ---- */
 
 /* Is the prediction at this position of window w counted? */
-static bool counts(const struct run *r, size_t w, size_t pos)
+static bool is_measured_at(const struct lens_run *r, size_t w, size_t pos)
 {
     const struct nf_batch *b = &r->intake.batch;
-    const struct options *o = r->o;
+    const struct lens_options *o = r->o;
 
     return pos >= o->positions.from && pos < o->positions.to && (pos > 0 || !b->bos[w] || o->include_bos) &&
            (!o->with_next || pos + 1 < b->length[w]);
 }
 
-static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
+static int take_lens_rows(struct lens_run *r, size_t point, size_t stream, size_t T)
 {
     const struct nf_batch *b = &r->intake.batch;
     double x[NF_LENS_COUNT];
@@ -220,7 +220,7 @@ static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
             const struct nf_divergence *base = &r->row[row], *own = &r->row[stream * T + row];
             size_t k = r->o->top_k, top = (stream * T + row) * k;
 
-            if (!counts(r, w, pos))
+            if (!is_measured_at(r, w, pos))
                 continue;
             nf_lens_of(base, own, x);
             rc = nf_grouped_means_add(&r->tallies, point, b->doc[w], r->intake.domain[w], pos, x, r->err);
@@ -233,7 +233,7 @@ static int take_rows(struct run *r, size_t point, size_t stream, size_t T)
 }
 
 /* What every part gives, at the rows that have a next token. */
-static int take_parts(struct run *r)
+static int take_parts(struct lens_run *r)
 {
     const struct nf_batch *b = &r->intake.batch;
     size_t row = 0, n = r->parts.things;
@@ -245,7 +245,7 @@ static int take_parts(struct run *r)
                 .doc = b->doc[w], .window = b->window[w], .position = pos, .token = b->ids[row + pos]
             };
 
-            if (!counts(r, w, pos))
+            if (!is_measured_at(r, w, pos))
                 continue;
             for (size_t i = 0; i < n && rc == NF_OK; i++) {
                 double x = (double)(r->part[i] = nf_attribute_of(r->attribute, i)[row + pos]);
@@ -259,7 +259,7 @@ static int take_parts(struct run *r)
 }
 
 /* The streams of the batch, and what their parts give. */
-static int run_blocks(struct run *r, const struct nf_windows *win)
+static int run_blocks(struct lens_run *r, const struct nf_windows *win)
 {
     int rc;
 
@@ -280,7 +280,7 @@ static int run_blocks(struct run *r, const struct nf_windows *win)
     return rc;
 }
 
-static int translate(struct run *r, size_t T)
+static int translate(struct lens_run *r, size_t T)
 {
     int rc = NF_OK;
 
@@ -289,18 +289,18 @@ static int translate(struct run *r, size_t T)
     return rc;
 }
 
-static const float *stream_of(const struct run *r, const struct nf_point *p)
+static const float *stream_of(const struct lens_run *r, const struct nf_point *p)
 {
     if (p->mid)
         return r->mid[p->layer];
     return r->tuned && p->layer < r->plan->subject.cfg.L ? r->tuned[p->layer] : r->h[p->layer];
 }
 
-static int run_batch(struct run *r)
+static int run_lens_batch(struct lens_run *r)
 {
     const struct nf_batch *b = &r->intake.batch;
     const struct nf_windows win = { b->ids, b->length, b->W, b->T };
-    struct plan *p = r->plan;
+    struct lens_plan *p = r->plan;
     size_t L = p->subject.cfg.L, others = p->legacy ? p->n : p->n - 1;
     const float **x = nf_alloc(p->n + 1, sizeof *x, r->err);
     int rc = x ? reserve(r, b->T) : NF_ESYS;
@@ -317,7 +317,7 @@ static int run_batch(struct run *r)
     if (rc == NF_OK)
         rc = nf_forward_compare(p->forward, &win, x, others + 1, p->legacy ? &p->lens : NULL, r->row, r->err);
     for (size_t i = 0; rc == NF_OK && i < p->n; i++)
-        rc = take_rows(r, i, i < others ? i + 1 : 0, win.T);
+        rc = take_lens_rows(r, i, i < others ? i + 1 : 0, win.T);
     if (rc == NF_OK && r->attribute)
         rc = take_parts(r);
     free(x);
@@ -330,7 +330,7 @@ static int run_batch(struct run *r)
 /* ---- results ---- */
 
 /* What the means leave out. */
-static json_t *excluded(const struct options *o)
+static json_t *excluded(const struct lens_options *o)
 {
     json_t *a = json_array();
 
@@ -343,7 +343,7 @@ static json_t *excluded(const struct options *o)
     return a;
 }
 
-static struct nf_writer *open_output(const struct options *o, const struct plan *p, const struct nf_reader *in,
+static struct nf_writer *open_lens_output(const struct lens_options *o, const struct lens_plan *p, const struct nf_reader *in,
                                      const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = nf_header_new("lens", nf_reader_header(in), cmd, err);
@@ -362,9 +362,9 @@ static struct nf_writer *open_output(const struct options *o, const struct plan 
     return out;
 }
 
-static void open_run(struct run *r, const struct nf_reader *in)
+static void open_run(struct lens_run *r, const struct nf_reader *in)
 {
-    const struct plan *p = r->plan;
+    const struct lens_plan *p = r->plan;
     const struct nf_config *c = &p->subject.cfg;
 
     r->part = nf_alloc(nf_attribute_parts(c), sizeof *r->part, r->err);
@@ -377,7 +377,7 @@ static void open_run(struct run *r, const struct nf_reader *in)
 }
 
 /* The points and parts that the other records have the numbers of. */
-static void write_things(const struct run *r)
+static void write_things(const struct lens_run *r)
 {
     const struct nf_config *c = &r->plan->subject.cfg;
 
@@ -390,7 +390,7 @@ static void write_things(const struct run *r)
     }
 }
 
-static void write_means(const struct run *r)
+static void write_means(const struct lens_run *r)
 {
     static const char *const logit[] = { "logit" };
 
@@ -399,7 +399,7 @@ static void write_means(const struct run *r)
         nf_grouped_means_write(&r->parts, r->out, "attribution", "part", NULL, r->intake.domains, logit);
 }
 
-static void close_run(struct run *r)
+static void close_run(struct lens_run *r)
 {
     close_streams(r);
     free(r->part);
@@ -409,17 +409,17 @@ static void close_run(struct run *r)
     nf_window_reader_clear(&r->intake);
 }
 
-static void look(const struct options *o, struct plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
+static void open_captured(const struct lens_options *o, struct lens_plan *p, struct nf_reader *in, const struct nf_cmd *cmd, struct nf_err *err)
 {
-    struct run r = { .plan = p, .o = o, .err = err };
+    struct lens_run r = { .plan = p, .o = o, .err = err };
     json_t *totals;
     int rc;
 
     make_points(o, p, err);
-    p->tap = (struct nf_tap){ &r, wants, keep, 0 };
-    open_forward(o, p, err);
+    p->tap = (struct nf_tap){ &r, lens_wants, keep_rows, 0 };
+    open_lens_forward(o, p, err);
     open_run(&r, in);
-    r.out = open_output(o, p, in, cmd, err);
+    r.out = open_lens_output(o, p, in, cmd, err);
     r.intake = (struct nf_window_reader){ .in = in,
                                           .V = p->subject.V,
                                           .context = p->subject.context,
@@ -428,7 +428,7 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
                                           .out = o->per_token ? r.out : NULL };
     rc = nf_window_reader_next(&r.intake, err); /* and vocab, which comes before all else, to r.out */
     write_things(&r);
-    while (rc == NF_OK && (rc = run_batch(&r)) == NF_OK)
+    while (rc == NF_OK && (rc = run_lens_batch(&r)) == NF_OK)
         rc = nf_window_reader_next(&r.intake, err);
     nf_progress_end();
     if (rc < 0)
@@ -444,7 +444,7 @@ static void look(const struct options *o, struct plan *p, struct nf_reader *in, 
     free(p->point);
 }
 
-static void check_lens(const struct options *o, struct plan *p)
+static void check_lens(const struct lens_options *o, struct lens_plan *p)
 {
     const struct nf_config *c = &p->subject.cfg;
 
@@ -464,7 +464,7 @@ static void check_lens(const struct options *o, struct plan *p)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
+    struct lens_options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_FLAG("mid", &o.mid, "add the points between attention and FFN"),
@@ -486,14 +486,14 @@ int main(int argc, char **argv)
                                 "",           "tokens, or activations with resid.pre or resid.post",
                                 "lens",       opts };
     struct nf_err err = NF_ERR_INIT;
-    struct plan p = { 0 };
+    struct lens_plan p = { 0 };
     struct nf_reader *in;
 
     nf_prog_start(cmd.name, argv);
     if (nf_opt_parse(&cmd, argc, argv, &err) < 0)
         nf_die_err(&err);
     if (!o.model)
-        nf_die(NF_EXIT_USAGE, "-m MODEL is wanted: the model to look into");
+        nf_die(NF_EXIT_USAGE, "-m MODEL is required: the model to look into");
     if (nf_output_open(true, &err) < 0)
         nf_die_err(&err);
     in = nf_loaded_model_reader(o.model, o.revision, "tokens|activations", &p.subject, &err);
@@ -509,7 +509,9 @@ int main(int argc, char **argv)
         nf_warn("the translators were made for %s, the model is %s", nf_tuned_made_for(p.tuned), p.subject.cfg.name);
     if (nf_loaded_model_weights(&p.subject, &err) < 0)
         nf_die_err(&err);
-    look(&o, &p, in, &cmd, &err);
+    if (nf_common.verbose && *p.subject.differs)
+        nf_warn("%s: %s", p.subject.dir, p.subject.differs);
+    open_captured(&o, &p, in, &cmd, &err);
 
     nf_tuned_close(p.tuned);
     nf_reader_close(in);

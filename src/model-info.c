@@ -27,7 +27,7 @@
 #include "stream/reader.h"
 #include "token/tokenizer.h"
 
-struct options {
+struct info_options {
     const char *model, *revision, *verify;
     enum nf_dtype dtype;
     bool json; /* --format */
@@ -47,7 +47,8 @@ struct facts {
     struct nf_config cfg;
     struct nf_weights weights;
     bool checked; /* the weights were read */
-    struct nf_tokenizer *tokenizer; /* NULL: the directory has none */
+    struct nf_tokenizer *tokenizer; /* NULL: the directory has none, or it is refused */
+    struct nf_err refused; /* why the tokenizer is */
     struct nf_parameters parameters;
     struct need f32, bf16;
     size_t context;
@@ -80,17 +81,22 @@ static int find_need(const struct nf_config *cfg, enum nf_dtype dtype, size_t co
 
 enum { CONTEXT = 2048 }; /* of the estimate, where nobody says */
 
-static int find_facts(const struct options *o, struct facts *f, struct nf_err *err)
+static int find_facts(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     if (nf_config_read(o->dir, &f->cfg, err) < 0)
         return (int)err->code;
     f->checked = !o->no_weights;
     if (f->checked && nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
         return (int)err->code;
-    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, err)))
-        return (int)err->code;
+    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, &f->refused)) &&
+        f->refused.code != NF_EFORMAT)
+        return nf_fail(err, f->refused.code, "%s", f->refused.text);
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
     f->parameters = nf_parameters_count(&f->cfg);
+    if (f->checked && !f->weights.unembed.data) {
+        f->parameters.all -= f->parameters.unembedding;
+        f->parameters.unembedding = 0;
+    }
     find_need(&f->cfg, NF_F32, f->context, &f->f32, err);
     find_need(&f->cfg, NF_BF16, f->context, &f->bf16, err);
     return (int)err->code;
@@ -138,6 +144,12 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
     };
 
     memcpy(a, all, sizeof all);
+    for (size_t i = 0; f->checked && !f->weights.unembed.data && i < ANALYSES; i++)
+        if (strcmp(a[i].name, "vocabulary effects") == 0 || strcmp(a[i].name, "logit lens") == 0 ||
+            strcmp(a[i].name, "layer lesions") == 0) {
+            a[i].applies = "no";
+            a[i].why = "the checkpoint has no unembedding";
+        }
     return sizeof all / sizeof *all;
 }
 
@@ -212,7 +224,7 @@ static void print_tokenizer(const struct facts *f)
     char name[64];
 
     if (!t) {
-        printf("tokenizer    none in this directory\n");
+        printf("tokenizer    %s%s\n", *f->refused.text ? "refused: " : "none in this directory", f->refused.text);
         return;
     }
     printf("tokenizer    %s, %zu tokens", nf_tokenizer_type(t), t->vocab.V);
@@ -239,11 +251,25 @@ static void print_parameters(const struct facts *f)
     printf(", all else %" PRIu64 "\n", p->all - p->embedding - p->unembedding);
 }
 
+/* Number i of what is done differently from what the files say; tokens without rows come first. */
+static bool find_difference(const struct facts *f, size_t i, char *buf, size_t size)
+{
+    size_t rows = f->cfg.V;
+
+    if (f->tokenizer && f->tokenizer->vocab.V > rows && i-- == 0) {
+        snprintf(buf, size, "%zu tokens have no row in the embedding: a text with one of them is refused",
+                 f->tokenizer->vocab.V - rows);
+        return true;
+    }
+    return nf_difference(&f->cfg, f->checked ? &f->weights : NULL, i, buf, size);
+}
+
 static void print_text(const struct facts *f)
 {
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
+    char line[600];
 
     printf("model        %s%s%s\n", c->name, *c->revision ? ", revision " : "", c->revision);
     printf("family       %s: %s\n", nf_family_name(c->family), c->architecture);
@@ -262,6 +288,8 @@ static void print_text(const struct facts *f)
     print_need("bf16", &f->bf16);
     printf("work         %.1f MFLOP a token, in windows of %zu\n", f->f32.flops / 1e6, f->context);
     print_tokenizer(f);
+    for (size_t i = 0; find_difference(f, i, line, sizeof line); i++)
+        printf("%-12s %s\n", i ? "" : "differs", line);
     printf("digests      config %.12s.., weights %.12s%s\n", c->config_sha256, f->checked ? c->weights_sha256 : "not read",
            f->checked ? ".." : "");
     for (size_t i = 0; i < n; i++)
@@ -295,8 +323,12 @@ static json_t *positions_json(const struct nf_config *c)
     return p;
 }
 
-static json_t *tokenizer_json(const struct nf_tokenizer *t)
+static json_t *tokenizer_json(const struct facts *f)
 {
+    const struct nf_tokenizer *t = f->tokenizer;
+
+    if (!t && *f->refused.text)
+        return json_pack("{s:s}", "refused", f->refused.text);
     return t ? json_pack("{s:s, s:I, s:s, s:o, s:b}", "type", nf_tokenizer_type(t), "vocab", (json_int_t)t->vocab.V, "digest",
                          t->digest, "bos_id", t->bos_id < 0 ? json_null() : json_integer(t->bos_id), "bos_auto", t->bos_auto)
              : json_null();
@@ -307,10 +339,13 @@ static json_t *facts_json(const struct facts *f)
     const struct nf_config *c = &f->cfg;
     struct analysis a[ANALYSES];
     size_t n = list_analyses(f, a);
-    json_t *analyses = json_array(), *j;
+    json_t *analyses = json_array(), *differs = json_array(), *j;
+    char line[600];
 
     for (size_t i = 0; i < n; i++)
         json_array_append_new(analyses, json_pack("{s:s, s:s, s:s}", "name", a[i].name, "applies", a[i].applies, "why", a[i].why));
+    for (size_t i = 0; find_difference(f, i, line, sizeof line); i++)
+        json_array_append_new(differs, json_string(line));
     j = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:s, s:b, s:f, s:s, s:b, s:b, s:b}",
                   "name", c->name, "revision", c->revision, "family", nf_family_name(c->family), "architecture", c->architecture,
                   "sizes", "L", (json_int_t)c->L, "D", (json_int_t)c->D, "H", (json_int_t)c->H, "G", (json_int_t)c->G, "K",
@@ -318,11 +353,12 @@ static json_t *facts_json(const struct facts *f)
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
     json_object_update_new(j,
-                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "parameters",
+                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
                                      (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding, "unembedding",
                                      (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context, "f32",
-                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f->tokenizer),
-                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "analyses", analyses));
+                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
+                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
+                                     "analyses", analyses));
     return j;
 }
 
@@ -345,7 +381,7 @@ static int print_json(json_t *j, struct nf_err *err)
  * What a site may be off by: --atol; in float32, twice what transformers itself is between float32 and float64 (two passes round alike, not
  * the same), at least LOGITS_F32; in bf16 a share of the largest value.
  */
-static double tolerance(const struct options *o, const json_t *reference, enum nf_site site, double largest)
+static double tolerance(const struct info_options *o, const json_t *reference, enum nf_site site, double largest)
 {
     double noise = json_number_value(json_object_get(json_object_get(reference, "noise"), nf_site_name(site)));
 
@@ -362,14 +398,14 @@ static bool within(const struct nf_verify_site *s, enum nf_site site, double all
     return site == NF_SITE_FFN_ACTIVE ? s->bit_pre <= allowed : s->off <= allowed;
 }
 
-static double allowed_of(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static double allowed_of(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     enum nf_site by = site == NF_SITE_FFN_ACTIVE ? NF_SITE_FFN_PRE : site;
 
     return tolerance(o, reference, by, p->site[by].largest);
 }
 
-static void print_site(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static void print_site(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     const json_t *noise = json_object_get(json_object_get(reference, "noise"), nf_site_name(site));
@@ -387,7 +423,7 @@ static void print_site(const struct options *o, const json_t *reference, const s
            s->largest, own, allowed, within(s, site, allowed) ? "ok" : "OFF", site == NF_SITE_FFN_ACTIVE && !s->bits ? "" : where);
 }
 
-static json_t *site_json(const struct options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
+static json_t *site_json(const struct info_options *o, const json_t *reference, const struct nf_verify *p, enum nf_site site)
 {
     const struct nf_verify_site *s = &p->site[site];
     double allowed = allowed_of(o, reference, p, site);
@@ -399,7 +435,7 @@ static json_t *site_json(const struct options *o, const json_t *reference, const
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_verify(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static void print_verify(const struct info_options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
 {
     const char *dtype = json_string_value(json_object_get(reference, "dtype"));
 
@@ -414,7 +450,7 @@ static void print_verify(const struct options *o, const struct nf_config *cfg, c
                p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
 }
 
-static json_t *verify_json(const struct options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static json_t *verify_json(const struct info_options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
 {
     json_t *sites = json_array();
 
@@ -428,7 +464,7 @@ static json_t *verify_json(const struct options *o, const struct nf_config *cfg,
 }
 
 /* The reference was made with the model's own tokenizer, where both are known. */
-static int check_tokenizer(const struct facts *f, const struct nf_reader *in, struct nf_err *err)
+static int check_reference_tokenizer(const struct facts *f, const struct nf_reader *in, struct nf_err *err)
 {
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
 
@@ -439,7 +475,7 @@ static int check_tokenizer(const struct facts *f, const struct nf_reader *in, st
 }
 
 /* The first site that is off by more than it may be, after the table of all is printed. */
-static int give_verdict(const struct options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
+static int give_verdict(const struct info_options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
                         struct nf_err *err)
 {
     if (nf_output_close(err) < 0)
@@ -454,14 +490,14 @@ static int give_verdict(const struct options *o, const struct facts *f, const js
     return NF_OK;
 }
 
-static int verify(const struct options *o, struct facts *f, struct nf_err *err)
+static int verify(const struct info_options *o, struct facts *f, struct nf_err *err)
 {
     const struct nf_forward_opts forward = { .dtype = o->dtype, .memory = o->memory };
     struct nf_reader *in = nf_reader_open_file(o->verify, "activations", err);
     const json_t *reference = in ? json_object_get(nf_reader_header(in), "reference") : NULL;
     struct nf_verify p;
 
-    if (in && check_tokenizer(f, in, err) == NF_OK && nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
+    if (in && check_reference_tokenizer(f, in, err) == NF_OK && nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
         if (o->json)
             print_json(verify_json(o, &f->cfg, reference, &p), err);
         else
@@ -474,20 +510,20 @@ static int verify(const struct options *o, struct facts *f, struct nf_err *err)
 
 /* ---- command line ---- */
 
-static int check_options(struct options *o, char **operand, int n, struct nf_err *err)
+static int check_info_options(struct info_options *o, char **operand, int n, struct nf_err *err)
 {
     if (n > 1 || (n == 1 && o->model))
-        return nf_fail(err, NF_EUSAGE, "one model is expected, as operand or with -m");
+        return nf_fail(err, NF_EUSAGE, "one model is required, as operand or with -m");
     if (n == 1)
         o->model = operand[0];
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "a model is expected: a directory, or its name in the Hub cache");
+        return nf_fail(err, NF_EUSAGE, "a model is required: a directory, or its name in the Hub cache");
     if (o->verify && o->no_weights)
         return nf_fail(err, NF_EUSAGE, "--verify needs the weights");
     return NF_OK;
 }
 
-static void describe(struct options *o, struct nf_err *err)
+static void describe(struct info_options *o, struct nf_err *err)
 {
     struct facts f = { 0 };
 
@@ -508,7 +544,7 @@ static void describe(struct options *o, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options o = { .dtype = NF_F32 };
+    struct info_options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model, also as operand: directory, GGUF file, or name in the Hub cache"),
         OPT_STR("verify", &o.verify, "FILE", "compare with a stream of activations that pipelines/reference.py made"),
@@ -528,7 +564,7 @@ int main(int argc, char **argv)
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv, &err);
-    if (first > 0 && check_options(&o, argv + first, argc - first, &err) == NF_OK && nf_output_open(false, &err) == NF_OK)
+    if (first > 0 && check_info_options(&o, argv + first, argc - first, &err) == NF_OK && nf_output_open(false, &err) == NF_OK)
         describe(&o, &err);
     return nf_prog_end(&err);
 }

@@ -18,7 +18,7 @@
 #include "stream/writer.h"
 
 /* One run: the reduction and the header of its output, both made from the first input. */
-struct run {
+struct reduce_run {
     struct nf_reduce_cfg cfg;
     const struct nf_cmd *cmd;
     bool many; /* more than one input: all of them stats */
@@ -27,7 +27,7 @@ struct run {
 };
 
 /* --orders 1,2,3 */
-static int read_orders(const char *list, bool order[3], struct nf_err *err)
+static int parse_orders(const char *list, bool order[3], struct nf_err *err)
 {
     memset(order, 0, 3 * sizeof *order);
     for (const char *s = list;; s += 2) {
@@ -55,11 +55,11 @@ static int read_measures(const struct nf_list *list, struct nf_stages_cfg *cfg, 
     return NF_OK;
 }
 
-static int check_options(struct nf_reduce_cfg *cfg, const char *orders, const struct nf_list *measures, struct nf_err *err)
+static int check_reduce_options(struct nf_reduce_cfg *cfg, const char *orders, const struct nf_list *measures, struct nf_err *err)
 {
     uint64_t batch = cfg->stages.cka_batch;
 
-    if (read_orders(orders, cfg->order, err) < 0 || read_measures(measures, &cfg->stages, err) < 0)
+    if (parse_orders(orders, cfg->order, err) < 0 || read_measures(measures, &cfg->stages, err) < 0)
         return (int)err->code;
     if (batch && batch < NF_CKA_ROWS_MIN)
         return nf_fail(err, NF_EUSAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are expected", batch, NF_CKA_ROWS_MIN);
@@ -73,7 +73,7 @@ static void progress(const struct nf_reduce *r)
     nf_progress(nf_common.quiet, "%" PRIu64 " positions, %zu n-grams, %zu MiB", p.positions, p.ngrams, p.bytes >> 20);
 }
 
-static int start(struct run *run, struct nf_reader *in, struct nf_err *err)
+static int start_reduction(struct reduce_run *run, struct nf_reader *in, struct nf_err *err)
 {
     bool merging = strcmp(nf_reader_kind(in), "stats") == 0;
 
@@ -100,11 +100,11 @@ static int name_input(int rc, const char *what, struct nf_err *err)
     return rc;
 }
 
-static int take_input(struct run *run, const char *path, struct nf_err *err)
+static int take_input(struct reduce_run *run, const char *path, struct nf_err *err)
 {
     struct nf_reader *in = nf_reader_open_file(path, run->many ? "stats" : "activations|stats", err);
     const msgpack_object *rec;
-    int rc = in ? start(run, in, err) : err->code;
+    int rc = in ? start_reduction(run, in, err) : err->code;
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_reduce_record(run->reduce, rec, err);
@@ -120,7 +120,7 @@ static int take_input(struct run *run, const char *path, struct nf_err *err)
 }
 
 /* Without an operand, standard input. */
-static int take_all(struct run *run, char **path, struct nf_err *err)
+static int take_streams(struct reduce_run *run, char **path, struct nf_err *err)
 {
     int rc = NF_OK;
 
@@ -129,7 +129,7 @@ static int take_all(struct run *run, char **path, struct nf_err *err)
     return rc;
 }
 
-static int write_stats(struct run *run, struct nf_err *err)
+static int write_stats(struct reduce_run *run, struct nf_err *err)
 {
     struct nf_reduce_progress p = nf_reduce_progress(run->reduce);
     struct nf_writer *out = nf_writer_open(STDOUT_FILENO, run->header, nf_common.raw, err);
@@ -154,7 +154,7 @@ static int write_stats(struct run *run, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct run run = { .cfg = nf_reduce_defaults() };
+    struct reduce_run run = { .cfg = nf_reduce_defaults() };
     const char *orders = "1,2,3";
     struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
@@ -185,8 +185,8 @@ int main(int argc, char **argv)
     first = nf_opt_parse(&cmd, argc, argv, &err);
     run.cmd = &cmd;
     run.many = argc - first > 1;
-    if (first > 0 && check_options(&run.cfg, orders, &measures, &err) == NF_OK && nf_output_open(true, &err) == NF_OK &&
-        take_all(&run, argv + first, &err) == NF_OK)
+    if (first > 0 && check_reduce_options(&run.cfg, orders, &measures, &err) == NF_OK && nf_output_open(true, &err) == NF_OK &&
+        take_streams(&run, argv + first, &err) == NF_OK)
         write_stats(&run, &err);
     json_decref(run.header);
     nf_reduce_close(run.reduce);

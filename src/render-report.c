@@ -100,7 +100,7 @@ static int read_input(struct inputs *all, const char *path, const char *as, stru
     return (int)err->code;
 }
 
-static int group(struct inputs *all, struct nf_err *err)
+static int group_inputs(struct inputs *all, struct nf_err *err)
 {
     long n = nf_models_of(all->stages, all->report.stages_n, all->models);
 
@@ -140,7 +140,7 @@ static int render(struct inputs *all, const struct nf_list *names, bool markdown
     all->report.stages = all->stages;
     for (size_t i = 0; err->code == NF_OK && i < inputs; i++)
         read_input(all, path[i], i < names->n ? names->item[i] : NULL, err);
-    if (err->code == NF_OK && group(all, err) == NF_OK)
+    if (err->code == NF_OK && group_inputs(all, err) == NF_OK)
         write_page(&all->report, markdown, err);
     for (size_t i = 0; i < all->report.n; i++)
         nf_input_clear(&all->neurons[i]);

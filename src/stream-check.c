@@ -16,14 +16,14 @@
 #include "stream/mp.h"
 #include "stream/reader.h"
 
-struct options {
+struct check_options {
     const char *kind;
     uint64_t max_faults;
 };
 
 /* One stream being checked. */
 struct check {
-    const struct options *opt;
+    const struct check_options *opt;
     struct nf_reader *in;
     const struct nf_check_kind *kind; /* NULL: nothing is known of this kind but that it is a stream */
     void *state;
@@ -87,7 +87,7 @@ static int check_stream(struct check *c, struct nf_err *err)
 }
 
 /* Checks one file and prints what is wrong with it; NF_OK, or the code of what is. */
-static int check_file(const struct options *opt, const char *path)
+static int check_file(const struct check_options *opt, const char *path)
 {
     struct nf_err err = NF_ERR_INIT;
     struct check c = { .opt = opt };
@@ -105,7 +105,7 @@ static int check_file(const struct options *opt, const char *path)
 }
 
 /* Every file is checked; the machine's failure is more urgent news than a fault.  The list of faults is whole whatever they are. */
-static void check_files(const struct options *opt, char **path, struct nf_err *err)
+static void check_streams(const struct check_options *opt, char **path, struct nf_err *err)
 {
     int verdict = NF_OK;
 
@@ -122,7 +122,7 @@ static void check_files(const struct options *opt, char **path, struct nf_err *e
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options opt = { .max_faults = 20 };
+    struct check_options opt = { .max_faults = 20 };
     const struct nf_opt opts[] = {
         OPT_STR("kind", &opt.kind, "KIND", "accept only this kind, or these: stats|neurons", .letter = 'k', .local = true),
         OPT_UINT("max-faults", &opt.max_faults, 0, 0, "N", "print at most N faults of a stream; all are counted", .local = true),
@@ -139,6 +139,6 @@ int main(int argc, char **argv)
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv, &err);
     if (first > 0 && nf_output_open(false, &err) == NF_OK)
-        check_files(&opt, argv + first, &err);
+        check_streams(&opt, argv + first, &err);
     return nf_prog_end(&err);
 }

@@ -90,7 +90,7 @@ static void print_worst(const struct nf_compare *c)
 }
 
 /* Both are whole, and what was compared is printed: are they the same?  rc: of compare_streams(). */
-static int give_verdict(const struct nf_compare *c, int rc, const struct nf_reader *a, const struct nf_reader *b,
+static int say_difference(const struct nf_compare *c, int rc, const struct nf_reader *a, const struct nf_reader *b,
                         struct nf_err *err)
 {
     if (c->different)
@@ -107,7 +107,7 @@ static int give_verdict(const struct nf_compare *c, int rc, const struct nf_read
     return NF_OK;
 }
 
-static int compare(struct nf_compare *c, bool header, struct nf_reader *a, struct nf_reader *b, struct nf_err *err)
+static int compare_stream_files(struct nf_compare *c, bool header, struct nf_reader *a, struct nf_reader *b, struct nf_err *err)
 {
     int rc;
 
@@ -121,7 +121,7 @@ static int compare(struct nf_compare *c, bool header, struct nf_reader *a, struc
         return rc;
     if (rc == NF_EOF)
         compare_records(c, nf_reader_records(a) + 1, nf_reader_end(a), nf_reader_end(b));
-    return give_verdict(c, rc, a, b, err);
+    return say_difference(c, rc, a, b, err);
 }
 
 static int diff(struct nf_compare *c, bool header, char **path, int n, struct nf_err *err)
@@ -138,7 +138,7 @@ static int diff(struct nf_compare *c, bool header, char **path, int n, struct nf
     if (a)
         b = nf_reader_open_file(path[1], NULL, err);
     if (b)
-        compare(c, header, a, b, err);
+        compare_stream_files(c, header, a, b, err);
     nf_reader_close(a);
     nf_reader_close(b);
     return (int)err->code;

@@ -20,7 +20,7 @@
 
 enum { OUT_BYTES = 256 << 10 }; /* gathered before a write */
 
-struct options {
+struct dump_options {
     enum format { TEXT, NDJSON, CSV, TSV, NPY, SAFETENSORS } format;
     const char *field;
     struct nf_list records, sites, columns;
@@ -31,7 +31,7 @@ struct options {
 
 /* What a dump is made of; the members that the format does not need stay NULL. */
 struct dump {
-    const struct options *opt;
+    const struct dump_options *opt;
     struct nf_vocab vocab;
     struct nf_table *table;
     struct nf_arrays *arrays;
@@ -44,18 +44,18 @@ static const char *format_name(enum format f)
     return name[f];
 }
 
-static bool is_table(const struct options *opt)
+static bool is_table(const struct dump_options *opt)
 {
     return opt->format == CSV || opt->format == TSV;
 }
 
 /* Binary: the tensors alone. */
-static bool is_arrays(const struct options *opt)
+static bool is_arrays(const struct dump_options *opt)
 {
     return opt->format == NPY || opt->format == SAFETENSORS;
 }
 
-static bool listed(const struct nf_list *list, const msgpack_object *o)
+static bool is_selected(const struct nf_list *list, const msgpack_object *o)
 {
     for (size_t i = 0; o && o->type == MSGPACK_OBJECT_STR && i < list->n; i++)
         if (strlen(list->item[i]) == o->via.str.size && memcmp(list->item[i], o->via.str.ptr, o->via.str.size) == 0)
@@ -63,16 +63,16 @@ static bool listed(const struct nf_list *list, const msgpack_object *o)
     return list->n == 0;
 }
 
-static bool all_layers(const struct options *opt)
+static bool all_layers(const struct dump_options *opt)
 {
     return opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
 }
 
-static bool chosen(const struct options *opt, const msgpack_object *rec)
+static bool chosen(const struct dump_options *opt, const msgpack_object *rec)
 {
     const msgpack_object *layer = nf_mp_find(rec, "layer");
 
-    return listed(&opt->records, nf_mp_find(rec, "r")) && listed(&opt->sites, nf_mp_find(rec, "site")) &&
+    return is_selected(&opt->records, nf_mp_find(rec, "r")) && is_selected(&opt->sites, nf_mp_find(rec, "site")) &&
            (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
                                 layer->via.u64 < opt->layers.to));
 }
@@ -91,7 +91,7 @@ static const char *usual_record(const char *kind)
     return NULL;
 }
 
-static int check_options(const struct options *opt, struct nf_err *err)
+static int check_dump_options(const struct dump_options *opt, struct nf_err *err)
 {
     const char *name = format_name(opt->format);
 
@@ -106,7 +106,7 @@ static int check_options(const struct options *opt, struct nf_err *err)
     return NF_OK;
 }
 
-static int header(const struct options *opt, const struct nf_reader *in, struct nf_err *err)
+static int header(const struct dump_options *opt, const struct nf_reader *in, struct nf_err *err)
 {
     json_t *h;
     bool whole;
@@ -122,12 +122,12 @@ static int header(const struct options *opt, const struct nf_reader *in, struct 
     return whole || ferror(stdout) ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
-static int begin(struct dump *d, struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     d->opt = opt;
     if (is_table(opt)) {
         if (opt->records.n == 0 && !(opt->records.item[0] = usual_record(nf_reader_kind(in))))
-            return nf_fail(err, NF_EUSAGE, "--record is wanted: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
+            return nf_fail(err, NF_EUSAGE, "--record is required: a stream of kind '%.40s' has no usual table", nf_reader_kind(in));
         opt->records.n = 1;
         d->table =
             nf_table_open(stdout, opt->format == CSV ? ',' : '\t', opt->records.item[0], opt->columns.item, opt->columns.n, err);
@@ -154,7 +154,7 @@ static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
     return NF_OK;
 }
 
-static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
+static int finish_dump(struct dump *d, struct nf_reader *in, struct nf_err *err)
 {
     if (d->opt->format == NPY)
         nf_arrays_npy(d->arrays, stdout, err);
@@ -168,11 +168,11 @@ static int finish(struct dump *d, struct nf_reader *in, struct nf_err *err)
     return err->code;
 }
 
-static int dump_stream(struct options *opt, struct nf_reader *in, struct nf_err *err)
+static int dump_stream(struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     struct dump d = { 0 };
     const msgpack_object *rec;
-    int rc = begin(&d, opt, in, err);
+    int rc = begin_dump(&d, opt, in, err);
 
     while (rc == NF_OK && !ferror(stdout) && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         if (opt->format == TEXT)
@@ -182,16 +182,16 @@ static int dump_stream(struct options *opt, struct nf_reader *in, struct nf_err 
     }
     if (ferror(stdout))
         rc = nf_fail_errno(err, "%s", nf_output_name());
-    return rc == NF_EOF ? finish(&d, in, err) : rc;
+    return rc == NF_EOF ? finish_dump(&d, in, err) : rc;
 }
 
-static int dump(struct options *opt, char **path, int n, struct nf_err *err)
+static int dump(struct dump_options *opt, char **path, int n, struct nf_err *err)
 {
     struct nf_reader *in;
 
     if (n > 1)
         return nf_fail(err, NF_EUSAGE, "one file at most is expected, %d were given", n);
-    if (check_options(opt, err) < 0 || nf_output_open(is_arrays(opt), err) < 0)
+    if (check_dump_options(opt, err) < 0 || nf_output_open(is_arrays(opt), err) < 0)
         return (int)err->code;
     if (opt->format == TEXT && opt->records.n + opt->sites.n == 0 && all_layers(opt))
         opt->header = true;
@@ -205,7 +205,7 @@ static int dump(struct options *opt, char **path, int n, struct nf_err *err)
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options opt = { .layers = NF_RANGE_ALL, .values = 8 };
+    struct dump_options opt = { .layers = NF_RANGE_ALL, .values = 8 };
     static char buffer[OUT_BYTES];
     const struct nf_opt opts[] = {
         OPT_CHOICE("format", &opt.format, "text|ndjson|csv|tsv|npy|safetensors", "format of the output", .letter = 'f',

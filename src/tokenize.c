@@ -32,7 +32,7 @@ enum { HOLD_BYTES = 256 << 10 };
 /* Longest window when nobody says: the memory of a forward pass grows with it, and models of 131,072 positions are run on texts of some thousand. */
 enum { CONTEXT = 2048, SHARDS_MAX = 1000000 };
 
-struct options {
+struct tokenize_options {
     const char *model, *revision, *field, *domain_field, *domain, *shard;
     enum nf_split split;
     enum bos { BOS_AUTO, BOS_ALWAYS, BOS_NEVER } bos;
@@ -47,8 +47,8 @@ struct totals {
     uint64_t tokens, bos, windows, full, docs, bytes;
 };
 
-struct run {
-    const struct options *o;
+struct tokenize_run {
+    const struct tokenize_options *o;
     struct nf_tokenizer *t;
     struct nf_encoder *encoder;
     struct nf_writer *out;
@@ -62,7 +62,7 @@ struct run {
 };
 
 /* K/N */
-static int read_shard(struct options *o, struct nf_err *err)
+static int read_shard(struct tokenize_options *o, struct nf_err *err)
 {
     char *end = NULL, *stop = NULL;
 
@@ -78,10 +78,10 @@ static int read_shard(struct options *o, struct nf_err *err)
     return NF_OK;
 }
 
-static int check_options(struct options *o, struct nf_err *err)
+static int check_tokenize_options(struct tokenize_options *o, struct nf_err *err)
 {
     if (!o->model)
-        return nf_fail(err, NF_EUSAGE, "-m MODEL is expected: the model whose tokenizer to use");
+        return nf_fail(err, NF_EUSAGE, "-m MODEL is required: the model whose tokenizer to use");
     if (o->field && o->split != NF_SPLIT_FILE)
         return nf_fail(err, NF_EUSAGE, "--jsonl excludes --split: each JSON line is one document");
     if (!o->field && o->domain_field)
@@ -93,9 +93,9 @@ static int check_options(struct options *o, struct nf_err *err)
     return read_shard(o, err);
 }
 
-static int begin(void *self, const char *name, const char *domain, struct nf_err *err)
+static int open_document(void *self, const char *name, const char *domain, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
 
     free(r->name);
     free(r->domain);
@@ -110,7 +110,7 @@ static int begin(void *self, const char *name, const char *domain, struct nf_err
     return NF_OK;
 }
 
-static void write_doc(struct run *r, bool whole)
+static void write_doc(struct tokenize_run *r, bool whole)
 {
     struct nf_doc d = {
         r->read - 1, r->name, r->domain, strlen(r->name), strlen(r->domain), whole ? r->bytes : NF_DOC_BYTES_UNKNOWN
@@ -121,7 +121,7 @@ static void write_doc(struct run *r, bool whole)
     r->written = true;
 }
 
-static void write_window(struct run *r, size_t T, bool whole)
+static void write_window(struct tokenize_run *r, size_t T, bool whole)
 {
     struct nf_window w = { r->read - 1, r->pack.windows - 1, r->pack.start, r->pack.bos, T, r->pack.ids, NULL, 0 };
     size_t n;
@@ -140,7 +140,7 @@ static void write_window(struct run *r, size_t T, bool whole)
 }
 
 /* Is this window in the sample?  It depends on seed, document and window alone: not on what was drawn before, nor on the shard. */
-static bool sampled(const struct run *r)
+static bool sampled(const struct tokenize_run *r)
 {
     struct nf_rng key = { r->o->seed };
 
@@ -150,7 +150,7 @@ static bool sampled(const struct run *r)
 }
 
 /* Put out the windows that r->ids holds.  NF_EOF: the limit is reached. */
-static int write_windows(struct run *r, bool last, struct nf_err *err)
+static int write_windows(struct tokenize_run *r, bool last, struct nf_err *err)
 {
     const uint64_t limit = r->o->limit ? r->o->limit : UINT64_MAX;
     size_t from = 0, used, T;
@@ -183,20 +183,20 @@ static int write_windows(struct run *r, bool last, struct nf_err *err)
 }
 
 /* With a limit every shard looks at all documents, so that together they stop where one run would. */
-static bool skipped(const struct run *r)
+static bool skipped(const struct tokenize_run *r)
 {
     return !r->mine && !r->o->limit;
 }
 
 /* What goes wrong in a document is said with its name. */
-static int name_document(const struct run *r, int rc, const struct nf_err *own, struct nf_err *err)
+static int name_document(const struct tokenize_run *r, int rc, const struct nf_err *own, struct nf_err *err)
 {
     return rc < 0 ? nf_fail(err, own->code, "%s: %s", r->name, own->text) : rc;
 }
 
-static int text(void *self, const unsigned char *p, size_t n, struct nf_err *err)
+static int encode_text(void *self, const unsigned char *p, size_t n, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
     struct nf_err own = NF_ERR_INIT;
 
     r->bytes += n;
@@ -208,9 +208,9 @@ static int text(void *self, const unsigned char *p, size_t n, struct nf_err *err
     return r->bytes > HOLD_BYTES ? write_windows(r, false, err) : NF_OK;
 }
 
-static int end(void *self, struct nf_err *err)
+static int close_document(void *self, struct nf_err *err)
 {
-    struct run *r = self;
+    struct tokenize_run *r = self;
     struct nf_err own = NF_ERR_INIT;
     int rc;
 
@@ -223,9 +223,9 @@ static int end(void *self, struct nf_err *err)
     return rc;
 }
 
-static int make_plan(struct run *r, struct nf_err *err)
+static int plan_tokens(struct tokenize_run *r, struct nf_err *err)
 {
-    const struct options *o = r->o;
+    const struct tokenize_options *o = r->o;
     const struct nf_tokenizer *t = r->t;
     struct nf_pack *pack = &r->pack;
 
@@ -233,7 +233,7 @@ static int make_plan(struct run *r, struct nf_err *err)
     pack->full_only = o->full_only;
     pack->bos = o->bos == BOS_ALWAYS || (o->bos == BOS_AUTO && t->bos_auto);
     if (!pack->context)
-        return nf_fail(err, NF_EUSAGE, "--context N is expected: no config.json in %s says how many positions the model has",
+        return nf_fail(err, NF_EUSAGE, "--context N is required: no config.json in %s says how many positions the model has",
                        o->model);
     if (pack->bos && t->bos_id < 0)
         return nf_fail(err, NF_EUSAGE, "--bos always: no file in %s names a BOS token", o->model);
@@ -246,7 +246,7 @@ static int make_plan(struct run *r, struct nf_err *err)
     return r->encoder ? nf_pack_init(pack, err) : (int)err->code;
 }
 
-static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static json_t *make_header(const struct tokenize_run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     const struct nf_tokenizer *t = r->t;
     json_t *header = nf_header_new("tokens", NULL, cmd, err);
@@ -260,7 +260,7 @@ static json_t *make_header(const struct run *r, const struct nf_cmd *cmd, struct
     return header;
 }
 
-static int open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *err)
+static int open_tokens_output(struct tokenize_run *r, const struct nf_cmd *cmd, struct nf_err *err)
 {
     json_t *header = make_header(r, cmd, err);
 
@@ -273,9 +273,9 @@ static int open_output(struct run *r, const struct nf_cmd *cmd, struct nf_err *e
 }
 
 /* An empty corpus is refused; a shard of a corpus that has documents may be empty. */
-static int check_not_empty(const struct run *r, struct nf_err *err)
+static int check_not_empty(const struct tokenize_run *r, struct nf_err *err)
 {
-    const struct options *o = r->o;
+    const struct tokenize_options *o = r->o;
 
     if (!r->read)
         return nf_fail(err, NF_EFORMAT, "no documents: there is no text in the input");
@@ -285,7 +285,7 @@ static int check_not_empty(const struct run *r, struct nf_err *err)
                    o->full_only ? "enough" : "any", o->sample < 1 ? " in the sample" : "");
 }
 
-static void close_output(struct run *r)
+static void close_output(struct tokenize_run *r)
 {
     const struct totals *s = &r->sum;
     json_t *totals =
@@ -297,7 +297,7 @@ static void close_output(struct run *r)
     r->out = NULL;
 }
 
-static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
+static void say_what_was_done(const struct tokenize_run *r, const struct nf_corpus *c)
 {
     uint64_t specials = nf_encoder_specials(r->encoder);
 
@@ -311,11 +311,11 @@ static void say_what_was_done(const struct run *r, const struct nf_corpus *c)
                 r->sum.docs, r->sum.windows, r->sum.tokens, r->sum.bos, r->sum.bytes);
 }
 
-static int read_corpus(struct run *r, char **path, size_t n, struct nf_err *err)
+static int read_corpus(struct tokenize_run *r, char **path, size_t n, struct nf_err *err)
 {
     static char *standard[] = { (char *)"-" };
-    const struct options *o = r->o;
-    const struct nf_corpus_sink sink = { r, begin, text, end };
+    const struct tokenize_options *o = r->o;
+    const struct nf_corpus_sink sink = { r, open_document, encode_text, close_document };
     struct nf_corpus c = { o->field ? NF_SPLIT_JSONL : o->split, o->field, o->domain_field, o->domain, o->max_bad, 0 };
     int rc = nf_corpus_read(&c, n ? path : standard, nf_max(n, 1), &sink, err);
 
@@ -328,16 +328,16 @@ static int read_corpus(struct run *r, char **path, size_t n, struct nf_err *err)
 }
 
 /* n operands; without one, standard input. */
-static int tokenize(const struct options *o, const struct nf_cmd *cmd, char **path, size_t n, struct nf_err *err)
+static int tokenize(const struct tokenize_options *o, const struct nf_cmd *cmd, char **path, size_t n, struct nf_err *err)
 {
-    struct run r = { .o = o };
+    struct tokenize_run r = { .o = o };
     char *dir;
 
     if (n == 0 && isatty(STDIN_FILENO))
         return nf_fail(err, NF_EUSAGE, "standard input is a terminal: files or folders are expected; - for what is typed");
     dir = nf_model_dir(o->model, o->revision, err);
     r.t = dir ? nf_tokenizer_open(dir, err) : NULL;
-    if (r.t && make_plan(&r, err) == NF_OK && open_output(&r, cmd, err) == NF_OK)
+    if (r.t && plan_tokens(&r, err) == NF_OK && open_tokens_output(&r, cmd, err) == NF_OK)
         read_corpus(&r, path, n, err);
     nf_encoder_close(r.encoder);
     nf_ids_clear(&r.ids);
@@ -352,7 +352,7 @@ static int tokenize(const struct options *o, const struct nf_cmd *cmd, char **pa
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct options o = { .sample = 1 };
+    struct tokenize_options o = { .sample = 1 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: directory, GGUF file, or name in the Hub cache"),
         OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
@@ -376,7 +376,7 @@ int main(int argc, char **argv)
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv, &err);
-    if (first > 0 && check_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+    if (first > 0 && check_tokenize_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
         tokenize(&o, &cmd, argv + first, (size_t)(argc - first), &err);
     return nf_prog_end(&err);
 }

@@ -1,5 +1,5 @@
 /*
- * at.h - element i of an array that may stand at any address, as arrays in records do.
+ * at.h - element i of an array at any address. Arrays in records need not be aligned.
  *
  * In the byte order of the machine, which is that of streams; the number in the name is the width in bytes.
  */

@@ -1,5 +1,5 @@
 /*
- * digest.h - SHA-256, as lower-case hex: what ties a stream to its tokenizer, model and inputs.
+ * digest.h - SHA-256 as lower-case hex. It ties a stream to its tokenizer, model and inputs.
  */
 #ifndef NF_BASE_DIGEST_H
 #define NF_BASE_DIGEST_H

@@ -91,7 +91,7 @@ static char *repository(const char *root, const char *model, struct nf_err *err)
     return path;
 }
 
-static int by_text(const struct dirent **a, const struct dirent **b)
+static int compare_entries(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -105,7 +105,7 @@ static int not_hidden(const struct dirent *d)
 static void list_names(const char *dir, char *text, size_t size)
 {
     struct dirent **entry = NULL;
-    int n = scandir(dir, &entry, not_hidden, by_text);
+    int n = scandir(dir, &entry, not_hidden, compare_entries);
     size_t at = (size_t)snprintf(text, size, n > 0 ? "" : "none");
 
     for (int i = 0; i < n; i++) {
@@ -139,7 +139,7 @@ static int read_ref(const char *repo, const char *revision, char commit[COMMIT +
             ;
         snprintf(commit, COMMIT + 1, "%.*s", n <= COMMIT ? (int)n : 0, (const char *)map.data);
         if (!is_commit(commit))
-            rc = nf_fail(err, NF_EFORMAT, "%s: the name of a commit is wanted", path);
+            rc = nf_fail(err, NF_EFORMAT, "%s: the name of a commit is expected", path);
     }
     nf_map_close(&map);
     free(path);
@@ -167,7 +167,7 @@ static int find_commit(const char *model, const char *repo, const char *revision
 static int check_links(const char *dir, struct nf_err *err)
 {
     struct dirent **entry = NULL;
-    int n = scandir(dir, &entry, not_hidden, by_text), rc = NF_OK;
+    int n = scandir(dir, &entry, not_hidden, compare_entries), rc = NF_OK;
 
     if (n < 0)
         return nf_fail_errno(err, "%s", dir);
@@ -256,7 +256,7 @@ static char *pick_file(char *dir, struct nf_err *err)
     struct dirent **entry = NULL;
     char names[200] = "", *picked = dir;
     size_t at = 0;
-    int n = has_other_weights(dir, err) ? 0 : scandir(dir, &entry, is_gguf_model, by_text);
+    int n = has_other_weights(dir, err) ? 0 : scandir(dir, &entry, is_gguf_model, compare_entries);
 
     for (int i = 0; i < n && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", entry[i]->d_name);

@@ -1,5 +1,6 @@
 /*
- * hub.h - where a model's files lie: a directory, a GGUF file, or a model's name on the Hugging Face Hub looked up in the local cache.
+ * hub.h - finds the files of a model: a directory, a GGUF file, or a name on the Hugging Face Hub
+ * that is looked up in the local cache.
  *
  * Nothing is downloaded.  The cache is that of huggingface_hub: the first that is set of $HF_HUB_CACHE, $HUGGINGFACE_HUB_CACHE, $HF_HOME/hub,
  * $XDG_CACHE_HOME/huggingface/hub, $HOME/.cache/huggingface/hub; in it models--ORG--NAME/refs/REVISION holds a commit, and

@@ -1,5 +1,5 @@
 /*
- * json.h - JSON text by jansson, safe where memory runs out.
+ * json.h - JSON text by jansson, with a defined failure when memory runs out.
  *
  * jansson 2.14 reports a lack of memory as a syntax error, and where its text buffer cannot grow it writes beyond a string.
  */

@@ -153,7 +153,7 @@ static const char *nearest_name(const struct table *t, const char *text)
 }
 
 /* "--per": the names that begin so, with commas between them; how many. */
-static size_t list_names(const struct table *t, const char *text, char *names, size_t size)
+static size_t list_choices(const struct table *t, const char *text, char *names, size_t size)
 {
     size_t n = 0, at = 0;
 
@@ -170,7 +170,7 @@ static int refuse_long(const struct table *t, char *word, struct nf_err *err)
     const char *near;
 
     word[strcspn(word, "=")] = '\0';
-    if (word[2] && list_names(t, word + 2, names, sizeof names) > 1)
+    if (word[2] && list_choices(t, word + 2, names, sizeof names) > 1)
         return nf_fail(err, NF_EUSAGE, "%s: may be %s", word, names);
     near = nearest_name(t, word + 2);
     if (near)

@@ -25,15 +25,15 @@ static const struct layout {
     { "pytorch_model.bin", "pytorch_model.bin.index.json", nf_torch_open },
 };
 
-struct load {
+struct checkpoint_load {
     const char *dir;
     const struct layout *layout;
     struct nf_checkpoint *c;
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(const struct load *l, const char *fmt, ...)
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse_checkpoint(const struct checkpoint_load *l, const char *fmt, ...)
 {
     char text[320];
     va_list ap;
@@ -44,7 +44,7 @@ static int refuse(const struct load *l, const char *fmt, ...)
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->dir, text);
 }
 
-static int open_file(struct load *l, const char *name)
+static int open_tensor_file(struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     int rc = path ? l->layout->open(path, &l->c->file[l->c->n], l->err) : NF_ESYS;
@@ -55,13 +55,13 @@ static int open_file(struct load *l, const char *name)
     return rc;
 }
 
-static int by_text(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* The shards that the index names, each once, in byte order. */
-static int open_shards(struct load *l, const json_t *map)
+static int open_shards(struct checkpoint_load *l, const json_t *map)
 {
     size_t n = json_object_size(map), m = 0;
     const char **file = nf_alloc(n, sizeof *file, l->err), *name;
@@ -72,42 +72,52 @@ static int open_shards(struct load *l, const json_t *map)
         const char *s = json_string_value(v);
 
         if (rc == NF_OK && (!s || !*s || strchr(s, '/') || s[0] == '.'))
-            rc = refuse(l, "%s: tensor %s: the name of a file in this folder is wanted", l->layout->index, name);
+            rc = refuse_checkpoint(l, "%s: tensor %s: the name of a file in this folder is expected", l->layout->index, name);
         if (rc < 0)
             break;
         file[m++] = s;
     }
     if (rc == NF_OK && m)
-        qsort(file, m, sizeof *file, by_text);
+        qsort(file, m, sizeof *file, compare_texts);
     for (size_t i = 0; i < m && rc == NF_OK; i++)
         if (i == 0 || strcmp(file[i], file[i - 1]) != 0)
-            rc = l->c->n == SHARDS_MAX ? refuse(l, "more than %d shards", SHARDS_MAX) : open_file(l, file[i]);
+            rc = l->c->n == SHARDS_MAX ? refuse_checkpoint(l, "more than %d shards", SHARDS_MAX) : open_tensor_file(l, file[i]);
     free(file);
     return rc;
 }
 
-/* Every tensor of the index is in a shard, every tensor of a shard in the index, none in two shards. */
-static int check_index(const struct load *l, const json_t *map)
+/* The entry of that name in the first file before file[before] that has it; NULL: none has. */
+static struct nf_tf_entry *find_before(const struct checkpoint_load *l, size_t before, const char *name)
 {
-    const char *name;
-    json_t *v;
+    struct nf_tf_entry *e = NULL;
 
-    json_object_foreach ((json_t *)map, name, v)
-        if (!nf_checkpoint_find(l->c, name))
-            return refuse(l, "%s: tensor %s is not in %s", l->layout->index, name, json_string_value(v));
-    for (size_t i = 0; i < l->c->n; i++)
+    for (size_t i = 0; i < before && !e; i++)
+        e = nf_tf_find(&l->c->file[i], name);
+    return e;
+}
+
+static bool same_tensor(const struct nf_tf_entry *a, const struct nf_tf_entry *b)
+{
+    return strcmp(a->type, b->type) == 0 && a->t.ndim == b->t.ndim && a->bytes == b->bytes &&
+           memcmp(a->t.shape, b->t.shape, a->t.ndim * sizeof *a->t.shape) == 0 && memcmp(a->t.data, b->t.data, a->bytes) == 0;
+}
+
+/* All tensors of the shards count, whatever the index names; one in two shards must be the same in both: which is read is chance. */
+static int check_doubles(const struct checkpoint_load *l)
+{
+    for (size_t i = 1; i < l->c->n; i++)
         for (size_t k = 0; k < l->c->file[i].n; k++) {
-            const struct nf_tf_entry *e = &l->c->file[i].entry[k];
+            struct nf_tf_entry *e = &l->c->file[i].entry[k];
+            const struct nf_tf_entry *first = find_before(l, i, e->name);
 
-            if (nf_checkpoint_find(l->c, e->name) != e)
-                return refuse(l, "tensor %s is in two shards", e->name);
-            if (!json_object_get(map, e->name))
-                return refuse(l, "tensor %s is in a shard but not in %s", e->name, l->layout->index);
+            if (first && !same_tensor(first, e))
+                return refuse_checkpoint(l, "tensor %s is in two shards, with different values", e->name);
+            e->used = first;
         }
     return NF_OK;
 }
 
-static int open_index(struct load *l)
+static int open_index(struct checkpoint_load *l)
 {
     char *path = nf_path_join(l->dir, l->layout->index, l->err);
     struct nf_map map = { NULL, 0 };
@@ -115,7 +125,7 @@ static int open_index(struct load *l)
     int rc = path ? nf_map_open(path, &map, l->err) : NF_ESYS;
 
     if (rc == NF_OK && map.size > INDEX_BYTES)
-        rc = nf_fail(l->err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, map.size, INDEX_BYTES);
+        rc = nf_fail(l->err, NF_EFORMAT, "%s: %zu bytes, at most %d are expected", path, map.size, INDEX_BYTES);
     if (rc == NF_OK && !(root = nf_json_parse(map.data, map.size, JSON_REJECT_DUPLICATES, path, l->err)))
         rc = l->err->code;
     if (rc == NF_OK) {
@@ -123,7 +133,7 @@ static int open_index(struct load *l)
         if (!json_is_object(weights))
             rc = nf_fail(l->err, NF_EFORMAT, "%s: weight_map is missing", path);
         else if ((rc = open_shards(l, weights)) == NF_OK)
-            rc = check_index(l, weights);
+            rc = check_doubles(l);
     }
     json_decref(root);
     nf_map_close(&map);
@@ -131,7 +141,7 @@ static int open_index(struct load *l)
     return rc;
 }
 
-static bool in_dir(const struct load *l, const char *name)
+static bool in_dir(const struct checkpoint_load *l, const char *name)
 {
     char *path = nf_path_join(l->dir, name, l->err);
     bool there = path && nf_file_exists(path);
@@ -141,7 +151,7 @@ static bool in_dir(const struct load *l, const char *name)
 }
 
 /* The tensors of all parts; their metadata is the configuration's and the tokenizer's. */
-static int open_gguf(struct load *l)
+static int open_gguf(struct checkpoint_load *l)
 {
     struct nf_gguf_model m;
     int rc = nf_gguf_model_open(l->dir, &m, l->err);
@@ -159,26 +169,49 @@ static int open_gguf(struct load *l)
     return rc;
 }
 
-static int open_files(struct load *l)
+/* Weights in a form that is not read, and what makes one that is. */
+static int refuse_others(const struct checkpoint_load *l)
+{
+    static const struct {
+        const char *name, *what;
+    } others[] = {
+        { "adapter_model.safetensors",
+          "an adapter, no model: merge it into its base model (peft: merge_and_unload) and save that" },
+        { "adapter_model.bin", "an adapter, no model: merge it into its base model (peft: merge_and_unload) and save that" },
+        { "tf_model.h5",
+          "weights of TensorFlow: from_pretrained(.., from_tf=True) of transformers 4 reads them, save_pretrained() saves them" },
+        { "flax_model.msgpack",
+          "weights of Flax: from_pretrained(.., from_flax=True) of transformers 4 reads them, save_pretrained() saves them" },
+        { "consolidated.safetensors", "weights by their authors' own names: take the files that transformers reads" },
+        { "consolidated.00.pth", "weights by their authors' own names: take the files that transformers reads" },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (in_dir(l, others[i].name))
+            return refuse_checkpoint(l, "only %s: %s", others[i].name, others[i].what);
+    return refuse_checkpoint(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
+}
+
+static int open_files(struct checkpoint_load *l)
 {
     if (nf_gguf_is_file(l->dir))
         return open_gguf(l);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         l->layout = &layouts[i];
         if (in_dir(l, l->layout->name))
-            return open_file(l, l->layout->name);
+            return open_tensor_file(l, l->layout->name);
         if (in_dir(l, l->layout->index))
             return open_index(l);
         if (l->err->code != NF_OK)
             return (int)l->err->code;
     }
-    return refuse(l, "no model.safetensors and no pytorch_model.bin, nor an index of their shards");
+    return refuse_others(l);
 }
 
 struct nf_checkpoint *nf_checkpoint_open(const char *dir, struct nf_err *err)
 {
     struct nf_checkpoint *c = nf_alloc(1, sizeof *c, err);
-    struct load l = { .dir = dir, .c = c, .err = err };
+    struct checkpoint_load l = { .dir = dir, .c = c, .err = err };
 
     if (c)
         c->file = nf_alloc(SHARDS_MAX, sizeof *c->file, err);

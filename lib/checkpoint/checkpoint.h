@@ -19,10 +19,13 @@ struct nf_checkpoint {
  * nf_checkpoint_open - the first that is there of model.safetensors, model.safetensors.index.json and every shard that it names,
  * pytorch_model.bin, pytorch_model.bin.index.json and every shard that it names: the order of transformers.
  *
+ * The index names the shards; their tensors count as they are there, whatever it says of each.  A tensor that is in two shards with the same bytes
+ * is the one of the first shard, and marked as used in the others.
+ *
  * `dir` may also be a GGUF file: it and the other parts that it belongs to.
  *
- * NF_EFORMAT  none of them there; nf_st_open(), nf_torch_open(), nf_gguf_model_open(); a tensor in two shards, in the index but in no
- *             shard, or in a shard but not in the index; a shard outside the directory
+ * NF_EFORMAT  none of them there (what is there instead is named); nf_st_open(), nf_torch_open(), nf_gguf_model_open(); a tensor in two shards, with different bytes; a
+ *             shard outside the directory
  * NF_ESYS     a file cannot be read; memory
  *
  * Returns the checkpoint (caller: nf_checkpoint_close()) or NULL.

@@ -19,7 +19,8 @@ enum { CONFIG_BYTES = 16 << 20 };
 /* clang-format off */
 /*
  * Keys that say nothing of a forward pass without dropout: of PretrainedConfig, transformers 4 and 5 (training, generation, bookkeeping), and dropout
- * and classifier heads of the families' classes.  They are not named to anybody.
+ * and classifier heads of the families' classes, Llama's products in slices (pretraining_tp), GPT-2's order of a scaling (reorder_and_upcast_attn) and
+ * a size that no version since 4 reads (n_ctx).  They are not named to anybody.
  */
 static const char *const harmless[] = {
     "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal", "_commit_hash",
@@ -29,9 +30,9 @@ static const char *const harmless[] = {
     "early_stopping", "embd_pdrop", "embed_dropout", "encoder_no_repeat_ngram_size", "eos_token_id", "experts_implementation",
     "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id", "forced_eos_token_id", "gradient_checkpointing",
     "hidden_dropout", "id2label", "init_std", "initializer_factor", "initializer_range", "is_decoder", "keys_to_ignore_at_inference",
-    "label2id", "layerdrop", "length_penalty", "max_length", "min_length", "model_type", "name_or_path", "no_repeat_ngram_size",
+    "label2id", "layerdrop", "length_penalty", "max_length", "min_length", "model_type", "n_ctx", "name_or_path", "no_repeat_ngram_size",
     "num_beam_groups", "num_beams", "num_labels", "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores",
-    "pad_token_id", "prefix", "problem_type", "remove_invalid_values", "repetition_penalty", "resid_dropout", "resid_pdrop",
+    "pad_token_id", "prefix", "pretraining_tp", "problem_type", "remove_invalid_values", "reorder_and_upcast_attn", "repetition_penalty", "resid_dropout", "resid_pdrop",
     "return_dict", "return_dict_in_generate", "sep_token_id", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
     "summary_type", "summary_use_proj", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss", "tokenizer_class",
     "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p", "use_bfloat16", "use_cache", NULL,
@@ -73,7 +74,7 @@ static const struct {
     { "gelu", NF_ACT_GELU },
     { "gelu_python", NF_ACT_GELU },
     { "gelu_new", NF_ACT_GELU_TANH },
-    { "gelu_fast", NF_ACT_GELU_TANH }, /* sqrt(2 / pi) to ten digits */
+    { "gelu_fast", NF_ACT_GELU_TANH },   /* sqrt(2 / pi) to ten digits */
     { "gelu_accurate", NF_ACT_GELU_TANH },
     { "gelu_pytorch_tanh", NF_ACT_GELU_TANH },
     { "gelu_python_tanh", NF_ACT_GELU_TANH },
@@ -219,9 +220,9 @@ static int refuse_number(const struct nf_reading *r, const struct nf_key *k, con
     char expected[80];
 
     if (k->type == NF_KEY_SIZE)
-        snprintf(expected, sizeof expected, "a whole number from 1 to %.0f is wanted", k->max);
+        snprintf(expected, sizeof expected, "a whole number from 1 to %.0f is expected", k->max);
     else
-        snprintf(expected, sizeof expected, "a number above 0 and up to %g is wanted", k->max);
+        snprintf(expected, sizeof expected, "a number above 0 and up to %g is expected", k->max);
     return nf_config_refuse(r, k->name, v, expected);
 }
 
@@ -241,7 +242,7 @@ static int read_value(const struct nf_reading *r, const struct nf_key *k, const 
         return rc;
     case NF_KEY_BOOL:
         if (v && !json_is_boolean(v))
-            rc = nf_config_refuse(r, k->name, v, "true or false is wanted");
+            rc = nf_config_refuse(r, k->name, v, "true or false is expected");
         *(bool *)at = v && rc == NF_OK ? json_is_true(v) : k->absent != 0;
         return rc;
     case NF_KEY_REAL:
@@ -382,7 +383,7 @@ static void check_keys(const struct nf_reading *r)
 }
 
 /* False: a size is not known, so that nothing can be built on the sizes. */
-static bool read_rows(const struct nf_reading *r)
+static bool read_key_rows(const struct nf_reading *r)
 {
     bool sized = true;
 
@@ -437,7 +438,7 @@ int nf_config_layer_types(const struct nf_reading *r, bool *found)
 
     *found = types;
     if (types && json_array_size(types) != cfg->L)
-        return nf_config_refuse(r, "layer_types", types, "a name for each layer is wanted");
+        return nf_config_refuse(r, "layer_types", types, "a name for each layer is expected");
     for (size_t i = 0; types && i < cfg->L; i++) {
         if (is_layer_type(types, i, "full_attention"))
             continue;
@@ -486,7 +487,7 @@ static int read_all(struct nf_reading *r)
     if (find_family(r) < 0)
         return NF_EFORMAT;
     check_keys(r);
-    if (read_rows(r) && set_heads(r)) {
+    if (read_key_rows(r) && set_heads(r)) {
         if (!has_row(r->family->keys, "layer_types"))
             nf_config_layer_types(r, &named);
         if (r->family->finish(r) < 0 && !r->refused->n)
@@ -550,7 +551,7 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     int rc;
 
     if (size > CONFIG_BYTES)
-        return nf_fail(err, NF_EFORMAT, "%s: %zu bytes, at most %d are wanted", path, size, CONFIG_BYTES);
+        return nf_fail(err, NF_EFORMAT, "%s: %zu bytes, at most %d are expected", path, size, CONFIG_BYTES);
     root = nf_json_parse(text, size, JSON_REJECT_DUPLICATES, path, err);
     if (!root)
         return err ? (int)err->code : NF_EFORMAT;
@@ -561,6 +562,22 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     json_decref(root);
     *cfg = fresh;
     return rc < 0 ? rc : nf_digest_bytes(text, size, cfg->config_sha256, err);
+}
+
+/* transformers would run the adapter that stands in the folder, with or without the model beside it. */
+static int check_adapter(const char *dir, struct nf_err *err)
+{
+    char *path = nf_path_join(dir, "adapter_config.json", err);
+    bool there = path && nf_file_exists(path);
+
+    free(path);
+    if (!path)
+        return NF_ESYS;
+    return there ? nf_fail(err, NF_EFORMAT,
+                           "%s: adapter_config.json: an adapter (LoRA or the like): not implemented.  Merge it into its base model "
+                           "(peft: merge_and_unload) and save that",
+                           dir)
+                 : NF_OK;
 }
 
 int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
@@ -575,6 +592,11 @@ int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
     if (nf_gguf_is_file(dir)) {
         free(path);
         return nf_gguf_config_read(dir, cfg, err);
+    }
+    rc = check_adapter(dir, err);
+    if (rc < 0) {
+        free(path);
+        return rc;
     }
     rc = nf_map_open(path, &map, err);
     if (rc == NF_OK) {

@@ -1,5 +1,5 @@
 /*
- * config.h - what a checkpoint is: the sizes and switches that drive the one forward pass.
+ * config.h - describes a checkpoint: the sizes and switches that drive the forward pass.
  *
  * A family is a table from config.json keys to these fields and from tensor names to weights (family.h); there is no second forward pass, and
  * no code outside family/ asks which family a model is of.
@@ -85,7 +85,7 @@ struct nf_config {
     int64_t bos_id;            /* -1: none */
     char config_sha256[65], weights_sha256[65];
     char passed[512];          /* keys of config.json that play no part here: "a, b"; cut with ".." */
-    char taken[512];           /* what counts where config.json says a thing twice: "a 1 counts, not b 2; .." */
+    char taken[512];           /* what counts where config.json says a thing twice: "a 1 counts, not b 2; .."; what is undone of a GGUF file */
 };
 
 const char *nf_family_name(const struct nf_family *family);   /* model_type of config.json: "opt", "gpt2", .. */
@@ -104,7 +104,7 @@ size_t nf_config_window(const struct nf_config *cfg, size_t layer);
  *   any other                        plays no part: listed in `passed`; refused where auto_map names code of the checkpoint's own
  *   one thing said twice             what transformers takes, listed in `taken`, or refused with both names
  *
- * NF_EFORMAT  no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
+ * NF_EFORMAT  an adapter_config.json in the folder; no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
  * NF_ESYS     the file cannot be read
  *
  * config.json may be of transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters, layer_types).  `architectures` is not looked at, but for a

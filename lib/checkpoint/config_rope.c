@@ -35,7 +35,7 @@ static int read_number(const struct nf_reading *r, const json_t *rope, const cha
 
     snprintf(where, sizeof where, "rope_scaling: %s", key);
     if (!json_is_number(v) || !(json_number_value(v) > 0) || json_number_value(v) > number_max)
-        return nf_config_refuse(r, where, v ? v : json_null(), "a number above 0 is wanted");
+        return nf_config_refuse(r, where, v ? v : json_null(), "a number above 0 is expected");
     *out = json_number_value(v);
     return NF_OK;
 }
@@ -137,7 +137,7 @@ static int set_turning(const struct nf_reading *r, const struct nf_rope_keys *ke
         nf_config_take(r, "partial_rotary_factor %g plays no part: heads of %s turn whole", share, r->family->name);
     to->R = (size_t)((double)r->cfg->K * (keys->whole ? 1 : share));
     if (to->R < 2 || to->R % 2 != 0)
-        return nf_config_refuse_text(r, "rotary positions turn %zu of the %zu coordinates of a head: an even number is wanted",
+        return nf_config_refuse_text(r, "rotary positions turn %zu of the %zu coordinates of a head: an even number is expected",
                                      to->R, r->cfg->K);
     return NF_OK;
 }
@@ -163,7 +163,7 @@ static const json_t *find_object(const struct nf_reading *r, const char *name, i
     const json_t *v = nf_config_get(r, name);
 
     if (v && !json_is_object(v))
-        *rc = nf_config_refuse(r, name, v, "an object is wanted");
+        *rc = nf_config_refuse(r, name, v, "an object is expected");
     return json_object_size(v) ? v : NULL;
 }
 

@@ -101,7 +101,7 @@ struct nf_slot {
 struct nf_tensors {
     const char *const *prefixes;   /* before all names but the unembedding's */
     const char *layers;            /* "layers.": what the number of a layer follows */
-    const char *unembed;           /* "lm_head": before .weight and .bias, without prefix */
+    const char *unembed;           /* "lm_head", or "a|b": before .weight and .bias, without prefix */
     const char *const *stale;      /* ends of names of tensors that old checkpoints have and no computation uses */
     const struct nf_slot *model, *layer, *expert;
 };

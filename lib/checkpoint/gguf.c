@@ -157,7 +157,7 @@ static int skip_items(struct cursor *c, const struct nf_gguf_value *v, enum nf_g
     return rc;
 }
 
-static int read_value(struct cursor *c, struct nf_gguf_value *v)
+static int read_gguf_value(struct cursor *c, struct nf_gguf_value *v)
 {
     uint32_t type, item;
     uint64_t n = 1;
@@ -193,7 +193,7 @@ static int read_values(struct cursor *c, size_t n, struct nf_gguf *g)
     if (!g->value)
         return NF_ESYS;
     while (g->n < n) {
-        int rc = read_value(c, &g->value[g->n++]);
+        int rc = read_gguf_value(c, &g->value[g->n++]);
 
         if (rc < 0)
             return rc;
@@ -231,7 +231,7 @@ static int read_shape(struct cursor *c, struct nf_tf_entry *e)
     return NF_OK;
 }
 
-static int set_type(struct cursor *c, uint32_t number, struct nf_tf_entry *e)
+static int set_gguf_type(struct cursor *c, uint32_t number, struct nf_tf_entry *e)
 {
     size_t row = e->t.ndim ? e->t.shape[e->t.ndim - 1] : 1, block, size, count;
     const struct tensor_type *t;
@@ -264,10 +264,10 @@ static int read_tensor(struct cursor *c, struct nf_tf_entry *e, uint64_t *offset
     rc = read_shape(c, e);
     if (rc == NF_OK && (!take_u32(c, &type) || !take_u64(c, offset)))
         rc = end_within(c, "tensor", e->name);
-    return rc == NF_OK ? set_type(c, type, e) : rc;
+    return rc == NF_OK ? set_gguf_type(c, type, e) : rc;
 }
 
-static int place_tensor(const struct cursor *c, struct nf_tf_entry *e, size_t data, size_t alignment, uint64_t offset)
+static int place_gguf_tensor(const struct cursor *c, struct nf_tf_entry *e, size_t data, size_t alignment, uint64_t offset)
 {
     size_t have = c->size > data ? c->size - data : 0;
 
@@ -282,7 +282,7 @@ static int place_tensor(const struct cursor *c, struct nf_tf_entry *e, size_t da
     return NF_OK;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_offsets(const void *a, const void *b)
 {
     const struct nf_tf_entry *x = a, *y = b;
 
@@ -294,7 +294,7 @@ static int by_place(const void *a, const void *b)
 static int check_overlap(const struct cursor *c, const struct nf_tf *f)
 {
     if (f->n)
-        qsort(f->entry, f->n, sizeof *f->entry, by_place);
+        qsort(f->entry, f->n, sizeof *f->entry, compare_offsets);
     for (size_t i = 1; i < f->n; i++) {
         const struct nf_tf_entry *last = &f->entry[i - 1];
 
@@ -322,7 +322,7 @@ static int place_tensors(struct cursor *c, const uint64_t *offset, struct nf_ggu
     int rc = read_alignment(c, g, &alignment);
 
     for (size_t i = 0; i < f->n && rc == NF_OK; i++)
-        rc = place_tensor(c, &f->entry[i], (c->at + alignment - 1) / alignment * alignment, alignment, offset[i]);
+        rc = place_gguf_tensor(c, &f->entry[i], (c->at + alignment - 1) / alignment * alignment, alignment, offset[i]);
     if (rc == NF_OK)
         rc = check_overlap(c, f);
     return rc == NF_OK ? nf_tf_sort(f, c->path, c->err) : rc;
@@ -350,7 +350,7 @@ static int read_tensors(struct cursor *c, size_t n, struct nf_gguf *g)
 
 /* ---- the file ---- */
 
-static int read_head(struct cursor *c, struct nf_gguf *g, uint64_t *tensors, uint64_t *values)
+static int read_gguf_head(struct cursor *c, struct nf_gguf *g, uint64_t *tensors, uint64_t *values)
 {
     const unsigned char *magic = take_bytes(c, 4);
     uint32_t version;
@@ -374,7 +374,7 @@ int nf_gguf_parse(const unsigned char *p, size_t size, const char *path, struct 
     int rc;
 
     *g = (struct nf_gguf){ 0 };
-    rc = read_head(&c, g, &tensors, &values);
+    rc = read_gguf_head(&c, g, &tensors, &values);
     if (rc == NF_OK)
         rc = read_values(&c, values, g);
     if (rc == NF_OK)

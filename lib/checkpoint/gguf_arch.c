@@ -766,6 +766,23 @@ json_t *nf_gguf_config(const struct nf_gguf_model *m, struct nf_err *err)
     return NULL;
 }
 
+/* What is read otherwise than it is stored. */
+static void note_undone(const struct nf_gguf_model *m, const json_t *config, struct nf_config *cfg)
+{
+    const json_t *rope = json_object_get(config, "rope_scaling");
+    const char *type = json_string_value(json_object_get(rope, "rope_type"));
+    size_t n = strlen(cfg->taken), size = sizeof cfg->taken;
+
+    if (find_arch(m->arch)->paired && n < size)
+        n += (size_t)snprintf(cfg->taken + n, size - n, "%srows of queries and keys lie in pairs: put back", n ? "; " : "");
+    if (cfg->norm_plus_one && n < size)
+        n += (size_t)snprintf(cfg->taken + n, size - n, "%snorms hold 1 + w", n ? "; " : "");
+    if (nf_gguf_model_tensor(m, "rope_freqs.weight") && type && n < size)
+        snprintf(cfg->taken + n, size - n, "%srope_freqs.weight is rope_type %s, factor %g, original_max_position_embeddings %g",
+                 n ? "; " : "", type, json_number_value(json_object_get(rope, "factor")),
+                 json_number_value(json_object_get(rope, "original_max_position_embeddings")));
+}
+
 int nf_gguf_config_read(const char *path, struct nf_config *cfg, struct nf_err *err)
 {
     struct nf_gguf_model m;
@@ -784,6 +801,8 @@ int nf_gguf_config_read(const char *path, struct nf_config *cfg, struct nf_err *
         rc = nf_config_parse(text, strlen(text), m.path, cfg, err);
     else
         rc = config ? nf_fail(err, NF_ESYS, "%s: out of memory", path) : (int)err->code;
+    if (rc == NF_OK)
+        note_undone(&m, config, cfg);
     cfg->norm_plus_one = false;
     free(text);
     json_decref(config);

@@ -11,7 +11,7 @@ struct nf_linear nf_linear_whole(struct nf_tensor w, struct nf_tensor b)
 }
 
 /* Stored row or column of row n of W. */
-static size_t stored(const struct nf_linear *l, size_t n)
+static size_t index_stored(const struct nf_linear *l, size_t n)
 {
     if (l->paired) {
         size_t in_head = n % l->paired, half = l->paired / 2;
@@ -55,7 +55,7 @@ void nf_linear_rows(const struct nf_linear *l, size_t row, size_t n, float *y)
 {
     for (size_t i = 0, m; i < n; i += m) {
         m = run_length(l, row + i, n - i);
-        take_run(l, stored(l, row + i), m, y + i * l->in);
+        take_run(l, index_stored(l, row + i), m, y + i * l->in);
     }
 }
 
@@ -64,9 +64,9 @@ void nf_linear_columns(const struct nf_linear *l, size_t column, size_t n, float
     for (size_t r = 0, m; r < l->out; r += m) {
         m = run_length(l, r, l->out - r);
         for (size_t i = 0; l->transposed && i < n; i++)
-            nf_tensor_f32(&l->w, (column + i) * l->w.shape[1] + stored(l, r), m, y + i * l->out + r);
+            nf_tensor_f32(&l->w, (column + i) * l->w.shape[1] + index_stored(l, r), m, y + i * l->out + r);
         for (size_t i = 0; !l->transposed && i < m; i++)
-            scatter(&l->w, stored(l, r + i), column, n, y + r + i, l->out);
+            scatter(&l->w, index_stored(l, r + i), column, n, y + r + i, l->out);
     }
 }
 
@@ -75,6 +75,6 @@ void nf_linear_bias(const struct nf_linear *l, float *y)
     memset(y, 0, l->out * sizeof *y);
     for (size_t r = 0, m; l->b.data && r < l->out; r += m) {
         m = run_length(l, r, l->out - r);
-        nf_tensor_f32(&l->b, stored(l, r), m, y + r);
+        nf_tensor_f32(&l->b, index_stored(l, r), m, y + r);
     }
 }

@@ -93,7 +93,7 @@ static struct nf_pickle_value *new_value(struct machine *m, enum nf_pickle_type 
     return v;
 }
 
-static int push(struct machine *m, struct nf_pickle_value *v)
+static int push_value(struct machine *m, struct nf_pickle_value *v)
 {
     if (nf_grow(&m->stack, &m->stack_cap, m->depth + 1, sizeof *m->stack, m->err) < 0)
         return NF_ESYS;
@@ -108,11 +108,11 @@ static int push_new(struct machine *m, enum nf_pickle_type type, int64_t i)
     if (!v)
         return NF_ESYS;
     v->i = i;
-    return push(m, v);
+    return push_value(m, v);
 }
 
 /* The top value; NULL (and an error) when there is none or it is a mark. */
-static struct nf_pickle_value *pop(struct machine *m)
+static struct nf_pickle_value *pop_value(struct machine *m)
 {
     if (m->depth == 0 || !m->stack[m->depth - 1]) {
         corrupt(m, "a value is missing on the stack");
@@ -132,7 +132,7 @@ static int above_mark(struct machine *m, size_t *first)
     return corrupt(m, "no mark on the stack");
 }
 
-static int append(struct machine *m, struct nf_pickle_value *list, struct nf_pickle_value *v)
+static int append_item(struct machine *m, struct nf_pickle_value *list, struct nf_pickle_value *v)
 {
     if (nf_grow(&list->item, &list->cap, list->n + 1, sizeof *list->item, m->err) < 0)
         return NF_ESYS;
@@ -148,14 +148,14 @@ static int make_tuple(struct machine *m, size_t n)
     if (!t)
         return NF_ESYS;
     if (m->depth < n)
-        return corrupt(m, "a tuple wants more values than there are");
+        return corrupt(m, "a tuple takes more values than there are");
     for (size_t i = m->depth - n; i < m->depth; i++)
         if (!m->stack[i])
             return corrupt(m, "a mark inside a tuple");
-        else if (append(m, t, m->stack[i]) < 0)
+        else if (append_item(m, t, m->stack[i]) < 0)
             return NF_ESYS;
     m->depth -= n;
-    return push(m, t);
+    return push_value(m, t);
 }
 
 /* Everything above `first` goes into the list or dict below the mark (or directly below, for the single forms). */
@@ -168,7 +168,7 @@ static int add_items(struct machine *m, size_t first, size_t container, enum nf_
     if (type == NF_PICKLE_DICT && (m->depth - first) % 2)
         return corrupt(m, "a key without a value");
     for (size_t i = first; i < m->depth; i++)
-        if (append(m, c, m->stack[i]) < 0)
+        if (append_item(m, c, m->stack[i]) < 0)
             return NF_ESYS;
     m->depth = container + 1;
     return NF_OK;
@@ -179,7 +179,7 @@ static int need(struct machine *m, uint64_t n)
     return (uint64_t)(m->end - m->p) < n ? corrupt(m, "it ends in the middle of an opcode") : NF_OK;
 }
 
-static uint64_t little(struct machine *m, size_t n)
+static uint64_t read_little_endian(struct machine *m, size_t n)
 {
     uint64_t v = 0;
 
@@ -196,7 +196,7 @@ static int push_string(struct machine *m, size_t length_bytes)
 
     if (need(m, length_bytes) < 0)
         return NF_EFORMAT;
-    n = little(m, length_bytes);
+    n = read_little_endian(m, length_bytes);
     if (need(m, n) < 0)
         return NF_EFORMAT;
     v = new_value(m, NF_PICKLE_STR);
@@ -205,7 +205,7 @@ static int push_string(struct machine *m, size_t length_bytes)
     v->s = (const char *)m->p;
     v->n = n;
     m->p += n;
-    return push(m, v);
+    return push_value(m, v);
 }
 
 /* LONG1: two's complement, little-endian.  Only the legacy magic number has more than 8 bytes: its low 8 are enough to know it by. */
@@ -239,10 +239,10 @@ static int push_float(struct machine *m)
     for (int i = 0; i < 8; i++)
         bits = bits << 8 | *m->p++;
     memcpy(&v->f, &bits, sizeof v->f);
-    return push(m, v);
+    return push_value(m, v);
 }
 
-static int put(struct machine *m, uint64_t slot)
+static int put_memo(struct machine *m, uint64_t slot)
 {
     if (m->depth == 0)
         return corrupt(m, "a memo of nothing");
@@ -255,11 +255,11 @@ static int put(struct machine *m, uint64_t slot)
     return NF_OK;
 }
 
-static int get(struct machine *m, uint64_t slot)
+static int get_memo(struct machine *m, uint64_t slot)
 {
     if (slot >= m->memos || !m->memo[slot])
         return corrupt(m, "a memo that was never written");
-    return push(m, m->memo[slot]);
+    return push_value(m, m->memo[slot]);
 }
 
 static const struct {
@@ -281,7 +281,7 @@ static const struct {
     { "torch", "ShortStorage", NF_U16 },
 };
 
-static bool is(const struct nf_pickle_value *v, const char *text)
+static bool is_string(const struct nf_pickle_value *v, const char *text)
 {
     return v->n == strlen(text) && memcmp(v->s, text, v->n) == 0;
 }
@@ -295,7 +295,7 @@ static int name_width(size_t n)
 static int push_global(struct machine *m, const struct nf_pickle_value *module, const struct nf_pickle_value *name)
 {
     for (size_t i = 0; i < sizeof known_globals / sizeof *known_globals; i++)
-        if (is(module, known_globals[i].module) && is(name, known_globals[i].name)) {
+        if (is_string(module, known_globals[i].module) && is_string(name, known_globals[i].name)) {
             struct nf_pickle_value *v = new_value(m, NF_PICKLE_GLOBAL);
 
             if (!v)
@@ -303,9 +303,9 @@ static int push_global(struct machine *m, const struct nf_pickle_value *module, 
             v->s = known_globals[i].name;
             v->n = strlen(v->s);
             v->dtype = known_globals[i].dtype;
-            return push(m, v);
+            return push_value(m, v);
         }
-    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle wants %.*s.%.*s, which no state dict needs: refused", m->what,
+    return nf_fail(m->err, NF_EFORMAT, "%s: the pickle names %.*s.%.*s, which no state dict needs: refused", m->what,
                    name_width(module->n), module->s, name_width(name->n), name->s);
 }
 
@@ -328,7 +328,7 @@ static int global_lines(struct machine *m)
 
 static int stack_global(struct machine *m)
 {
-    struct nf_pickle_value *name = pop(m), *module = name ? pop(m) : NULL;
+    struct nf_pickle_value *name = pop_value(m), *module = name ? pop_value(m) : NULL;
 
     if (!module)
         return NF_EFORMAT;
@@ -362,34 +362,34 @@ static int rebuild_tensor(struct machine *m, const struct nf_pickle_value *args)
     v->i = args->item[1]->i;
     v->shape = args->item[2];
     v->stride = args->item[3];
-    return push(m, v);
+    return push_value(m, v);
 }
 
-static int reduce(struct machine *m)
+static int apply_reduce(struct machine *m)
 {
-    struct nf_pickle_value *args = pop(m), *f = args ? pop(m) : NULL;
+    struct nf_pickle_value *args = pop_value(m), *f = args ? pop_value(m) : NULL;
 
     if (!f)
         return NF_EFORMAT;
     if (f->type != NF_PICKLE_GLOBAL || args->type != NF_PICKLE_TUPLE)
         return corrupt(m, "a call of something that is no known function");
-    if (is(f, "OrderedDict") && args->n == 0)
+    if (is_string(f, "OrderedDict") && args->n == 0)
         return push_new(m, NF_PICKLE_DICT, 0);
-    if (is(f, "_rebuild_tensor_v2"))
+    if (is_string(f, "_rebuild_tensor_v2"))
         return rebuild_tensor(m, args);
-    if (is(f, "_rebuild_parameter") && args->n >= 1 && args->item[0]->type == NF_PICKLE_TENSOR)
-        return push(m, args->item[0]);
+    if (is_string(f, "_rebuild_parameter") && args->n >= 1 && args->item[0]->type == NF_PICKLE_TENSOR)
+        return push_value(m, args->item[0]);
     return corrupt(m, "a call with arguments that no state dict has");
 }
 
 /* The persistent id of a storage: ("storage", type, key, location, numel). */
 static int persistent(struct machine *m)
 {
-    struct nf_pickle_value *id = pop(m), *v;
+    struct nf_pickle_value *id = pop_value(m), *v;
 
     if (!id)
         return NF_EFORMAT;
-    if (id->type != NF_PICKLE_TUPLE || id->n < 5 || id->item[0]->type != NF_PICKLE_STR || !is(id->item[0], "storage") ||
+    if (id->type != NF_PICKLE_TUPLE || id->n < 5 || id->item[0]->type != NF_PICKLE_STR || !is_string(id->item[0], "storage") ||
         id->item[1]->type != NF_PICKLE_GLOBAL || id->item[1]->dtype < 0 || id->item[2]->type != NF_PICKLE_STR ||
         id->item[4]->type != NF_PICKLE_INT || id->item[4]->i < 0)
         return corrupt(m, "a persistent id that names no storage");
@@ -400,7 +400,7 @@ static int persistent(struct machine *m)
     v->s = id->item[2]->s;
     v->n = id->item[2]->n;
     v->i = id->item[4]->i;
-    return push(m, v);
+    return push_value(m, v);
 }
 
 static int step(struct machine *m, enum op op)
@@ -420,14 +420,14 @@ static int step(struct machine *m, enum op op)
 
     switch (op) {
     case PROTO:
-        return little(m, 1) <= 5 ? NF_OK : corrupt(m, "a protocol above 5");
+        return read_little_endian(m, 1) <= 5 ? NF_OK : corrupt(m, "a protocol above 5");
     case FRAME:
         m->p += 8;
         return NF_OK;
     case MARK:
-        return push(m, NULL);
+        return push_value(m, NULL);
     case POP:
-        return pop(m) ? NF_OK : NF_EFORMAT;
+        return pop_value(m) ? NF_OK : NF_EFORMAT;
     case POP_MARK:
         if (above_mark(m, &first) < 0)
             return NF_EFORMAT;
@@ -439,11 +439,11 @@ static int step(struct machine *m, enum op op)
     case NEWFALSE:
         return push_new(m, NF_PICKLE_BOOL, op == NEWTRUE);
     case BININT:
-        return push_new(m, NF_PICKLE_INT, (int32_t)little(m, 4));
+        return push_new(m, NF_PICKLE_INT, (int32_t)read_little_endian(m, 4));
     case BININT1:
-        return push_new(m, NF_PICKLE_INT, (int64_t)little(m, 1));
+        return push_new(m, NF_PICKLE_INT, (int64_t)read_little_endian(m, 1));
     case BININT2:
-        return push_new(m, NF_PICKLE_INT, (int64_t)little(m, 2));
+        return push_new(m, NF_PICKLE_INT, (int64_t)read_little_endian(m, 2));
     case LONG1:
         return push_long(m);
     case BINFLOAT:
@@ -474,7 +474,7 @@ static int step(struct machine *m, enum op op)
         return push_new(m, NF_PICKLE_DICT, 0);
     case APPEND:
         return m->depth < 2 || !m->stack[m->depth - 1] ? corrupt(m, "nothing to append")
-                                                        : add_items(m, m->depth - 1, m->depth - 2, NF_PICKLE_LIST);
+                                                       : add_items(m, m->depth - 1, m->depth - 2, NF_PICKLE_LIST);
     case SETITEM:
         return m->depth < 3 || !m->stack[m->depth - 1] || !m->stack[m->depth - 2]
                    ? corrupt(m, "nothing to set")
@@ -486,23 +486,23 @@ static int step(struct machine *m, enum op op)
         return first < 2 ? corrupt(m, "items for nothing")
                          : add_items(m, first, first - 2, op == APPENDS ? NF_PICKLE_LIST : NF_PICKLE_DICT);
     case BINPUT:
-        return put(m, little(m, 1));
+        return put_memo(m, read_little_endian(m, 1));
     case LONG_BINPUT:
-        return put(m, little(m, 4));
+        return put_memo(m, read_little_endian(m, 4));
     case MEMOIZE:
-        return put(m, m->memos);
+        return put_memo(m, m->memos);
     case BINGET:
-        return get(m, little(m, 1));
+        return get_memo(m, read_little_endian(m, 1));
     case LONG_BINGET:
-        return get(m, little(m, 4));
+        return get_memo(m, read_little_endian(m, 4));
     case GLOBAL:
         return global_lines(m);
     case STACK_GLOBAL:
         return stack_global(m);
     case REDUCE:
-        return reduce(m);
+        return apply_reduce(m);
     case BUILD:   /* the attributes of a dict (_metadata): nothing that weights need */
-        return pop(m) ? NF_OK : NF_EFORMAT;
+        return pop_value(m) ? NF_OK : NF_EFORMAT;
     case BINPERSID:
         return persistent(m);
     case STOP:
@@ -525,7 +525,7 @@ struct nf_pickle_value *nf_pickle_run(struct nf_pickle *p, const unsigned char *
         if (need(&m, 1) < 0)
             break;
         if (*m.p == STOP) {
-            v = pop(&m);
+            v = pop_value(&m);
             *used = (size_t)(m.p + 1 - data);
             break;
         }

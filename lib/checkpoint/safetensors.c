@@ -10,50 +10,61 @@
 #include "base/json.h"
 #include "base/par.h"
 
+/* Element types of the format, as safetensors 0.7 has them; what is no weight may stand beside the model. */
 static const struct {
     const char *name;
-    size_t size;
+    size_t bits;
     bool weight;
     enum nf_dtype dtype;
 } types[] = {
-    { "F32", 4, true, NF_F32 },  { "F16", 2, true, NF_F16 },  { "BF16", 2, true, NF_BF16 }, { "F64", 8, false, NF_F64 },
-    { "I64", 8, false, NF_I64 }, { "I32", 4, false, NF_I32 }, { "I16", 2, false, NF_U16 },  { "I8", 1, false, NF_U8 },
-    { "U64", 8, false, NF_U64 }, { "U32", 4, false, NF_U32 }, { "U16", 2, false, NF_U16 },  { "U8", 1, false, NF_U8 },
-    { "BOOL", 1, false, NF_U8 }, { "F8_E4M3", 1, false, NF_U8 }, { "F8_E5M2", 1, false, NF_U8 },
+    { "F32", 32, true, NF_F32 },    { "F16", 16, true, NF_F16 },        { "BF16", 16, true, NF_BF16 },
+    { "F64", 64, false, NF_F64 },   { "I64", 64, false, NF_I64 },       { "I32", 32, false, NF_I32 },
+    { "I16", 16, false, NF_U16 },   { "I8", 8, false, NF_U8 },          { "U64", 64, false, NF_U64 },
+    { "U32", 32, false, NF_U32 },   { "U16", 16, false, NF_U16 },       { "U8", 8, false, NF_U8 },
+    { "BOOL", 8, false, NF_U8 },    { "F4", 4, false, NF_U8 },          { "F6_E2M3", 6, false, NF_U8 },
+    { "F6_E3M2", 6, false, NF_U8 }, { "F8_E4M3", 8, false, NF_U8 },     { "F8_E4M3FNUZ", 8, false, NF_U8 },
+    { "F8_E5M2", 8, false, NF_U8 }, { "F8_E5M2FNUZ", 8, false, NF_U8 }, { "F8_E8M0", 8, false, NF_U8 },
+    { "C64", 64, false, NF_U64 },
 };
+static const char unknown_type[] = "of a kind that is not known";
 
 struct parse {
     const char *path;
-    size_t data_size;              /* bytes behind the header */
+    size_t data_size;   /* bytes behind the header */
     const unsigned char *data;
     struct nf_err *err;
 };
 
-static int bad(const struct parse *p, const char *name, const char *what)
+static int refuse_tensor(const struct parse *p, const char *name, const char *what)
 {
     return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %s", p->path, name, what);
 }
 
-static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *size)
+/* *bits: of an element; 0: a type that is not known, of which only the offsets say how long it is. */
+static int set_type(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bits)
 {
     const char *type = json_string_value(v);
 
-    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+    if (!type)
+        return refuse_tensor(p, e->name, "dtype: a string is expected");
+    e->type = unknown_type;
+    e->t.dtype = NF_U8;
+    *bits = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].name, type) == 0) {
             e->type = types[i].name;
             e->weight = types[i].weight;
             e->t.dtype = types[i].dtype;
-            *size = types[i].size;
-            return NF_OK;
+            *bits = types[i].bits;
         }
-    return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: type %s is not known", p->path, e->name, type ? type : "(no string)");
+    return NF_OK;
 }
 
-/* The shape; *bytes: the product with the size of an element. */
-static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bytes)
+/* The shape; *bits: the product with the size of an element. */
+static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry *e, size_t *bits)
 {
     if (!json_is_array(v))
-        return bad(p, e->name, "shape: an array is wanted");
+        return refuse_tensor(p, e->name, "shape: an array is expected");
     e->t.ndim = json_array_size(v);
     if (e->t.ndim > NF_NDIM_MAX)
         e->weight = false;
@@ -61,9 +72,9 @@ static int set_shape(const struct parse *p, const json_t *v, struct nf_tf_entry 
         const json_t *d = json_array_get(v, i);
 
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return bad(p, e->name, "shape: whole numbers are wanted");
-        if (!nf_mul(*bytes, (size_t)json_integer_value(d), bytes))
-            return bad(p, e->name, "shape: the product is too large");
+            return refuse_tensor(p, e->name, "shape: whole numbers are expected");
+        if (!nf_mul(*bits, (size_t)json_integer_value(d), bits))
+            return refuse_tensor(p, e->name, "shape: the product is too large");
         if (i < NF_NDIM_MAX)
             e->t.shape[i] = (size_t)json_integer_value(d);
     }
@@ -76,19 +87,20 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
 {
     const json_t *offsets = json_object_get(v, "data_offsets");
     json_int_t begin = json_integer_value(json_array_get(offsets, 0)), end = json_integer_value(json_array_get(offsets, 1));
-    size_t bytes;
+    size_t bits, bytes;
 
     e->name = strdup(name);
     if (!e->name)
         return nf_fail(p->err, NF_ESYS, "out of memory");
-    if (set_type(p, json_object_get(v, "dtype"), e, &bytes) < 0 || set_shape(p, json_object_get(v, "shape"), e, &bytes) < 0)
+    if (set_type(p, json_object_get(v, "dtype"), e, &bits) < 0 || set_shape(p, json_object_get(v, "shape"), e, &bits) < 0)
         return NF_EFORMAT;
     if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
-        return bad(p, name, "data_offsets: two whole numbers are wanted");
+        return refuse_tensor(p, name, "data_offsets: two whole numbers are expected");
     if (begin < 0 || end < begin || (uint64_t)end > p->data_size)
         return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: offsets %lld to %lld leave the %zu bytes of data", p->path, name,
                        (long long)begin, (long long)end, p->data_size);
+    bytes = e->type == unknown_type ? (size_t)(end - begin) : nf_blocks(bits, 8);
     if ((size_t)(end - begin) != bytes)
         return nf_fail(p->err, NF_EFORMAT, "%s: tensor %s: %lld bytes, its shape asks for %zu", p->path, name,
                        (long long)(end - begin), bytes);
@@ -98,7 +110,7 @@ static int set_entry(const struct parse *p, const char *name, const json_t *v, s
     return NF_OK;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
     const struct nf_tf_entry *x = a, *y = b;
 
@@ -113,13 +125,13 @@ static int check_layout(const struct parse *p, const struct nf_tf *f)
     size_t at = 0;
 
     if (f->n)
-        qsort(f->entry, f->n, sizeof *f->entry, by_place);
+        qsort(f->entry, f->n, sizeof *f->entry, compare_places);
     for (size_t i = 0; i < f->n; i++) {
         const struct nf_tf_entry *e = &f->entry[i];
         size_t begin = (size_t)((const unsigned char *)e->t.data - p->data);
 
         if (begin < at)
-            return bad(p, e->name, "overlaps another tensor");
+            return refuse_tensor(p, e->name, "overlaps another tensor");
         if (begin > at)
             return nf_fail(p->err, NF_EFORMAT, "%s: %zu bytes before tensor %s belong to no tensor", p->path, begin - at, e->name);
         at = begin + e->bytes;

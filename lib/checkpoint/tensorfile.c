@@ -6,7 +6,7 @@
 
 #include "checkpoint/torchfile.h"
 
-static int by_name(const void *a, const void *b)
+static int compare_tensor_names(const void *a, const void *b)
 {
     return strcmp(((const struct nf_tf_entry *)a)->name, ((const struct nf_tf_entry *)b)->name);
 }
@@ -14,9 +14,9 @@ static int by_name(const void *a, const void *b)
 int nf_tf_sort(struct nf_tf *f, const char *path, struct nf_err *err)
 {
     if (f->n)
-        qsort(f->entry, f->n, sizeof *f->entry, by_name);
+        qsort(f->entry, f->n, sizeof *f->entry, compare_tensor_names);
     for (size_t i = 1; i < f->n; i++)
-        if (by_name(&f->entry[i - 1], &f->entry[i]) == 0)
+        if (compare_tensor_names(&f->entry[i - 1], &f->entry[i]) == 0)
             return nf_fail(err, NF_EFORMAT, "%s: tensor %s is there twice", path, f->entry[i].name);
     return NF_OK;
 }
@@ -31,6 +31,10 @@ int nf_tf_open(const char *path,
     *f = (struct nf_tf){ 0 };
     if (rc < 0)
         return rc;
+    if (nf_is_lfs_pointer(map.data, map.size)) {
+        nf_map_close(&map);
+        return nf_fail_lfs(err, path);
+    }
     rc = parse(map.data, map.size, path, f, err);
     if (rc < 0)
         nf_map_close(&map);
@@ -43,7 +47,7 @@ struct nf_tf_entry *nf_tf_find(const struct nf_tf *f, const char *name)
 {
     struct nf_tf_entry key = { .name = (char *)name };
 
-    return f->n ? bsearch(&key, f->entry, f->n, sizeof *f->entry, by_name) : NULL;
+    return f->n ? bsearch(&key, f->entry, f->n, sizeof *f->entry, compare_tensor_names) : NULL;
 }
 
 void nf_tf_close(struct nf_tf *f)

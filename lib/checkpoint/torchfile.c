@@ -32,7 +32,7 @@ struct nf_torch {
 };
 
 /* The file being read. */
-struct load {
+struct torchfile_load {
     const unsigned char *p;
     size_t size;
     const char *path;
@@ -40,12 +40,12 @@ struct load {
     struct nf_err *err;
 };
 
-static int refuse(const struct load *l, const char *why)
+static int refuse_torchfile(const struct torchfile_load *l, const char *why)
 {
     return nf_fail(l->err, NF_EFORMAT, "%s: %s", l->path, why);
 }
 
-static int bad(const struct load *l, const struct nf_tf_entry *e, const char *why)
+static int refuse_entry(const struct torchfile_load *l, const struct nf_tf_entry *e, const char *why)
 {
     return nf_fail(l->err, NF_EFORMAT, "%s: tensor %s %s", l->path, e->name, why);
 }
@@ -95,7 +95,8 @@ static bool c_order(const struct nf_pickle_value *v, const struct nf_tensor *t)
 }
 
 /* A copy in C order; `torch` has room for it. */
-static int gather(const struct load *l, const struct nf_pickle_value *v, const unsigned char *from, size_t n, struct nf_tensor *t)
+static int gather_strided(const struct torchfile_load *l, const struct nf_pickle_value *v, const unsigned char *from, size_t n,
+                          struct nf_tensor *t)
 {
     size_t size = nf_dtype_size(t->dtype), index[NF_NDIM_MAX] = { 0 };
     unsigned char *to = nf_alloc(n, size, l->err);
@@ -115,13 +116,14 @@ static int gather(const struct load *l, const struct nf_pickle_value *v, const u
     return NF_OK;
 }
 
-static int place(const struct load *l, const struct storages *s, const struct nf_pickle_value *v, struct nf_tf_entry *e)
+static int place_tensor(const struct torchfile_load *l, const struct storages *s, const struct nf_pickle_value *v,
+                        struct nf_tf_entry *e)
 {
     size_t bytes = 0, size, reach, count, offset;
     const unsigned char *data;
 
     if (v->shape->n > NF_NDIM_MAX)
-        return bad(l, e, "has too many dimensions");
+        return refuse_entry(l, e, "has too many dimensions");
     e->t.ndim = v->shape->n;
     for (size_t d = 0; d < e->t.ndim; d++)
         e->t.shape[d] = (size_t)v->shape->item[d]->i;
@@ -131,11 +133,11 @@ static int place(const struct load *l, const struct storages *s, const struct nf
     size = nf_dtype_size(e->t.dtype);
     data = find_storage(s, v->storage, &bytes);
     if (!data)
-        return bad(l, e, "has a storage that is not in the file");
+        return refuse_entry(l, e, "has a storage that is not in the file");
     if (bytes / size < (size_t)v->storage->i)
-        return bad(l, e, "has a storage that is shorter than the file says");
+        return refuse_entry(l, e, "has a storage that is shorter than the file says");
     if (!nf_tensor_count(&e->t, &count) || !extent(v, &e->t, &reach) || reach > bytes / size)
-        return bad(l, e, "leaves its storage");
+        return refuse_entry(l, e, "leaves its storage");
     offset = count ? (size_t)v->i * size : 0;
     e->bytes = count * size;
     e->mapped = c_order(v, &e->t);
@@ -143,7 +145,8 @@ static int place(const struct load *l, const struct storages *s, const struct nf
     if (e->mapped)
         return NF_OK;
     /* expanded views (stride 0) would let a small file ask for much memory */
-    return count <= bytes / size ? gather(l, v, data + offset, count, &e->t) : bad(l, e, "repeats elements of its storage");
+    return count <= bytes / size ? gather_strided(l, v, data + offset, count, &e->t)
+                                 : refuse_entry(l, e, "repeats elements of its storage");
 }
 
 /* Some training scripts wrap the weights: {"state_dict": {...}}. */
@@ -158,13 +161,13 @@ static const struct nf_pickle_value *unwrap(const struct nf_pickle_value *root)
     return root;
 }
 
-static int list_tensors(const struct load *l, const struct storages *s, const struct nf_pickle_value *root)
+static int list_tensors(const struct torchfile_load *l, const struct storages *s, const struct nf_pickle_value *root)
 {
     const struct nf_pickle_value *dict = unwrap(root);
     struct nf_tf *f = l->f;
 
     if (dict->type != NF_PICKLE_DICT)
-        return refuse(l, "holds no state dict");
+        return refuse_torchfile(l, "holds no state dict");
     f->entry = nf_alloc(dict->n / 2, sizeof *f->entry, l->err);
     f->torch->gathered = nf_alloc(dict->n / 2, sizeof *f->torch->gathered, l->err);
     if (!f->entry || !f->torch->gathered)
@@ -180,7 +183,7 @@ static int list_tensors(const struct load *l, const struct storages *s, const st
         if (!e->name)
             return nf_fail(l->err, NF_ESYS, "out of memory");
         f->n++;
-        rc = place(l, s, v, e);
+        rc = place_tensor(l, s, v, e);
         if (rc < 0)
             return rc;
     }
@@ -194,7 +197,7 @@ static bool ends_with(const struct nf_zip_member *m, const char *tail)
     return m->name_len >= n && memcmp(m->name + m->name_len - n, tail, n) == 0;
 }
 
-static int read_zip(const struct load *l)
+static int read_zip(const struct torchfile_load *l)
 {
     static const char program[] = "data.pkl";
     const struct nf_zip *zip = &l->f->torch->zip;
@@ -212,11 +215,11 @@ static int read_zip(const struct load *l)
         if (ends_with(&zip->member[i], "/data.pkl"))
             pkl = &zip->member[i];
     if (!pkl || pkl->name_len > sizeof prefix - sizeof "data/")
-        return refuse(l, "a zip archive, but not one of torch.save(): no data.pkl");
+        return refuse_torchfile(l, "a zip archive, but not one of torch.save(): no data.pkl");
     top = pkl->name_len - (sizeof program - 1);
     order = nf_zip_find(zip, pkl->name, top, "byteorder", 9);
     if (order && (order->size != 6 || memcmp(order->data, "little", 6) != 0))
-        return refuse(l, "is not little-endian");
+        return refuse_torchfile(l, "is not little-endian");
     memcpy(prefix, pkl->name, top);
     memcpy(prefix + top, "data/", 5);
     s.prefix = prefix;
@@ -226,7 +229,7 @@ static int read_zip(const struct load *l)
 }
 
 /* Legacy: after the pickles, for each key the number of elements (8 bytes) and the elements. */
-static int find_storages(const struct load *l, size_t at, struct storages *s)
+static int find_storages(const struct torchfile_load *l, size_t at, struct storages *s)
 {
     for (size_t i = 0; i < s->keys->n; i++) {
         const struct nf_pickle_value *key = s->keys->item[i];
@@ -234,7 +237,7 @@ static int find_storages(const struct load *l, size_t at, struct storages *s)
         uint64_t n;
 
         if (key->type != NF_PICKLE_STR || l->size - at < sizeof n)
-            return refuse(l, "truncated in its storages");
+            return refuse_torchfile(l, "truncated in its storages");
         memcpy(&n, l->p + at, sizeof n);
         at += sizeof n;
         if (nf_pickle_storage_dtype(l->f->torch->pickle, key->s, key->n, &dtype) < 0 ||
@@ -248,7 +251,7 @@ static int find_storages(const struct load *l, size_t at, struct storages *s)
 }
 
 /* Legacy: five pickles: magic, protocol, system, state dict, keys of the storages. */
-static int read_legacy(const struct load *l)
+static int read_legacy(const struct torchfile_load *l)
 {
     const struct nf_pickle_value *part[5];
     struct storages s = { 0 };
@@ -261,13 +264,13 @@ static int read_legacy(const struct load *l)
             return (int)l->err->code;
         at += used;
         if (i == 0 && (part[0]->type != NF_PICKLE_INT || (uint64_t)part[0]->i != legacy_magic))
-            return refuse(l, "neither a zip archive nor a legacy file of torch.save()");
+            return refuse_torchfile(l, "neither a zip archive nor a legacy file of torch.save()");
         if (i == 1 && (part[1]->type != NF_PICKLE_INT || part[1]->i != LEGACY_PROTOCOL))
-            return refuse(l, "a legacy file of an unknown protocol");
+            return refuse_torchfile(l, "a legacy file of an unknown protocol");
     }
     s.keys = part[4];
     if (s.keys->type != NF_PICKLE_LIST)
-        return refuse(l, "a legacy file without its list of storages");
+        return refuse_torchfile(l, "a legacy file without its list of storages");
     s.data = nf_alloc(s.keys->n, sizeof *s.data, l->err);
     s.bytes = nf_alloc(s.keys->n, sizeof *s.bytes, l->err);
     rc = s.data && s.bytes ? find_storages(l, at, &s) : NF_ESYS;
@@ -282,7 +285,7 @@ int nf_torch_parse(const unsigned char *p, size_t size, const char *path, struct
 {
     static const unsigned char zip_magic[4] = { 'P', 'K', 3, 4 };
     struct nf_err mine = NF_ERR_INIT;
-    const struct load l = { p, size, path, f, &mine };
+    const struct torchfile_load l = { p, size, path, f, &mine };
     int rc;
 
     *f = (struct nf_tf){ .torch = calloc(1, sizeof *f->torch) };

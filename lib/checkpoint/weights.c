@@ -17,7 +17,7 @@
 #include "checkpoint/gguf_tensors.h"
 #include "tensor/dequant.h"
 
-enum { NAME_MAX_BYTES = 128, CHUNK = 1 << 20 };
+enum { NAME_MAX_BYTES = 128, CHUNK = 1 << 20, PASSED_SHOWN = 3 };
 
 /* ---- what a family's letters and bits mean for this model ---- */
 
@@ -63,13 +63,13 @@ static size_t size_of_letter(const struct nf_config *cfg, char c)
         return cfg->H;
     case 'K':
         return cfg->K;
-    case 'Q': /* all queries */
+    case 'Q':   /* all queries */
         return cfg->H * cfg->K;
-    case 'G': /* all keys, all values */
+    case 'G':   /* all keys, all values */
         return cfg->G * cfg->K;
-    case 'X': /* queries, keys and values */
+    case 'X':   /* queries, keys and values */
         return (cfg->H + 2 * cfg->G) * cfg->K;
-    case 'Y': /* gate and up */
+    case 'Y':   /* gate and up */
         return 2 * cfg->F;
     case 'N':
         return cfg->experts;
@@ -87,10 +87,13 @@ struct load {
     const char *prefix;
     struct nf_config *cfg;
     struct nf_weights *w;
-    const struct nf_tf_entry **kept; /* [n_kept] tensors with a role, the embedding first */
-    char (*name)[NAME_MAX_BYTES]; /* [n_kept] their names without prefix: what is hashed */
+    const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
+    char (*name)[NAME_MAX_BYTES];   /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
-    const struct nf_tf_entry *unembed; /* one of its own, the last that is kept; NULL: none */
+    const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
+    char missing[NAME_MAX_BYTES + 32];   /* the first that is */
+    size_t n_missing;
+    bool quantised;   /* a quantised form of it is there */
     struct nf_err *err;
 };
 
@@ -141,7 +144,8 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     for (size_t i = 0; i < n; i++)
         expected[i] = size_of_letter(l->cfg, letters[i]);
     if (!e->weight)
-        return refuse_weights(l, "tensor %s: type %s is not implemented", e->name, e->type);
+        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16%s is expected", e->name, e->type,
+                              l->w->file->gguf ? ", or Q4_0 to Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4" : "");
     if (e->t.ndim != n || memcmp(e->t.shape, expected, n * sizeof *expected) != 0)
         return refuse_weights(l, "tensor %s: shape %s, config.json asks for %s", e->name,
                               shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
@@ -163,9 +167,28 @@ static void next_name(const char **at, const char *inner, size_t number, char *b
     *at += **at == '|';
 }
 
+/* What is missing is said once, by its first name; where a quantised form of it is there, that is what is wrong. */
+static void note_missing(struct load *l, const char *names, const char *inner, size_t number)
+{
+    static const char *const forms[] = { "qweight", "weight_packed", "weight.absmax", "SCB" };
+    char short_name[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 48];
+    size_t stem;
+
+    if (l->n_missing++)
+        return;
+    next_name(&names, inner, number, short_name, sizeof short_name);
+    snprintf(l->missing, sizeof l->missing, "%s%s", l->prefix, short_name);
+    stem = strlen(l->missing) > 6 ? strlen(l->missing) - 6 : 0;
+    if (strcmp(l->missing + stem, "weight") != 0)
+        return;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        snprintf(name, sizeof name, "%.*s%s", (int)stem, l->missing, forms[i]);
+        l->quantised = l->quantised || find(l, name);
+    }
+}
+
 /* The tensor of a slot, by whichever of its names is there; `short_name` [NAME_MAX_BYTES] out: that name without prefix. */
-static struct nf_tf_entry *find_slot(const struct load *l, const struct nf_slot *s, const char *inner, size_t number,
-                                     char *short_name)
+static struct nf_tf_entry *find_slot(struct load *l, const struct nf_slot *s, const char *inner, size_t number, char *short_name)
 {
     char name[NAME_MAX_BYTES + 32];
 
@@ -178,8 +201,7 @@ static struct nf_tf_entry *find_slot(const struct load *l, const struct nf_slot 
         if (e)
             return e;
     }
-    next_name(&(const char *){ s->name }, inner, number, short_name, NAME_MAX_BYTES);
-    refuse_weights(l, "tensor %s%s is missing", l->prefix, short_name);
+    note_missing(l, s->name, inner, number);
     return NULL;
 }
 
@@ -194,7 +216,9 @@ static int take_slots(struct load *l, const struct nf_slot *slots, unsigned has,
         if ((s->needs & has) != s->needs)
             continue;
         e = find_slot(l, s, inner, 0, short_name);
-        if (!e || check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)
+        if (!e)
+            continue;
+        if (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)
             return NF_EFORMAT;
         *(struct nf_tensor *)((unsigned char *)base + s->offset) = e->t;
     }
@@ -226,7 +250,9 @@ static int take_experts(struct load *l, unsigned has, const char *inner, struct 
         for (size_t i = 0; i < l->cfg->experts && (s->needs & has) == s->needs; i++) {
             struct nf_tf_entry *e = find_slot(l, s, inner, i, short_name);
 
-            if (!e || ((i == 0 || !stacked) && (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0)))
+            if (!e)
+                continue;
+            if ((i == 0 || !stacked) && (check_tensor(l, e, s->shape) < 0 || keep(l, e, short_name) < 0))
                 return NF_EFORMAT;
             *(struct nf_tensor *)((unsigned char *)&expert[i] + s->offset) = stacked ? item_of(&e->t, i) : e->t;
         }
@@ -265,7 +291,7 @@ static void lay_out(const struct nf_config *cfg, const struct nf_slot *slots, vo
     for (size_t i = 0; i < n; i++) {
         const struct nf_slot *s = fused ? first : slot_at(slots, p[i].offset + offsetof(struct nf_linear, w));
         struct nf_linear *m = map_at(base, &p[i]);
-        size_t share = p[i].out / (n == 3 ? cfg->G * cfg->K : cfg->F); /* of a group's units */
+        size_t share = p[i].out / (n == 3 ? cfg->G * cfg->K : cfg->F);   /* of a group's units */
 
         if (fused) {
             m->w = map_at(base, p)->w;
@@ -330,12 +356,23 @@ static int take_layer(struct load *l, size_t i)
     return rc;
 }
 
-static int take_all(struct load *l)
+static int refuse_missing(const struct load *l)
+{
+    if (l->quantised)
+        return refuse_weights(l, "tensor %s is missing, a quantised form of it is there: not implemented", l->missing);
+    if (l->n_missing > 1)
+        return refuse_weights(l, "tensor %s is missing, and %zu more", l->missing, l->n_missing - 1);
+    return refuse_weights(l, "tensor %s is missing", l->missing);
+}
+
+static int take_tensors(struct load *l)
 {
     int rc = take_slots(l, l->tensors->model, list_needs(l->cfg, SIZE_MAX), "", l->w);
 
     for (size_t i = 0; i < l->cfg->L && rc == NF_OK; i++)
         rc = take_layer(l, i);
+    if (rc == NF_OK && l->n_missing)
+        rc = refuse_missing(l);
     if (l->w->project_in.w.data) {
         l->w->project_in = nf_linear_whole(l->w->project_in.w, l->w->project_in.b);
         l->w->project_out = nf_linear_whole(l->w->project_out.w, l->w->project_out.b);
@@ -343,20 +380,32 @@ static int take_all(struct load *l)
     return rc;
 }
 
+/* "lm_head", or another of its names, with the end; NULL: not there. */
+static struct nf_tf_entry *find_head(const struct load *l, const char *end, char *name)
+{
+    for (const char *at = l->tensors->unembed; *at;) {
+        struct nf_tf_entry *e;
+
+        next_name(&at, "", 0, name, NAME_MAX_BYTES - strlen(end));
+        strcat(name, end);
+        e = find(l, name);
+        if (e)
+            return e;
+    }
+    return NULL;
+}
+
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
 static int take_unembed(struct load *l)
 {
     char name[NAME_MAX_BYTES], bias[NAME_MAX_BYTES];
-    struct nf_tf_entry *e, *b;
+    struct nf_tf_entry *e = find_head(l, ".weight", name), *b = l->cfg->bias_head ? find_head(l, ".bias", bias) : NULL;
+    bool own_bias = l->cfg->bias_head;
 
-    snprintf(name, sizeof name, "%s.weight", l->tensors->unembed);
-    snprintf(bias, sizeof bias, "%s.bias", l->tensors->unembed);
-    e = find(l, name);
-    b = l->cfg->bias_head ? find(l, bias) : NULL;
+    if (!e && (!l->cfg->tied || (own_bias && !b)))
+        return NF_OK;   /* a base model: it has none */
     l->w->unembed = l->w->embed;
-    if (!e && !l->cfg->tied)
-        return refuse_weights(l, "tensor %s is missing: config.json says that it is not tied to the embedding", name);
-    if (!b && l->cfg->bias_head)
+    if (own_bias && !b)
         return refuse_weights(l, "tensor %s is missing", bias);
     if (b && (check_tensor(l, b, "V") < 0 || keep(l, b, bias) < 0))
         return NF_EFORMAT;
@@ -371,39 +420,107 @@ static int take_unembed(struct load *l)
     return NF_OK;
 }
 
+int nf_weights_need_unembed(const struct nf_config *cfg, const struct nf_weights *w, struct nf_err *err)
+{
+    return w->unembed.data ? NF_OK
+                           : nf_fail(err, NF_EFORMAT,
+                                     "%s: no unembedding: the checkpoint is of a base model (%s).  "
+                                     "AutoModelForCausalLM.from_pretrained(THE ORIGINAL).save_pretrained(DIR) makes one with it",
+                                     cfg->name, cfg->architecture);
+}
+
+/* ---- tensors without a role ---- */
+
 static bool starts(const char *s, const char *with)
 {
     return strncmp(s, with, strlen(with)) == 0;
 }
 
-static bool is_stale(const struct load *l, const char *name)
+/* Is `end` the last parts of the name? */
+static bool ends_in(const char *name, const char *end)
 {
-    for (const char *const *s = l->tensors->stale; *s; s++) {
-        size_t n = strlen(name), m = strlen(*s);
+    size_t n = strlen(name), m = strlen(end);
 
-        if (n >= m && strcmp(name + n - m, *s) == 0 && (n == m || name[n - m - 1] == '.'))
+    return n >= m && strcmp(name + n - m, end) == 0 && (n == m || name[n - m - 1] == '.');
+}
+
+static bool fits_one_of(const char *const *list, bool (*fits)(const char *name, const char *item), const char *name)
+{
+    while (*list && !fits(name, *list))
+        list++;
+    return *list;
+}
+
+/*
+ * Tensors that no forward pass reads: buffers that versions of transformers, fairseq and training frameworks have saved; tables of positions that are
+ * computed anew; whole numbers and truth values, which no sum of these families takes.
+ */
+static bool is_buffer(const struct load *l, const struct nf_tf_entry *e)
+{
+    static const char *const ends[] = {
+        "inv_freq",    "original_inv_freq", "cos_cached",   "sin_cached", "freqs_cis",           "position_ids",
+        "masked_bias", "_float_tensor",     "_extra_state", "version",    "num_batches_tracked", NULL,
+    };
+    static const char *const whole[] = {
+        "BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "u8", "u16", "u32", "u64", "i32", "i64", NULL,
+    };
+
+    return fits_one_of(ends, ends_in, e->name) || fits_one_of(l->tensors->stale, ends_in, e->name) ||
+           fits_one_of(whole, ends_in, e->type);
+}
+
+/* Does it stand where tensors of the model stand, and not those of a head of another task? */
+static bool is_inside(const struct load *l, const char *name)
+{
+    static const char *const heads[] = {
+        "classifier.", "multiple_choice_head.", "qa_outputs.", "reward_head.", "score.", "summary.", "v_head.", "value_head.", NULL,
+    };
+    char head[NAME_MAX_BYTES];
+
+    for (const char *at = l->tensors->unembed; *at;) {
+        next_name(&at, "", 0, head, sizeof head - 1);
+        strcat(head, ".");
+        if (starts(name, head))
             return true;
     }
-    return false;
+    for (const char *const *p = l->tensors->prefixes; *p; p++)
+        if (**p && starts(name, *p))
+            return true;
+    return !*l->prefix && !fits_one_of(heads, starts, name);
+}
+
+/* The first few that are passed over, for people. */
+static void pass_over(struct load *l, const char *name)
+{
+    char *list = l->w->passed;
+    size_t n = strlen(list);
+
+    if (l->w->n_passed++ < PASSED_SHOWN && n + strlen(name) + 3 < sizeof l->w->passed)
+        snprintf(list + n, sizeof l->w->passed - n, "%s%s", n ? ", " : "", name);
 }
 
 /* Whatever has no role but stands where the model's tensors stand might belong to a computation that we do not do. */
-static int check_rest(const struct load *l)
+static int check_rest(struct load *l)
 {
-    char head[NAME_MAX_BYTES];
+    const char *first = NULL;
+    size_t more = 0;
 
-    snprintf(head, sizeof head, "%s.", l->tensors->unembed);
     for (size_t i = 0; i < l->w->file->n; i++)
         for (size_t k = 0; k < l->w->file->file[i].n; k++) {
             const struct nf_tf_entry *e = &l->w->file->file[i].entry[k];
-            bool inside = !*l->prefix || starts(e->name, head);
 
-            for (const char *const *p = l->tensors->prefixes; *p; p++)
-                inside = inside || (**p && starts(e->name, *p));
-            if (!e->used && inside && !is_stale(l, e->name))
-                return refuse_weights(l, "tensor %s is not part of the model that config.json describes", e->name);
+            if (e->used)
+                continue;
+            if (!is_inside(l, e->name) || is_buffer(l, e))
+                pass_over(l, e->name);
+            else if (!first)
+                first = e->name;
+            else
+                more++;
         }
-    return NF_OK;
+    if (more)
+        return refuse_weights(l, "tensor %s, and %zu more, are not part of the model that config.json describes", first, more);
+    return first ? refuse_weights(l, "tensor %s is not part of the model that config.json describes", first) : NF_OK;
 }
 
 static int find_prefix(struct load *l)
@@ -453,11 +570,11 @@ static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
 /* What one tensor's bytes showed. */
 struct seen {
     char hex[NF_DIGEST_HEX];
-    size_t bad; /* element that is not finite, or the first of its block; SIZE_MAX: none */
-    bool failed; /* no memory for the digest */
+    size_t bad;   /* element that is not finite, or the first of its block; SIZE_MAX: none */
+    bool failed;   /* no memory for the digest */
 };
 
-static void look(const struct nf_tf_entry *e, struct seen *s)
+static void note_tensor(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
     size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype), chunk = CHUNK / size * size;
@@ -481,7 +598,7 @@ static int look_at_all(const struct load *l, struct seen *seen)
 {
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < l->n_kept; i++)
-        look(l->kept[i], &seen[i]);
+        note_tensor(l->kept[i], &seen[i]);
     for (size_t i = 0; i < l->n_kept; i++) {
         if (seen[i].failed)
             return nf_fail(l->err, NF_ESYS, "SHA-256 cannot start: out of memory");
@@ -602,7 +719,7 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     if (rc == NF_OK)
         rc = find_prefix(&l);
     if (rc == NF_OK)
-        rc = take_all(&l);
+        rc = take_tensors(&l);
     if (rc == NF_OK)
         rc = take_unembed(&l);
     if (rc == NF_OK)
@@ -614,6 +731,40 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
     if (rc < 0)
         nf_weights_close(w);
     return rc;
+}
+
+/* ---- what is done differently ---- */
+
+bool nf_difference(const struct nf_config *cfg, const struct nf_weights *w, size_t i, char *buf, size_t size)
+{
+    if (*cfg->passed && i-- == 0) {
+        snprintf(buf, size, "keys of config.json passed over: %s", cfg->passed);
+        return true;
+    }
+    if (*cfg->taken && i-- == 0) {
+        snprintf(buf, size, "%s", cfg->taken);
+        return true;
+    }
+    if (w && w->n_passed && i-- == 0) {
+        snprintf(buf, size, "tensors passed over: %zu: %s%s", w->n_passed, w->passed, w->n_passed > PASSED_SHOWN ? ", .." : "");
+        return true;
+    }
+    if (w && !w->unembed.data && i == 0) {
+        snprintf(buf, size, "no unembedding: no predictions, no lens, no effects on the vocabulary");
+        return true;
+    }
+    return false;
+}
+
+const char *nf_differences(const struct nf_config *cfg, const struct nf_weights *w, char *buf, size_t size)
+{
+    char one[600];
+    size_t n = 0;
+
+    *buf = '\0';
+    for (size_t i = 0; nf_difference(cfg, w, i, one, sizeof one) && n < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? "; " : "", one);
+    return buf;
 }
 
 /* Only pages of a mapped file: those of ordinary memory would come back as zeros. */

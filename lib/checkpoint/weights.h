@@ -8,6 +8,7 @@
 #ifndef NF_CHECKPOINT_WEIGHTS_H
 #define NF_CHECKPOINT_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -46,12 +47,14 @@ struct nf_weights {
     struct nf_linear project_in;       /* [D, E]; none: E == D */
     struct nf_linear project_out;      /* [E, D]; none: E == D */
     struct nf_norm final_norm;         /* none: !final_norm */
-    struct nf_tensor unembed;          /* [V, E]; the same memory as embed when tied */
+    struct nf_tensor unembed;          /* [V, E]; the same memory as embed when tied; none: a base model, nf_weights_need_unembed() */
     struct nf_tensor unembed_bias;     /* [V]; none: !bias_head */
     struct nf_layer *layer;            /* [L] */
     struct nf_expert *experts;         /* those of all layers, one after the other; NULL: none */
     size_t bytes;                      /* of all tensors above, as stored, shared ones counted once */
     struct nf_checkpoint *file;        /* the mapped files */
+    size_t n_passed;                   /* tensors that play no part */
+    char passed[256];                  /* the first few, "a, b, c" */
 };
 
 /*
@@ -62,6 +65,9 @@ struct nf_weights {
  *         equal to the embedding, or none, is tied; one that differs where config.json ties it is refused (versions of transformers disagree)
  *   w     out; release with nf_weights_close()
  *
+ * Tensors that no forward pass reads are passed over: buffers that old versions saved, heads of other tasks (classifiers), whatever stands outside the
+ * model's prefix.  A checkpoint may lack the unembedding (AutoModel saves none).
+ *
  * NF_EFORMAT  nf_checkpoint_open(); a tensor that is missing, doubled, of another shape or type, or stands among the model's without a role
  *             there; NaN or Inf.  The message names the tensor.
  * NF_ESYS     a file cannot be read; memory.
@@ -71,6 +77,18 @@ struct nf_weights {
  * Reads every byte once (hash and finiteness in one pass, tensors in parallel) and drops the pages it has seen.
  */
 int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w, struct nf_err *err);
+
+/* nf_weights_need_unembed - NF_EFORMAT where there is no unembedding: what the checkpoint is, and what makes one that has it. */
+int nf_weights_need_unembed(const struct nf_config *cfg, const struct nf_weights *w, struct nf_err *err);
+
+/*
+ * nf_difference - number i = 0, 1, .. of what is done differently from what the files say: keys and tensors that are passed over, what counts where a
+ * thing is said twice, no unembedding.  One sentence into buf; false: there is no number i.  w NULL: the weights were not opened.
+ */
+bool nf_difference(const struct nf_config *cfg, const struct nf_weights *w, size_t i, char *buf, size_t size);
+
+/* nf_differences - all of them in one line, "a; b"; returns buf, "" where there is none. */
+const char *nf_differences(const struct nf_config *cfg, const struct nf_weights *w, char *buf, size_t size);
 
 /*
  * nf_weights_drop - the pages of `t`, a tensor or rows of one, are not needed soon (it has been packed): nf_map_drop() where it is mapped.

@@ -20,7 +20,7 @@ enum {
 };
 /* clang-format on */
 
-static uint64_t little(const unsigned char *p, size_t n)
+static uint64_t get_little_endian(const unsigned char *p, size_t n)
 {
     uint64_t v = 0;
 
@@ -37,7 +37,7 @@ static bool inside(const struct nf_map *m, uint64_t at, uint64_t n)
 
 static bool signed_with(const struct nf_map *m, uint64_t at, uint64_t bytes, uint32_t signature)
 {
-    return inside(m, at, bytes) && little(m->data + at, 4) == signature;
+    return inside(m, at, bytes) && get_little_endian(m->data + at, 4) == signature;
 }
 
 /* Where the central directory begins and how many entries it has. */
@@ -52,26 +52,26 @@ static int find_directory(const struct nf_map *m, const char *what, uint64_t *at
         if (end == first)
             return nf_fail(err, NF_EFORMAT, "%s: a zip archive without its end: truncated", what);
     p = m->data + end;
-    *entries = little(p + 10, 2);
-    *at = little(p + 16, 4);
+    *entries = get_little_endian(p + 10, 2);
+    *at = get_little_endian(p + 16, 4);
     if (end >= LOCATOR_BYTES && signed_with(m, end - LOCATOR_BYTES, LOCATOR_BYTES, LOCATOR_SIGNATURE)) {
-        uint64_t end64 = little(m->data + end - LOCATOR_BYTES + 8, 8);
+        uint64_t end64 = get_little_endian(m->data + end - LOCATOR_BYTES + 8, 8);
 
         if (!signed_with(m, end64, END64_BYTES, END64_SIGNATURE))
             return nf_fail(err, NF_EFORMAT, "%s: the zip64 end record is not where the archive says", what);
-        *entries = little(m->data + end64 + 32, 8);
-        *at = little(m->data + end64 + 48, 8);
+        *entries = get_little_endian(m->data + end64 + 32, 8);
+        *at = get_little_endian(m->data + end64 + 48, 8);
     }
     return NF_OK;
 }
 
 /* Sizes and offsets that do not fit in 32 bits stand in the extra field, in this order, those that are needed. */
-static void widen(const unsigned char *extra, size_t n, uint64_t *size, uint64_t *stored, uint64_t *local)
+static void widen_sizes(const unsigned char *extra, size_t n, uint64_t *size, uint64_t *stored, uint64_t *local)
 {
     uint64_t *wide[3] = { size, stored, local };
 
     while (n >= 4) {
-        size_t tag = little(extra, 2), len = little(extra + 2, 2);
+        size_t tag = get_little_endian(extra, 2), len = get_little_endian(extra + 2, 2);
         const unsigned char *p = extra + 4;
 
         if (len > n - 4)
@@ -79,7 +79,7 @@ static void widen(const unsigned char *extra, size_t n, uint64_t *size, uint64_t
         if (tag == EXTRA_ZIP64)
             for (size_t i = 0, left = len; i < 3; i++)
                 if (*wide[i] == UINT32_MAX && left >= 8) {
-                    *wide[i] = little(p, 8);
+                    *wide[i] = get_little_endian(p, 8);
                     p += 8;
                     left -= 8;
                 }
@@ -97,23 +97,23 @@ static int read_entry(const struct nf_map *m, const char *what, uint64_t *at, st
     if (!signed_with(m, *at, ENTRY_BYTES, ENTRY_SIGNATURE))
         return nf_fail(err, NF_EFORMAT, "%s: the zip directory is corrupt at byte %llu", what, (unsigned long long)*at);
     p = m->data + *at;
-    name = little(p + 28, 2);
-    extra = little(p + 30, 2);
-    comment = little(p + 32, 2);
+    name = get_little_endian(p + 28, 2);
+    extra = get_little_endian(p + 30, 2);
+    comment = get_little_endian(p + 32, 2);
     if (!inside(m, *at, ENTRY_BYTES + name + extra + comment))
         return nf_fail(err, NF_EFORMAT, "%s: the zip directory leaves the file", what);
     e->name = (const char *)p + ENTRY_BYTES;
     e->name_len = name;
-    stored = little(p + 20, 4);
-    size = little(p + 24, 4);
-    local = little(p + 42, 4);
-    widen(p + ENTRY_BYTES + name, extra, &size, &stored, &local);
-    if (little(p + 8, 2) & FLAG_ENCRYPTED || little(p + 10, 2) != 0 || size != stored)
+    stored = get_little_endian(p + 20, 4);
+    size = get_little_endian(p + 24, 4);
+    local = get_little_endian(p + 42, 4);
+    widen_sizes(p + ENTRY_BYTES + name, extra, &size, &stored, &local);
+    if (get_little_endian(p + 8, 2) & FLAG_ENCRYPTED || get_little_endian(p + 10, 2) != 0 || size != stored)
         return nf_fail(err, NF_EFORMAT, "%s: member %.*s is compressed or encrypted; torch.save() writes neither", what, (int)name,
                        e->name);
     if (!signed_with(m, local, LOCAL_BYTES, LOCAL_SIGNATURE))
         return nf_fail(err, NF_EFORMAT, "%s: member %.*s is not where the zip directory says", what, (int)name, e->name);
-    data = local + LOCAL_BYTES + little(m->data + local + 26, 2) + little(m->data + local + 28, 2);
+    data = local + LOCAL_BYTES + get_little_endian(m->data + local + 26, 2) + get_little_endian(m->data + local + 28, 2);
     if (!inside(m, data, size))
         return nf_fail(err, NF_EFORMAT, "%s: member %.*s leaves the file: truncated", what, (int)name, e->name);
     e->data = m->data + data;
@@ -129,7 +129,7 @@ static int compare(const char *a, size_t na, const char *b, size_t nb)
     return c ? c : (na > nb) - (na < nb);
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_member_names(const void *a, const void *b)
 {
     const struct nf_zip_member *x = a, *y = b;
 
@@ -153,9 +153,9 @@ int nf_zip_open(const struct nf_map *map, const char *what, struct nf_zip *z, st
     for (z->n = 0; rc == NF_OK && z->n < entries; z->n++)
         rc = read_entry(map, what, &at, &z->member[z->n], err);
     if (rc == NF_OK) {
-        qsort(z->member, z->n, sizeof *z->member, by_name);
+        qsort(z->member, z->n, sizeof *z->member, compare_member_names);
         for (size_t i = 1; i < z->n; i++)
-            if (by_name(&z->member[i - 1], &z->member[i]) == 0)
+            if (compare_member_names(&z->member[i - 1], &z->member[i]) == 0)
                 rc = nf_fail(err, NF_EFORMAT, "%s: two members named %.*s", what, (int)z->member[i].name_len, z->member[i].name);
     }
     if (rc < 0)

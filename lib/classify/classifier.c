@@ -91,7 +91,7 @@ size_t nf_classifier_layer(const struct nf_classifier *s, size_t *layers)
 
 /* ---- before the layers ---- */
 
-static int take_totals(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static int take_class_totals(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &s->totals;
     size_t bound = s->setup.cfg->ngram.all_layers ? s->setup.L : s->setup.L / 2;
@@ -246,7 +246,7 @@ static int begin_layers(struct nf_classifier *s, struct nf_err *err)
 
 /* ---- a layer's records ---- */
 
-static void add_covered(struct nf_classifier *s, struct nf_layer_summary *sum)
+static void count_covered(struct nf_classifier *s, struct nf_layer_summary *sum)
 {
     for (size_t o = 0; o < NF_ORDERS; o++) {
         const struct nf_triggers *t = &s->layer.triggers[o];
@@ -394,13 +394,13 @@ static int write_teams(struct nf_classifier *s, struct nf_err *err)
     return rc;
 }
 
-static void write_layer(struct nf_classifier *s, const struct nf_trigger_suppression *pushes)
+static void write_classified_layer(struct nf_classifier *s, const struct nf_trigger_suppression *pushes)
 {
     struct nf_layer_summary sum;
     size_t next = 0;
 
     nf_neuron_classes_summary(s->setup.cfg, &s->layer, s->judged, &sum);
-    add_covered(s, &sum);
+    count_covered(s, &sum);
     sum.effect = s->effects ? &s->effect_sum : NULL;
     nf_layer_summary_write(s->setup.out, &sum);
     for (size_t f = 0; f < s->layer.F; f++) {
@@ -430,7 +430,7 @@ static int end_layer(struct nf_classifier *s, struct nf_err *err)
     if (rc == NF_OK && s->suppress)
         rc = nf_trigger_suppression_layer(s->suppress, s->setup.rows, s->setup.cfg, &s->layer, s->judged, &pushes, err);
     if (rc == NF_OK) {
-        write_layer(s, &pushes);
+        write_classified_layer(s, &pushes);
         for (size_t p = 0; p < NF_PROJECTIONS; p++)
             nf_suppression_counts_add(&s->tally[p], &pushes.tally[p]);
         if (s->suppress && s->layer.in_scope && s->totals.order[0])
@@ -481,7 +481,7 @@ static int take_fires(struct nf_classifier *s, const msgpack_object *rec, struct
 }
 
 /* Of the sites with real values only the activations of gated FFNs are looked at: the sign of their mean. */
-static int take_moments(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
+static int take_gate_moments(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_moments_rec m;
     int rc = end_layers(s, err);
@@ -503,7 +503,7 @@ int nf_classifier_take(struct nf_classifier *s, const msgpack_object *rec, struc
     int rc;
 
     if (nf_mp_is(rec, "totals"))
-        return take_totals(s, rec, err);
+        return take_class_totals(s, rec, err);
     if (!s->has_totals)
         return nf_fail(err, NF_EFORMAT, "a record before totals");
     if (nf_mp_is(rec, "fires"))
@@ -516,7 +516,7 @@ int nf_classifier_take(struct nf_classifier *s, const msgpack_object *rec, struc
     if (rc != NF_EOF)
         return rc;
     if (nf_mp_is(rec, "moments"))
-        return take_moments(s, rec, err);
+        return take_gate_moments(s, rec, err);
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (nf_mp_is(rec, elsewhere[i]))
             return end_layers(s, err);

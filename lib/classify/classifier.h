@@ -1,6 +1,6 @@
 /*
- * classifier.h - a stats stream in, the records of a neurons stream out: the whole of Voita et al. 2023 over its layers, and with a model what the weights of
- * all its layers say.
+ * classifier.h - reads the records of a stats stream and writes those of a neurons stream. It
+ * applies the rules of Voita et al. 2023 to all layers and, with a model, the rules on weights.
  */
 #ifndef NF_CLASSIFY_CLASSIFIER_H
 #define NF_CLASSIFY_CLASSIFIER_H
@@ -31,9 +31,11 @@ struct nf_classifier *nf_classifier_open(const struct nf_classifier_setup *setup
 /*
  * nf_classifier_take - the next record of the stats stream, vocab and special left to the caller.
  *
- * A layer's records are written when the next layer, or the end, comes.  Memory: the list of n-grams, and one layer.
- * Layers without counts are written in their place where there is a model: what its weights say.
- * NF_EFORMAT: out of order, impossible, or an unknown record type; no site ffn.active.
+ * A layer's records are written when the next layer begins, or at the end. Memory holds the list of
+ * n-grams and one layer. With a model, layers without counts are written in their place, with what
+ * their weights show.
+ *
+ * NF_EFORMAT: a record out of order or of unknown type, impossible counts, or no site ffn.active.
  */
 int nf_classifier_take(struct nf_classifier *s, const msgpack_object *rec, struct nf_err *err);
 

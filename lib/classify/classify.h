@@ -1,5 +1,6 @@
 /*
- * classify.h - the thresholds of Voita, Ferrando, Nalmpantis 2023 (arXiv 2309.04827, "the paper"), and what the paper leaves open.
+ * classify.h - the thresholds of Voita, Ferrando, Nalmpantis 2023 (arXiv 2309.04827, "the paper"),
+ * and of rules that the paper leaves open.
  *
  * "ours": the paper gives no number; the comment says where ours comes from.
  */

@@ -1,5 +1,5 @@
 /*
- * classify_layer.h - every neuron of a layer by every rule.
+ * classify_layer.h - applies every rule to every neuron of a layer.
  */
 #ifndef NF_CLASSIFY_CLASSIFY_LAYER_H
 #define NF_CLASSIFY_CLASSIFY_LAYER_H
@@ -31,7 +31,10 @@ struct nf_neuron_classes {
  */
 int nf_classify_layer(const struct nf_classify *cfg, struct nf_layer_counts *l, struct nf_neuron_classes *judged,
                       struct nf_err *err);
-/* nf_neuron_classes_add - classes [F] that hold as well, bits of enum nf_class: `other` no longer does. */
+/*
+ * nf_neuron_classes_add - add classes [F] (bits of enum nf_class) to those that hold. A neuron with
+ * an added class is no longer `other`.
+ */
 void nf_neuron_classes_add(struct nf_neuron_classes *judged, size_t F, const unsigned *classes);
 
 void nf_neuron_classes_clear(struct nf_neuron_classes *judged, size_t F);

@@ -5,7 +5,7 @@
 
 /* The walk down the counts: m n-grams taken, `sum` fires on them. */
 struct walk {
-    uint64_t need, lost, each;   /* fires wanted; lost fires, and how many one n-gram may have */
+    uint64_t need, lost, each;   /* fires needed; lost fires, and how many one n-gram may have */
     uint64_t m, sum;
     uint64_t *lo, *hi;
     int lo_found, hi_found;
@@ -20,7 +20,7 @@ static uint64_t most(const struct walk *w, uint64_t c, uint64_t j)
 }
 
 /* k n-grams with c fires each. */
-static void level(struct walk *w, uint64_t c, uint64_t k)
+static void add_level(struct walk *w, uint64_t c, uint64_t k)
 {
     if (!w->hi_found && w->sum + c * k >= w->need) {
         *w->hi = w->m + (w->need - w->sum + c - 1) / c;
@@ -51,10 +51,10 @@ void nf_coverage(const struct nf_count_histogram *t, struct nf_ratio r, uint64_t
     };
 
     for (size_t i = 0; i < t->n_many; i++)
-        level(&w, t->many[i], 1);
+        add_level(&w, t->many[i], 1);
     for (size_t c = NF_FEW - 1; c > 0; c--)
         if (t->few[c])
-            level(&w, c, t->few[c]);
+            add_level(&w, c, t->few[c]);
     if (!w.hi_found)   /* the counts end short of the share: what is missing are lost fires, one an n-gram */
         *hi = w.m + (w.need - w.sum);
     if (!w.lo_found)

@@ -24,8 +24,8 @@ struct nf_count_histogram {
 /*
  * nf_coverage - the smallest number m of n-grams whose fires add up to the share r of all, total + lost: lo <= m <= hi.
  *
- * Exact (lo == hi) when lost is 0.  Otherwise the true counts are c + e, where each e is in [0, min(delta, lost)] and all e together
- * are `lost`; n-grams without a count take part.
+ * Exact (lo == hi) when lost is 0. Otherwise the true counts are c + e. Each e is in [0, min(delta,
+ * lost)], and all e together are `lost`. N-grams without a count take part too.
  *   lo: the lost fires lie on the largest counts:  top-m sum + min(lost, m min(delta, lost))  reaches the share
  *   hi: they lie where they help least, on n-grams of their own, each once:  top-m sum (then 1 each) reaches it
  * 0 when there are no fires.

@@ -82,7 +82,7 @@ static int take_position(struct nf_layer_counts *l, const msgpack_object *rec, s
     if (nf_position_read(rec, l->F, &p, err) < 0)
         return NF_EFORMAT;
     if (p.layer != l->layer || p.first != first || p.P > l->T - first)
-        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is wanted", p.layer,
+        return nf_fail(err, NF_EFORMAT, "position: layer %zu, positions from %zu on: layer %zu, from %zu on is expected", p.layer,
                        p.first, l->layer, first);
     memcpy(l->curve + first * l->F, p.counts, p.P * l->F * sizeof *l->curve);
     for (size_t i = first * l->F; i < (first + p.P) * l->F; i++)
@@ -100,7 +100,7 @@ static int take_domain_position(struct nf_layer_counts *l, const msgpack_object 
     if (nf_domain_position_read(rec, l->F, &p, err) < 0)
         return NF_EFORMAT;
     if (p.layer != l->layer || p.domain >= l->Q || p.first != l->bins[p.domain] || p.B > l->B - p.first)
-        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not wanted here", p.layer,
+        return nf_fail(err, NF_EFORMAT, "domain_position: layer %zu, domain %zu, bins from %zu on are not expected here", p.layer,
                        p.domain, p.first);
     memcpy(l->domain_curve + (p.domain * l->B + p.first) * l->F, p.counts, p.B * l->F * sizeof *l->domain_curve);
     l->bins[p.domain] += p.B;
@@ -114,7 +114,7 @@ static int take_counts(struct nf_layer_counts *l, const msgpack_object *rec, str
     if (nf_counts_read(rec, l->F, &c, err) < 0)
         return NF_EFORMAT;
     if (c.layer != l->layer || c.order < 1 || c.order > NF_ORDERS || !l->totals->order[c.order - 1])
-        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not wanted here", c.layer, c.order);
+        return nf_fail(err, NF_EFORMAT, "counts: layer %zu, order %zu are not expected here", c.layer, c.order);
     return l->in_scope ? nf_triggers_add(&l->triggers[c.order - 1], &c, err) : NF_OK;
 }
 
@@ -125,7 +125,7 @@ static int take_lost(struct nf_layer_counts *l, const msgpack_object *rec, struc
     if (nf_lost_read(rec, l->F, &x, err) < 0)
         return NF_EFORMAT;
     if (x.layer != l->layer || x.order < 1 || x.order > NF_ORDERS)
-        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not wanted here", x.layer, x.order);
+        return nf_fail(err, NF_EFORMAT, "lost: layer %zu, order %zu are not expected here", x.layer, x.order);
     memcpy(l->lost[x.order - 1], x.fires, l->F * sizeof(uint64_t));
     return NF_OK;
 }

@@ -43,7 +43,10 @@ int nf_layer_begin(struct nf_layer_counts *l, const struct nf_fires *f, bool in_
  */
 int nf_layer_take(struct nf_layer_counts *l, const msgpack_object *rec, struct nf_err *err);
 
-/* nf_layer_end - did everything come that the totals announce?  NF_EFORMAT: no. */
+/*
+ * nf_layer_end - check that everything came that the totals announce. NF_EFORMAT: something is
+ * missing.
+ */
 int nf_layer_end(const struct nf_layer_counts *l, struct nf_err *err);
 
 /* nf_layer_positions - can the positional rules be applied: full windows, captured whole? */

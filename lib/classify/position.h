@@ -22,7 +22,10 @@
  */
 double nf_position_information(const uint32_t *curve, size_t T, uint64_t N);
 
-/* nf_position_bias - what that estimate is too high by where firing ignores position: (T-1) / (2 N T), Miller 1955 / Madow. */
+/*
+ * nf_position_bias - by how much that estimate is too high where firing does not depend on
+ * position: (T-1) / (2 N T), Miller 1955 / Madow.
+ */
 double nf_position_bias(size_t T, uint64_t N);
 
 /*

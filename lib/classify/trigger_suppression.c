@@ -13,7 +13,7 @@
 enum { BATCH = 16 };   /* rows projected at a time: 16 x 4 x V doubles */
 
 /* What a pass over rows needs. */
-struct pass {
+struct projection_pass {
     const struct nf_vocab_projection *s;
     const struct nf_ffn_rows *rows;
     const struct nf_classify *cfg;
@@ -40,7 +40,7 @@ void nf_hits_sort(struct nf_hit *hit, size_t n)
 }
 
 /* Members of `covered` below key index i. */
-static size_t below(const struct nf_hits *covered, size_t i)
+static size_t count_members_below(const struct nf_hits *covered, size_t i)
 {
     size_t lo = 0, hi = covered->n;
 
@@ -58,7 +58,8 @@ static size_t below(const struct nf_hits *covered, size_t i)
 /* A uniformly random key with so many planes that is not covered; SIZE_MAX: there is none. */
 static size_t draw(const struct nf_keys *keys, const struct nf_hits *covered, size_t planes, struct nf_rng *rng)
 {
-    size_t from = keys->start[planes], to = keys->start[planes + 1], first = below(covered, from), last = below(covered, to), key;
+    size_t from = keys->start[planes], to = keys->start[planes + 1], first = count_members_below(covered, from),
+           last = count_members_below(covered, to), key;
 
     if (to - from == last - first)
         return SIZE_MAX;
@@ -91,7 +92,7 @@ size_t nf_hits_match(const struct nf_keys *keys, const struct nf_hits *covered, 
     return n;
 }
 
-static struct nf_rng seeded(const struct pass *x, size_t neuron)
+static struct nf_rng seeded(const struct projection_pass *x, size_t neuron)
 {
     struct nf_rng rng = { x->cfg->ngram.seed };
     uint64_t a = nf_rng_next(&rng);
@@ -101,7 +102,7 @@ static struct nf_rng seeded(const struct pass *x, size_t neuron)
     return rng;
 }
 
-static int project(struct pass *x, const size_t *neuron, size_t n, struct nf_err *err)
+static int project(struct projection_pass *x, const size_t *neuron, size_t n, struct nf_err *err)
 {
     for (size_t i = 0; i < n; i++)
         x->rows->rows(x->rows->ctx, x->l->layer, NF_FFN_OUT, neuron[i], 1, x->w + i * x->D);
@@ -109,7 +110,7 @@ static int project(struct pass *x, const size_t *neuron, size_t n, struct nf_err
 }
 
 /* Token sets drawn at random for a detector's row p [NF_PROJECTIONS, V]. */
-static void draw_null(struct pass *x, size_t f, const double *p)
+static void draw_null(struct projection_pass *x, size_t f, const double *p)
 {
     const struct nf_hits *covered = &x->l->triggers[0].covered[f];
     struct nf_rng rng = seeded(x, f);
@@ -126,7 +127,7 @@ static void draw_null(struct pass *x, size_t f, const double *p)
     }
 }
 
-static void judge_row(struct pass *x, const double *p, size_t n, size_t listed, struct nf_suppressing_detector *push)
+static void judge_row(struct projection_pass *x, const double *p, size_t n, size_t listed, struct nf_suppressing_detector *push)
 {
     for (size_t q = 0; q < NF_PROJECTIONS; q++) {
         struct nf_suppression_counts *t = &x->out->tally[q];
@@ -159,7 +160,8 @@ static void judge_row(struct pass *x, const double *p, size_t n, size_t listed, 
     }
 }
 
-static int push_detector(struct pass *x, size_t f, const double *p, struct nf_suppressing_detector *push, struct nf_err *err)
+static int push_detector(struct projection_pass *x, size_t f, const double *p, struct nf_suppressing_detector *push,
+                         struct nf_err *err)
 {
     const struct nf_hits *covered = &x->l->triggers[0].covered[f];
     size_t n = covered->n, listed = nf_min(n, x->cfg->ngram.listed), k = nf_min(x->cfg->ngram.extremes, x->V);
@@ -183,7 +185,7 @@ static int push_detector(struct pass *x, size_t f, const double *p, struct nf_su
     return NF_OK;
 }
 
-static void push_alive(struct pass *x, size_t f, const double *p)
+static void push_alive(struct projection_pass *x, size_t f, const double *p)
 {
     const struct nf_triggers *t = &x->l->triggers[0];
     size_t n = nf_min(t->n_top[f], x->cfg->ngram.most[0]);
@@ -197,7 +199,7 @@ static void push_alive(struct pass *x, size_t f, const double *p)
 }
 
 /* The neurons of the layer to look at: all detectors in pick[0..*detectors), then random others.  Returns how many in all. */
-static size_t pick_neurons(const struct pass *x, const struct nf_neuron_classes *judged, size_t *pick, size_t *detectors)
+static size_t pick_neurons(const struct projection_pass *x, const struct nf_neuron_classes *judged, size_t *pick, size_t *detectors)
 {
     struct nf_rng rng = seeded(x, UINT32_MAX);   /* no neuron's own */
     size_t n = 0, others, k;
@@ -220,7 +222,7 @@ static size_t pick_neurons(const struct pass *x, const struct nf_neuron_classes 
     return *detectors + k;
 }
 
-static int run(struct pass *x, const size_t *pick, size_t n, size_t detectors, struct nf_err *err)
+static int run(struct projection_pass *x, const size_t *pick, size_t n, size_t detectors, struct nf_err *err)
 {
     for (size_t i = 0; i < n; i += BATCH) {
         size_t k = nf_min(BATCH, n - i);
@@ -243,7 +245,7 @@ int nf_trigger_suppression_layer(const struct nf_vocab_projection *s, const stru
                                  const struct nf_layer_counts *l, const struct nf_neuron_classes *judged,
                                  struct nf_trigger_suppression *out, struct nf_err *err)
 {
-    struct pass x = { .s = s, .rows = rows, .cfg = cfg, .l = l, .out = out };
+    struct projection_pass x = { .s = s, .rows = rows, .cfg = cfg, .l = l, .out = out };
     size_t *pick, keys = nf_max(l->keys[0].k, cfg->ngram.top), n;
     int rc = NF_ESYS;
 

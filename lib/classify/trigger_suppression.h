@@ -1,5 +1,6 @@
 /*
- * trigger_suppression.h - suppression of triggers, for the token detectors of one layer and for what could be chance.  Paper section 4.4; nulls are ours.
+ * trigger_suppression.h - whether the token detectors of one layer suppress their triggers, beside
+ * two nulls that show what chance gives. Paper section 4.4; the nulls are ours.
  */
 #ifndef NF_CLASSIFY_TRIGGER_SUPPRESSION_H
 #define NF_CLASSIFY_TRIGGER_SUPPRESSION_H
@@ -37,7 +38,8 @@ struct nf_trigger_suppression {
  *   null_alive       up to null_neurons random neurons of the layer that fire and are no detectors, each on its most frequent tokens,
  *                    as many as a token detector may have
  *
- * Random choices depend on seed, layer and neuron alone.  Nothing for a layer outside the scope.  NF_ESYS: memory.  Release with nf_trigger_suppression_clear().
+ * Random choices depend only on seed, layer and neuron. A layer outside the scope has no result.
+ * NF_ESYS: memory. Release with nf_trigger_suppression_clear().
  */
 int nf_trigger_suppression_layer(const struct nf_vocab_projection *s, const struct nf_ffn_rows *rows, const struct nf_classify *cfg,
                                  const struct nf_layer_counts *l, const struct nf_neuron_classes *judged,
@@ -47,8 +49,9 @@ int nf_trigger_suppression_layer(const struct nf_vocab_projection *s, const stru
 void nf_hits_sort(struct nf_hit *hit, size_t n);
 
 /*
- * nf_hits_match - replace each covered token by a random one of about its frequency: one whose occurrences have as many bits, or, where all those are
- * covered, the nearest other number of bits.
+ * nf_hits_match - replace each covered token by a random token of about its frequency: one whose
+ * number of occurrences has as many bits. Where all of those are covered, the nearest other number
+ * of bits is taken.
  *
  *   covered  the neuron's tokens, as indices of the unigram `keys`, ascending
  *   match    [covered->n] out: token ids, repetition possible

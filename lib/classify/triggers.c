@@ -124,7 +124,7 @@ static void drop_candidate(struct nf_triggers *t, size_t f)
     t->covered[f] = (struct nf_hits){ 0 };
 }
 
-static int add_covered(struct nf_triggers *t, size_t f, struct nf_hit hit)
+static int add_covered_ngram(struct nf_triggers *t, size_t f, struct nf_hit hit)
 {
     struct nf_hits *h = &t->covered[f];
 
@@ -180,7 +180,7 @@ static int add_count(struct nf_triggers *t, size_t f, const struct bar *bar, uin
     if (candidate && t->distinct[f] > t->limit[f])
         drop_candidate(t, f);
     else if (candidate && c >= bar->sure && bar->n >= t->min_count[0])
-        return add_covered(t, f, (struct nf_hit){ bar->key, c });
+        return add_covered_ngram(t, f, (struct nf_hit){ bar->key, c });
     return 0;
 }
 
@@ -198,7 +198,7 @@ static uint64_t word_at(const unsigned char *row, size_t w, size_t F)
     return x;
 }
 
-static int take_row(struct nf_triggers *t, const struct nf_counts *c, size_t row, const struct bar *bar, size_t w)
+static int take_count_row(struct nf_triggers *t, const struct nf_counts *c, size_t row, const struct bar *bar, size_t w)
 {
     const unsigned char *at = c->bits + row * c->planes * c->row_bytes;
     uint64_t plane[NF_BIT_COUNTERS_MAX], any = 0;
@@ -268,7 +268,7 @@ static int take_single(struct nf_triggers *t, uint32_t key, uint64_t fired, size
         if (t->room[w] >> b & 1)
             add_top(t, f, (struct nf_hit){ key, 1 });
         if (t->candidate[w] >> b & 1 && t->min_count[0] <= 1)
-            trouble |= add_covered(t, f, (struct nf_hit){ key, 1 });
+            trouble |= add_covered_ngram(t, f, (struct nf_hit){ key, 1 });
     }
     return trouble;
 }
@@ -289,7 +289,7 @@ static int take_words(struct nf_triggers *t, const struct nf_counts *c, size_t w
             uint64_t fired;
 
             if (!single) {
-                trouble |= take_row(t, c, row, &bar, w);
+                trouble |= take_count_row(t, c, row, &bar, w);
                 continue;
             }
             fired = word_at(c->bits + row * c->row_bytes, w, t->F);

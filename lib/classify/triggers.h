@@ -1,8 +1,10 @@
 /*
- * triggers.h - what one layer's neurons fired on: the counts of one order, taken as they stream by.
+ * triggers.h - the n-grams on which the neurons of one layer fired: the counts of one order, taken
+ * as they stream by.
  *
- * Kept for a neuron is the histogram of its counts (for the covering number), sums over the n-grams on whose occurrences it fires
- * nearly always (for the detector rules), those n-grams while it may still be a detector, and its most frequent triggers.
+ * For each neuron this keeps the histogram of its counts (for the covering number), sums over the
+ * n-grams on whose occurrences it fires nearly always (for the detector rules), those n-grams while
+ * it may still be a detector, and its most frequent triggers.
  *
  * Notation of the paper, section 4: c(g) fires of the neuron on n-gram g, N(g) occurrences of g, C = { g : c(g) >= rate N(g) }.
  * With dropped occurrences (FORMAT.md 4.4) membership in C is sure, possible, or excluded.
@@ -65,9 +67,10 @@ int nf_triggers_init(struct nf_triggers *t, size_t F, size_t order, const struct
  *   fires   [F]: all fires of each neuron outside BOS
  *   tokens  positions outside BOS; all but those too near the start of a window end an n-gram
  *
- * Lists are kept only for neurons that may still be detectors.  A detector's top `most` n-grams take the share `cover` of its activations A, so
- * A is at most what any `most` n-grams occur, over `cover`; each further n-gram takes one activation at least, so there are at most
- * most + (1 - cover) A different ones.  Lost counts do not change that.
+ * Lists are kept only for neurons that may still be detectors. The top `most` n-grams of a detector
+ * have the share `cover` of its activations A. So A is at most the occurrences of any `most`
+ * n-grams, divided by `cover`. Each further n-gram has at least one activation, so there are at
+ * most most + (1 - cover) A different ones. Lost counts do not change that.
  */
 void nf_triggers_begin(struct nf_triggers *t, const struct nf_keys *keys, const uint64_t *fires, uint64_t tokens);
 

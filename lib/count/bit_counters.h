@@ -5,9 +5,10 @@
  * little-endian machine these are the bytes of a packed row of FORMAT.md (bitorder "little").
  * A **number** is a stack of bit rows: the count of neuron f is the sum over p of bit f of plane p, times 2^p.
  *
- * Adding a bit row to a number is a ripple of xor and and over its planes, for all neurons at once: exact counts for every neuron
- * cost a few word operations a row instead of one memory access a firing.  Harley and Seal's carry-save trick (Warren, Hacker's
- * Delight, 2nd edition, section 5-1) makes the sum of many rows cheap.
+ * Adding a bit row to a number is a ripple of xor and and over its planes, for all neurons at once.
+ * So exact counts of every neuron cost a few word operations a row instead of one memory access a
+ * firing. The carry-save trick of Harley and Seal (Warren, Hacker's Delight, 2nd edition, section
+ * 5-1) makes the sum of many rows cheap.
  *
  * Rows are aligned to 64 bytes and `words` is a multiple of 8 (nf_bit_counters_words()).  Nothing here allocates or fails.
  */

@@ -45,7 +45,7 @@ void nf_counter_pool_clear(struct nf_counter_pool *c)
     *c = (struct nf_counter_pool){ 0 };
 }
 
-static int take(struct nf_counter_pool *c, size_t bytes, bool must)
+static int take_memory(struct nf_counter_pool *c, size_t bytes, bool must)
 {
     if (nf_budget_take(c->budget, bytes))
         return NF_OK;
@@ -62,7 +62,7 @@ static int grow(struct nf_counter_pool *c, void *p, size_t *cap, size_t need, si
 
     if (need <= *cap)
         return NF_OK;
-    if (take(c, more * size, must) != NF_OK)
+    if (take_memory(c, more * size, must) != NF_OK)
         return NF_EOF;
     return nf_grow(p, cap, *cap + more, size, err);
 }
@@ -95,7 +95,7 @@ static int add_slab(struct nf_counter_pool *c, bool must, struct nf_err *err)
 
     if (c->n_slabs + 1 > (size_t)NF_COUNTER_NONE >> c->shift)
         return nf_fail(err, NF_ESYS, "more than %u blocks of counters", NF_COUNTER_NONE);
-    if (take(c, bytes + blocks * sizeof *c->next, must) != NF_OK)
+    if (take_memory(c, bytes + blocks * sizeof *c->next, must) != NF_OK)
         return NF_EOF;
     if (nf_grow(&c->slab, &c->slab_cap, c->n_slabs + 1, sizeof *c->slab, err) < 0 ||
         nf_grow(&c->next, &c->next_cap, first + blocks, sizeof *c->next, err) < 0)

@@ -1,12 +1,15 @@
 /*
- * counter_pool.h - many numbers of bit planes (bit_counters.h), each with planes for several layers, in bounded memory.
+ * counter_pool.h - many numbers of bit planes (bit_counters.h), each with planes for several
+ * layers, in bounded memory.
  *
- * A **counter** counts, for every neuron of every layer, over one set of positions: those where a token occurs, say.  Its `n` is
- * how many positions there were; no neuron can have fired more often, so bits(n) planes are enough.  The caller raises n first and
- * adds the rows of each layer afterwards.
+ * A **counter** counts, for every neuron of every layer, the firings at one set of positions, for
+ * example those of one token. Its `n` is the number of positions. No neuron can have fired more
+ * often, so bits(n) planes are enough. The caller raises n first and then adds the rows of each
+ * layer.
  *
- * A plane of a counter is one block: the bit rows of all layers one after the other.  Blocks come from slabs, are reused when a
- * counter is dropped, and are charged to a budget that several stores may share.
+ * A plane of a counter is one block: the bit rows of all layers one after the other. Blocks come
+ * from slabs and are reused when a counter is dropped. They are charged to a budget that several
+ * pools may share.
  */
 #ifndef NF_COUNT_COUNTER_POOL_H
 #define NF_COUNT_COUNTER_POOL_H
@@ -52,8 +55,9 @@ void nf_counter_pool_init(struct nf_counter_pool *c, size_t F, size_t layers, st
 void nf_counter_pool_clear(struct nf_counter_pool *c);   /* accepts a zeroed struct */
 
 /*
- * Results of the two functions below: NF_OK; NF_EOF: the budget is used up and nothing changed; NF_ESYS.
- * `must`: take the memory even past the budget (counters whose number does not depend on the corpus).
+ * Results of the two functions below: NF_OK; NF_EOF: the budget is used up and nothing changed;
+ * NF_ESYS. `must`: take the memory even beyond the budget (for counters whose number does not
+ * depend on the corpus).
  */
 int nf_counter_pool_new(struct nf_counter_pool *c, bool must, uint32_t *id, struct nf_err *err);   /* n = 0, no planes */
 int nf_counter_pool_raise(struct nf_counter_pool *c, uint32_t id, uint32_t n, bool must,

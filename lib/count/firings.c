@@ -107,7 +107,7 @@ static int by_target(const void *a, const void *b)
 }
 
 /* Turn the targets of one key space into groups. */
-static int add_groups(struct nf_firings *f, bool ngram, struct nf_err *err)
+static int group_targets(struct nf_firings *f, bool ngram, struct nf_err *err)
 {
     size_t n = f->n_target;
 
@@ -127,7 +127,7 @@ static int add_groups(struct nf_firings *f, bool ngram, struct nf_err *err)
     return NF_OK;
 }
 
-static void aim(struct nf_firings *f, uint32_t counter, size_t row)
+static void aim_counter(struct nf_firings *f, uint32_t counter, size_t row)
 {
     f->target[f->n_target++] = (uint64_t)counter << 32 | row;
 }
@@ -201,9 +201,9 @@ static int aim_fixed(struct nf_firings *f, const struct nf_batch *b, const size_
             uint32_t id = space(f, b->bos[w], b->length[w] == f->t->context, domain[w], p);
 
             if (id != NF_COUNTER_NONE)
-                aim(f, id, row);
+                aim_counter(f, id, row);
         }
-    return add_groups(f, false, err);
+    return group_targets(f, false, err);
 }
 
 static int aim_ngrams(struct nf_firings *f, const struct nf_batch *b, size_t order, struct nf_err *err)
@@ -213,8 +213,8 @@ static int aim_ngrams(struct nf_firings *f, const struct nf_batch *b, size_t ord
     for (size_t w = 0; w < b->W; w++)
         for (size_t p = f->t->from; p < nf_min(f->t->to, b->length[w]); p++, row++)
             if (p + 1 >= order + b->bos[w])
-                aim(f, f->ngrams.pending[order - 1][i++], row);
-    return add_groups(f, true, err);
+                aim_counter(f, f->ngrams.pending[order - 1][i++], row);
+    return group_targets(f, true, err);
 }
 
 int nf_firings_end(struct nf_firings *f, struct nf_err *err)
@@ -259,7 +259,7 @@ int nf_firings_batch(struct nf_firings *f, const struct nf_batch *b, const size_
 
 /* ---- rows ---- */
 
-static void add_layer(struct nf_firings *f)
+static void add_layer_counts(struct nf_firings *f)
 {
     size_t ngram_layer = nf_firings_ngram_layer(f, f->layer), words = f->fixed.words;
 
@@ -278,7 +278,7 @@ static void add_layer(struct nf_firings *f)
 }
 
 /* Copy packed rows into aligned ones. */
-static int take_rows(struct nf_firings *f, const unsigned char *data, size_t R, struct nf_err *err)
+static int copy_rows(struct nf_firings *f, const unsigned char *data, size_t R, struct nf_err *err)
 {
     size_t F = f->t->F, bytes = (F + 7) / 8, words = f->fixed.words;
     unsigned past = F % 8 ? 0xffu << F % 8 & 0xff : 0;
@@ -300,20 +300,20 @@ int nf_firings_rows(struct nf_firings *f, const struct nf_site_rows *s, struct n
     size_t R = s->data.shape[0];
 
     if (s->data.dtype != NF_U8 || s->data.ndim != 2 || s->data.shape[1] != (f->t->F + 7) / 8)
-        return nf_fail(err, NF_EFORMAT, "ffn.active of layer %zu: rows of %zu packed bits are wanted", s->layer, f->t->F);
+        return nf_fail(err, NF_EFORMAT, "ffn.active of layer %zu: rows of %zu packed bits are expected", s->layer, f->t->F);
     if (!R)
         return NF_OK;
     if (f->layer == f->t->n_layers || s->batch != f->batch || s->layer != f->t->layers[f->layer] || s->row != f->row ||
         R > f->R - f->row)
         return nf_fail(err, NF_EFORMAT, "batch %llu: ffn.active of layer %zu, rows %zu to %zu: out of order",
                        (unsigned long long)s->batch, s->layer, s->row, s->row + R - 1);
-    if (take_rows(f, s->data.data, R, err) < 0)
+    if (copy_rows(f, s->data.data, R, err) < 0)
         return NF_EFORMAT;
     f->near_zero[f->layer] += s->near_zero;
     f->row += R;
     if (f->row < f->R)
         return NF_OK;
-    add_layer(f);
+    add_layer_counts(f);
     f->layer++;
     f->row = 0;
     return NF_OK;

@@ -1,5 +1,6 @@
 /*
- * firings.h - from the bit rows of ffn.active to counts: overall, by domain, by position, by n-gram.  FORMAT.md section 4.4.
+ * firings.h - counts the bit rows of ffn.active: overall, by domain, by position, by n-gram.
+ * FORMAT.md section 4.4.
  *
  * Every position of a window adds its bit row to a few counters (counter_pool.h), found once a batch and used for every layer:
  *
@@ -10,8 +11,9 @@
  *   n-gram, order n   that ends there, for n = 1, 2, 3: inside the window, without BOS (Voita et al. 2023, section 4: the n-gram
  *                     that triggered a neuron ends at the position where it fires)
  *
- * The positions of one counter are summed first (nf_bit_counters_sum) and added at once.  Everything is integer addition, so no result
- * depends on batches, threads or shards; only the n-grams can lose counts, under the bounds of ngrams.h.
+ * The positions of one counter are summed first (nf_bit_counters_sum) and added at once. All of
+ * this is integer addition, so no result depends on batches, threads or shards. Only the n-grams
+ * can lose counts, within the bounds of ngrams.h.
  */
 #ifndef NF_COUNT_FIRINGS_H
 #define NF_COUNT_FIRINGS_H
@@ -63,7 +65,7 @@ void nf_firings_held(const struct nf_firings *f, uint64_t delta[NF_ORDERS], size
 /*
  * Writing.  First lost_ngrams and ngrams, then fires .. lost of each layer.
  *
- *   order  [Q]  indices into t->domain in the order wanted
+ *   order  [Q]  indices into t->domain in the expected order
  */
 int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf_err *err);
 int nf_firings_write_layer(struct nf_firings *f, size_t layer_index, const size_t *order, struct nf_writer *w, struct nf_err *err);

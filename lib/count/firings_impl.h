@@ -1,5 +1,5 @@
 /*
- * firings_impl.h - what counting (firings.c) and the records of it (firings_records.c) share.
+ * firings_impl.h - shared by firings.c (counts) and firings_records.c (records of counts).
  */
 #ifndef NF_COUNT_FIRINGS_IMPL_H
 #define NF_COUNT_FIRINGS_IMPL_H

@@ -92,7 +92,7 @@ int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf
     return NF_OK;
 }
 
-static void get(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *count)
+static void get_counts(const struct nf_counter_pool *c, uint32_t id, size_t layer, uint64_t *count)
 {
     memset(count, 0, c->F * sizeof *count);
     nf_counter_pool_get(c, id, layer, count);
@@ -107,9 +107,9 @@ static int write_fires(struct nf_firings *f, size_t i, const size_t *order, stru
         return NF_ESYS;
     bos = all + F;
     domain = bos + F;
-    get(&f->fixed, NF_COUNTER_BOS, i, bos);
+    get_counts(&f->fixed, NF_COUNTER_BOS, i, bos);
     for (size_t q = 0; q < Q; q++) {
-        get(&f->fixed, nf_firings_domain(f, order[q]), i, domain + q * F);
+        get_counts(&f->fixed, nf_firings_domain(f, order[q]), i, domain + q * F);
         for (size_t n = 0; n < F; n++)
             all[n] += domain[q * F + n];
     }
@@ -119,10 +119,10 @@ static int write_fires(struct nf_firings *f, size_t i, const size_t *order, stru
 }
 
 /* counts[rows, F] of the counters first .. first + rows - 1. */
-static void get_rows(struct nf_firings *f, size_t layer, uint32_t first, size_t rows, uint32_t *counts)
+static void get_count_rows(struct nf_firings *f, size_t layer, uint32_t first, size_t rows, uint32_t *counts)
 {
     for (size_t r = 0; r < rows; r++) {
-        get(&f->fixed, first + (uint32_t)r, layer, f->count);
+        get_counts(&f->fixed, first + (uint32_t)r, layer, f->count);
         for (size_t n = 0; n < f->t->F; n++)
             counts[r * f->t->F + n] = (uint32_t)f->count[n];
     }
@@ -137,13 +137,13 @@ static int write_positions(struct nf_firings *f, size_t i, const size_t *order, 
         return NF_ESYS;
     for (size_t p = f->t->from; p < f->t->to; p += rows) {
         rows = nf_min(most, f->t->to - p);
-        get_rows(f, i, nf_firings_position(f, p), rows, counts);
+        get_count_rows(f, i, nf_firings_position(f, p), rows, counts);
         nf_position_write(w, &(struct nf_position){ f->t->layers[i], p, rows, F, counts });
     }
     for (size_t q = 0; q < f->t->Q; q++)
         for (size_t b = 0; b < f->bins; b += rows) {
             rows = nf_min(most, f->bins - b);
-            get_rows(f, i, nf_firings_bin(f, order[q], b), rows, counts);
+            get_count_rows(f, i, nf_firings_bin(f, order[q], b), rows, counts);
             nf_domain_position_write(w, &(struct nf_domain_position){ f->t->layers[i], q, b, rows, F, counts });
         }
     free(counts);
@@ -182,7 +182,7 @@ int nf_firings_write_layer(struct nf_firings *f, size_t i, const size_t *order, 
             return NF_ESYS;
     for (size_t o = 0; o < NF_ORDERS; o++)
         if (f->ngrams.delta[o]) {
-            get(&f->ngrams.counters, f->ngrams.lost[o], ngram_layer, f->count);
+            get_counts(&f->ngrams.counters, f->ngrams.lost[o], ngram_layer, f->count);
             nf_lost_write(w, &(struct nf_lost){ layer, o + 1, f->t->F, f->count });
         }
     return NF_OK;
@@ -190,12 +190,12 @@ int nf_firings_write_layer(struct nf_firings *f, size_t i, const size_t *order, 
 
 /* ---- merging ---- */
 
-static int disorder(const char *type, struct nf_err *err)
+static int refuse_firings_order(const char *type, struct nf_err *err)
 {
     return nf_fail(err, NF_EFORMAT, "%s: a record out of order", type);
 }
 
-static int excess(const char *type, size_t layer, struct nf_err *err)
+static int refuse_excess(const char *type, size_t layer, struct nf_err *err)
 {
     return nf_fail(err, NF_EFORMAT, "%s of layer %zu: a neuron fired more often than there are positions", type, layer);
 }
@@ -241,7 +241,7 @@ static int merge_lost_ngrams(struct nf_firings *f, const msgpack_object *rec, st
     if (nf_lost_ngrams_read(rec, &l, err) < 0)
         return NF_EFORMAT;
     if (f->in_order[l.order - 1] || (f->runs && f->run[f->runs - 1].order >= l.order))
-        return disorder("lost_ngrams", err);
+        return refuse_firings_order("lost_ngrams", err);
     f->in_order[l.order - 1] = true;
     f->in_delta[l.order - 1] = (uint32_t)l.delta;
     f->in_lost++;
@@ -259,7 +259,7 @@ static int merge_ngrams(struct nf_firings *f, const msgpack_object *rec, struct 
     delta = f->in_delta[g.order - 1];
     run = (struct nf_ngram_run){ g.order, g.planes, g.first, g.k, f->ngrams.n_pending[g.order - 1] };
     if (!f->in->order[g.order - 1] || (f->runs && f->run[f->runs - 1].order > g.order))
-        return disorder("ngrams", err);
+        return refuse_firings_order("ngrams", err);
     for (size_t i = 0; i < g.k; i++) {
         uint32_t key[3] = { NF_NGRAM_NONE, NF_NGRAM_NONE, NF_NGRAM_NONE }, n, dropped = 0;
 
@@ -284,10 +284,10 @@ static int merge_counts(struct nf_firings *f, const msgpack_object *rec, struct 
     if (nf_counts_read(rec, f->t->F, &c, err) < 0)
         return NF_EFORMAT;
     if (!f->runs || layer >= f->t->n_ngram_layers || c.layer != f->t->ngram_layers[layer])
-        return disorder("counts", err);
+        return refuse_firings_order("counts", err);
     run = &f->run[f->seen_counts++ % f->runs];
     if (c.order != run->order || c.planes != run->planes || c.first != run->first || c.k != run->k)
-        return disorder("counts", err);
+        return refuse_firings_order("counts", err);
     for (size_t i = 0; i < c.k; i++) {
         uint32_t id = f->ngrams.pending[c.order - 1][run->at + i];
         uint64_t *plane[32];
@@ -300,7 +300,7 @@ static int merge_counts(struct nf_firings *f, const msgpack_object *rec, struct 
             by[p] = f->scratch + p * words;
         }
         if (!nf_bit_counters_add(plane, n, by, c.planes, words))
-            return excess("counts", c.layer, err);
+            return refuse_excess("counts", c.layer, err);
     }
     return NF_OK;
 }
@@ -319,7 +319,7 @@ static int add_counts(struct nf_firings *f, struct nf_counter_pool *c, uint32_t 
     }
     if (size == sizeof(uint64_t))
         memcpy(f->count, counts, F * sizeof *f->count);
-    return nf_counter_pool_add_counts(c, id, layer, f->count, f->scratch) ? NF_OK : excess(type, f->t->layers[layer], err);
+    return nf_counter_pool_add_counts(c, id, layer, f->count, f->scratch) ? NF_OK : refuse_excess(type, f->t->layers[layer], err);
 }
 
 static int merge_fires(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)
@@ -331,7 +331,7 @@ static int merge_fires(struct nf_firings *f, const msgpack_object *rec, struct n
     if (nf_fires_read(rec, F, f->in->Q, &r, err) < 0)
         return NF_EFORMAT;
     if (i >= f->t->n_layers || r.layer != f->t->layers[i])
-        return disorder("fires", err);
+        return refuse_firings_order("fires", err);
     f->near_zero[i] += r.near_zero;
     rc = add_counts(f, &f->fixed, NF_COUNTER_BOS, i, r.bos, sizeof(uint64_t), "fires", err);
     for (size_t q = 0; rc == NF_OK && q < r.Q; q++)
@@ -350,7 +350,7 @@ static int merge_position(struct nf_firings *f, const msgpack_object *rec, struc
     i = f->positions ? f->seen_position / f->positions : SIZE_MAX;
     if (i >= f->t->n_layers || r.layer != f->t->layers[i] || r.first != f->t->from + f->seen_position % f->positions ||
         r.P > f->t->to - r.first)
-        return disorder("position", err);
+        return refuse_firings_order("position", err);
     f->seen_position += r.P;
     for (size_t p = 0; p < r.P; p++)
         if (add_counts(f, &f->fixed, nf_firings_position(f, r.first + p), i, (const char *)r.counts + p * F * sizeof(uint32_t),
@@ -369,7 +369,7 @@ static int merge_domain_position(struct nf_firings *f, const msgpack_object *rec
     i = a_layer ? f->seen_bins / a_layer : SIZE_MAX;
     if (i >= f->t->n_layers || r.layer != f->t->layers[i] || r.domain * f->bins + r.first != f->seen_bins % a_layer ||
         r.first >= f->bins || r.B > f->bins - r.first)
-        return disorder("domain_position", err);
+        return refuse_firings_order("domain_position", err);
     f->seen_bins += r.B;
     for (size_t b = 0; b < r.B; b++)
         if (add_counts(f, &f->fixed, nf_firings_bin(f, f->in_domain[r.domain], r.first + b), i,
@@ -387,10 +387,11 @@ static int merge_lost(struct nf_firings *f, const msgpack_object *rec, struct nf
     if (nf_lost_read(rec, f->t->F, &r, err) < 0)
         return NF_EFORMAT;
     if (layer >= f->t->n_ngram_layers || r.layer != f->t->ngram_layers[layer] || !f->in_order[r.order - 1])
-        return disorder("lost", err);
+        return refuse_firings_order("lost", err);
     id = f->ngrams.lost[r.order - 1];
     memcpy(f->count, r.fires, f->t->F * sizeof *f->count);
-    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK : excess("lost", r.layer, err);
+    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK
+                                                                                            : refuse_excess("lost", r.layer, err);
 }
 
 int nf_firings_merge_record(struct nf_firings *f, const msgpack_object *rec, struct nf_err *err)

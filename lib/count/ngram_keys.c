@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-static size_t bits(uint32_t n)
+static size_t count_bits(uint32_t n)
 {
     size_t b = 0;
 
@@ -15,10 +15,10 @@ static size_t bits(uint32_t n)
     return b;
 }
 
-static int check(const struct nf_keys *keys, const struct nf_ngrams *g, size_t V, struct nf_err *err)
+static int check_ngrams(const struct nf_keys *keys, const struct nf_ngrams *g, size_t V, struct nf_err *err)
 {
     for (size_t i = keys->k; i < keys->k + g->k; i++) {
-        if (bits(keys->n[i]) != g->planes)
+        if (count_bits(keys->n[i]) != g->planes)
             return nf_fail(err, NF_EFORMAT, "ngrams: order %zu: n = %u has not %zu bits", g->order, keys->n[i], g->planes);
         for (size_t j = 0; j < g->order; j++)
             if (keys->id[i * g->order + j] >= V)
@@ -48,7 +48,7 @@ int nf_keys_add(struct nf_keys *keys, const struct nf_ngrams *g, size_t V, struc
         memcpy(keys->dropped + keys->k, g->dropped, g->k * sizeof *keys->dropped);
     else
         memset(keys->dropped + keys->k, 0, g->k * sizeof *keys->dropped);
-    if (check(keys, g, V, err) < 0)
+    if (check_ngrams(keys, g, V, err) < 0)
         return NF_EFORMAT;
     for (size_t i = keys->k; i < k; i++)
         keys->occurrences += keys->n[i];
@@ -80,7 +80,7 @@ uint64_t nf_keys_max(const struct nf_keys *keys, uint64_t m)
 
 size_t nf_keys_planes(const struct nf_keys *keys, size_t i)
 {
-    return bits(keys->n[i]);
+    return count_bits(keys->n[i]);
 }
 
 void nf_keys_clear(struct nf_keys *keys)

@@ -1,5 +1,6 @@
 /*
- * ngram_keys.h - all n-grams of one order: what the counts of a layer refer to.
+ * ngram_keys.h - all n-grams of one order, in the order of the stream. The counts of a layer refer
+ * to them.
  */
 #ifndef NF_COUNT_NGRAM_KEYS_H
 #define NF_COUNT_NGRAM_KEYS_H

@@ -41,7 +41,7 @@ void nf_ngrams_begin(struct nf_ngram_table *t)
 }
 
 /* The finaliser of SplitMix64 (base/rng.h) over the three tokens. */
-static size_t hash(const uint32_t key[3])
+static size_t hash_ngram(const uint32_t key[3])
 {
     uint64_t h = ((uint64_t)key[0] << 32 | key[1]) * 0x9e3779b97f4a7c15u + key[2];
 
@@ -51,9 +51,9 @@ static size_t hash(const uint32_t key[3])
 }
 
 /* The slot that holds key, or the empty one where it belongs. */
-static size_t find(const struct nf_ngram_table *t, const uint32_t key[3])
+static size_t find_ngram(const struct nf_ngram_table *t, const uint32_t key[3])
 {
-    size_t mask = t->slots - 1, i = hash(key) & mask;
+    size_t mask = t->slots - 1, i = hash_ngram(key) & mask;
 
     while (t->slot[i] && memcmp(t->ngram[t->slot[i] - 1].token, key, 3 * sizeof *key) != 0)
         i = (i + 1) & mask;
@@ -66,7 +66,7 @@ static void refill_slots(struct nf_ngram_table *t)
     t->used = 0;
     for (size_t i = NF_ORDERS; i < t->counters.n_counters; i++)
         if (t->ngram[i].order) {
-            t->slot[find(t, t->ngram[i].token)] = (uint32_t)i + 1;
+            t->slot[find_ngram(t, t->ngram[i].token)] = (uint32_t)i + 1;
             t->used++;
         }
 }
@@ -106,7 +106,7 @@ static int grow_ngrams(struct nf_ngram_table *t, struct nf_err *err)
 /* The index of key, inserted with n = 0 if it is new.  NF_EOF: no room. */
 static int find_or_insert(struct nf_ngram_table *t, const uint32_t key[3], size_t order, uint32_t *index, struct nf_err *err)
 {
-    size_t i = find(t, key);
+    size_t i = find_ngram(t, key);
     int rc;
 
     if (t->slot[i]) {
@@ -119,14 +119,14 @@ static int find_or_insert(struct nf_ngram_table *t, const uint32_t key[3], size_
     memcpy(t->ngram[*index].token, key, sizeof t->ngram->token);
     t->ngram[*index].dropped = (uint32_t)t->delta[order - 1];
     t->ngram[*index].order = (uint32_t)order;
-    t->slot[find(t, key)] = *index + 1;
+    t->slot[find_ngram(t, key)] = *index + 1;
     t->used++;
     return NF_OK;
 }
 
 /* ---- rounds ---- */
 
-static uint64_t weight(const struct nf_ngram_table *t, size_t i)
+static uint64_t weigh_slot(const struct nf_ngram_table *t, size_t i)
 {
     uint64_t gone = t->delta[t->ngram[i].order - 1] - t->ngram[i].dropped, n = t->counters.counter[i].n;
 
@@ -142,7 +142,7 @@ static size_t count_light(const struct nf_ngram_table *t, size_t order, uint64_t
     for (size_t i = NF_ORDERS; i < t->counters.n_counters; i++)
         if (t->ngram[i].order == order) {
             (*all)++;
-            light += weight(t, i) <= s;
+            light += weigh_slot(t, i) <= s;
         }
     return light;
 }
@@ -205,7 +205,7 @@ static int round_of_drops(struct nf_ngram_table *t, struct nf_err *err)
     if (t->delta[o] > UINT32_MAX)
         return nf_fail(err, NF_EFORMAT, "more than %u occurrences of an n-gram", UINT32_MAX);
     for (size_t i = NF_ORDERS; i < t->counters.n_counters; i++)
-        if (t->ngram[i].order == order && !weight(t, i) && drop(t, i, err) < 0)
+        if (t->ngram[i].order == order && !weigh_slot(t, i) && drop(t, i, err) < 0)
             return err->code;
     for (size_t i = 0; i < t->n_pending[o]; i++)
         if (!t->ngram[t->pending[o][i]].order)

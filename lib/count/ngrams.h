@@ -1,12 +1,15 @@
 /*
- * ngrams.h - how often every neuron fired at every n-gram: exact while memory lasts, then bounded.
+ * ngrams.h - how often every neuron fired at every n-gram. The counts are exact while memory lasts,
+ * then bounded.
  *
- * One counter (counter_pool.h) for each n-gram of order 1, 2, 3.  When the budget is used up a **round** makes room among the n-grams
- * of one order: the one of orders 2 and 3 that holds more blocks, or order 1 when unigrams hold over 3/4 of all.
+ * There is one counter (counter_pool.h) for each n-gram of order 1, 2, 3. When the budget is used
+ * up, a **round** makes room among the n-grams of one order. That is the one of orders 2 and 3 that
+ * holds more blocks, or order 1 when unigrams hold over 3/4 of all.
  *
- * The rounds are those of Misra and Gries 1982 ("Finding repeated elements"), in the mergeable form of Agarwal et al. 2012
- * ("Mergeable summaries", section 2), but what goes is a whole n-gram with the counts of all its neurons, and nothing is subtracted
- * from those that stay.  For each order:
+ * The rounds are those of Misra and Gries 1982 ("Finding repeated elements"), in the mergeable form
+ * of Agarwal et al. 2012 ("Mergeable summaries", section 2). One thing differs: a whole n-gram is
+ * dropped, with the counts of all its neurons, and nothing is subtracted from those that stay. For
+ * each order:
  *
  *   delta        starts at 0 and only grows
  *   dropped(g)   of an n-gram g that is stored: an upper bound on the occurrences of g that were dropped before
@@ -28,8 +31,9 @@
  *   A round takes s from the v of at least half of the m n-grams, so the sum of v falls by at least s * m / 2; that sum grows by
  *   one with each occurrence, is never negative, and adds up in a merge.
  *
- * So an n-gram that is frequent enough to stay from the start is counted exactly whatever the memory.  Rounds depend on the
- * sequence of nf_ngrams_count() calls alone, not on how the input is cut into batches.
+ * So an n-gram that is frequent enough to stay from the start is counted exactly for any size of
+ * memory. Rounds depend only on the sequence of nf_ngrams_count() calls, not on how the input is
+ * cut into batches.
  */
 #ifndef NF_COUNT_NGRAMS_H
 #define NF_COUNT_NGRAMS_H

@@ -86,7 +86,7 @@ void nf_arrays_close(struct nf_arrays *a)
 /* ---- names ---- */
 
 /* Appends text from the stream, printable, and cut where the name is full. */
-static void append(char name[NAME], const char *p, size_t len)
+static void append_text(char name[NAME], const char *p, size_t len)
 {
     size_t n = strlen(name);
 
@@ -104,25 +104,25 @@ static void append_keys(char name[NAME], const msgpack_object *rec, bool site_na
 
         if (!o || (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER && o->type != MSGPACK_OBJECT_STR))
             continue;
-        append(name, ".", 1);
+        append_text(name, ".", 1);
         if (o->type == MSGPACK_OBJECT_STR)
-            append(name, o->via.str.ptr, o->via.str.size);
+            append_text(name, o->via.str.ptr, o->via.str.size);
         else
-            append(name, buf, strlen(nf_show_scalar(o, buf)));
+            append_text(name, buf, strlen(nf_show_scalar(o, buf)));
     }
 }
 
-static void name_of(const msgpack_object *rec, const char *field, size_t len, char name[NAME])
+static void name_array(const msgpack_object *rec, const char *field, size_t len, char name[NAME])
 {
     const msgpack_object *type = nf_mp_find(rec, "r"), *site = nf_mp_find(rec, "site");
     bool rows = nf_mp_is(rec, "site") && site && site->type == MSGPACK_OBJECT_STR;
     const msgpack_object *first = rows ? site : type;
 
     name[0] = '\0';
-    append(name, first->via.str.ptr, first->via.str.size);
+    append_text(name, first->via.str.ptr, first->via.str.size);
     if (!rows) {
-        append(name, ".", 1);
-        append(name, field, len);
+        append_text(name, ".", 1);
+        append_text(name, field, len);
     }
     append_keys(name, rec, rows);
 }
@@ -130,7 +130,7 @@ static void name_of(const msgpack_object *rec, const char *field, size_t len, ch
 /* ---- gathering ---- */
 
 /* Where the name is, or belongs. */
-static size_t find(const struct nf_arrays *a, const char *name, bool *found)
+static size_t find_array(const struct nf_arrays *a, const char *name, bool *found)
 {
     size_t lo = 0, hi = a->n;
 
@@ -154,7 +154,7 @@ static size_t find(const struct nf_arrays *a, const char *name, bool *found)
 static struct array *array_of(struct nf_arrays *a, const char *name, const struct nf_tensor *t, struct nf_err *err)
 {
     bool found;
-    size_t i = find(a, name, &found);
+    size_t i = find_array(a, name, &found);
     struct array *x;
 
     if (found)
@@ -212,7 +212,7 @@ static int add_tensor(struct nf_arrays *a, const msgpack_object *rec, const char
         t->ndim = 1;
         t->shape[0] = 1;
     }
-    name_of(rec, field, len, name);
+    name_array(rec, field, len, name);
     x = array_of(a, name, t, err);
     if (!x)
         return NF_ESYS;

@@ -27,7 +27,7 @@ int nf_check_size(const json_t *header, const char *map, const char *key, size_t
     json_int_t n = json_integer_value(j);
 
     if (!json_is_integer(j) || n < 1 || (uint64_t)n > max)
-        return nf_fail(err, NF_EFORMAT, "header: %s%s%s: a size from 1 to %zu is wanted", map ? map : "", map ? "." : "", key, max);
+        return nf_fail(err, NF_EFORMAT, "header: %s%s%s: a size from 1 to %zu is expected", map ? map : "", map ? "." : "", key, max);
     *v = (size_t)n;
     return NF_OK;
 }

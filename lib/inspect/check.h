@@ -1,9 +1,11 @@
 /*
- * check.h - does a stream keep the promises of its kind?  What a reader of bytes cannot see: order, counts that must agree, shapes that
- * the header states, numbers that must be finite.  FORMAT.md section 4.
+ * check.h - checks that a stream keeps the promises of its kind: order, counts that must agree,
+ * shapes that the header states, numbers that must be finite. A reader of bytes cannot see these.
+ * FORMAT.md section 4.
  *
- * Each kind is a set of four functions over a state of its own. A record function returns NF_EFORMAT with the fault in `err`, and goes on
- * from the record as it is, so that one fault is one line and not one for every record after it.
+ * Each kind is a set of four functions with their own state. A record function returns NF_EFORMAT
+ * with the fault in `err`, and continues from that record as it is. So one fault gives one line,
+ * not one for every later record.
  */
 #ifndef NF_INSPECT_CHECK_H
 #define NF_INSPECT_CHECK_H

@@ -12,7 +12,7 @@
 #include "stream/mp.h"
 
 /* One site of one layer, as the header announces it. */
-struct slot {
+struct site_slot {
     char site[16];
     size_t layer, width;
     size_t rows;                   /* of the batch at hand, so far */
@@ -21,7 +21,7 @@ struct slot {
 struct activations {
     struct nf_check_context context;
     size_t from, to;               /* positions captured */
-    struct slot *slot;
+    struct site_slot *slot;
     size_t n, cap;
     struct nf_batch batch;
     bool any_batch;
@@ -54,7 +54,7 @@ static int add_site(struct activations *a, const json_t *site, struct nf_err *er
     const json_t *layers = json_object_get(site, "layers"), *width = json_object_get(site, "width");
 
     if (!name || strlen(name) >= sizeof a->slot->site || !json_is_array(layers) || json_integer_value(width) < 1)
-        return nf_fail(err, NF_EFORMAT, "header: sites: site, layers and width are wanted");
+        return nf_fail(err, NF_EFORMAT, "header: sites: site, layers and width are expected");
     for (size_t i = 0; i < json_array_size(layers); i++) {
         const json_t *layer = json_array_get(layers, i);
 
@@ -62,7 +62,8 @@ static int add_site(struct activations *a, const json_t *site, struct nf_err *er
             return nf_fail(err, NF_EFORMAT, "header: sites: %s: layers are no numbers", name);
         if (nf_grow(&a->slot, &a->cap, a->n + 1, sizeof *a->slot, err) < 0)
             return NF_ESYS;
-        a->slot[a->n] = (struct slot){ .layer = (size_t)json_integer_value(layer), .width = (size_t)json_integer_value(width) };
+        a->slot[a->n] =
+            (struct site_slot){ .layer = (size_t)json_integer_value(layer), .width = (size_t)json_integer_value(width) };
         strcpy(a->slot[a->n++].site, name);
     }
     return NF_OK;
@@ -75,7 +76,7 @@ static int read_capture(struct activations *a, const json_t *header, struct nf_e
     const json_t *to = json_array_get(positions, 1);
 
     if (json_array_size(positions) != 2)
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to] is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to] is expected");
     a->from = (size_t)json_integer_value(json_array_get(positions, 0));
     a->to = json_is_integer(to) ? (size_t)json_integer_value(to) : SIZE_MAX;
     if (!json_is_array(sites))
@@ -104,7 +105,7 @@ static int batch_whole(struct activations *a, struct nf_err *err)
 
     for (size_t i = 0; a->any_batch && i < a->n; i++) {
         if (rc == NF_OK && a->slot[i].rows != a->rows)
-            rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": site %s of layer %zu has %zu rows, %zu are wanted", a->batch.batch,
+            rc = nf_fail(err, NF_EFORMAT, "batch %" PRIu64 ": site %s of layer %zu has %zu rows, %zu are expected", a->batch.batch,
                          a->slot[i].site, a->slot[i].layer, a->slot[i].rows, a->rows);
         a->slot[i].rows = 0;
     }
@@ -141,7 +142,7 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
     return NF_OK;
 }
 
-static int check_batch(struct activations *a, const msgpack_object *rec, struct nf_err *err)
+static int check_batch_record(struct activations *a, const msgpack_object *rec, struct nf_err *err)
 {
     bool first = !a->any_batch;
     uint64_t want = a->next_batch;
@@ -166,7 +167,7 @@ static int check_batch(struct activations *a, const msgpack_object *rec, struct 
     return windows_ascend(a, first, err) < 0 ? NF_EFORMAT : rc;
 }
 
-static struct slot *find_slot(struct activations *a, const struct nf_site_rows *s)
+static struct site_slot *find_site_slot(struct activations *a, const struct nf_site_rows *s)
 {
     for (size_t i = 0; i < a->n; i++)
         if (a->slot[i].layer == s->layer && strcmp(a->slot[i].site, s->site) == 0)
@@ -181,7 +182,7 @@ static int check_bits(const struct nf_site_rows *s, size_t F, struct nf_err *err
     const unsigned char *p = s->data.data;
 
     if (s->data.ndim != 2 || s->data.shape[1] != bytes)
-        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are wanted for %zu neurons", s->site, s->layer,
+        return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: rows of %zu bytes are expected for %zu neurons", s->site, s->layer,
                        bytes, F);
     for (size_t r = 0; F % 8 && r < s->data.shape[0]; r++)
         if (p[(r + 1) * bytes - 1] >> F % 8)
@@ -222,14 +223,14 @@ static int check_pred(const struct activations *a, const struct nf_site_rows *s,
 static int check_rows(struct activations *a, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_site_rows s;
-    struct slot *slot;
+    struct site_slot *slot;
     size_t next, layer = a->layer;
 
     if (nf_site_rows_read(rec, &s, err) < 0)
         return NF_EFORMAT;
     if (!a->any_batch || s.batch != a->batch.batch)
         return nf_fail(err, NF_EFORMAT, "site %s of batch %" PRIu64 ", which is not the one that began last", s.site, s.batch);
-    slot = find_slot(a, &s);
+    slot = find_site_slot(a, &s);
     if (!slot)
         return nf_fail(err, NF_EFORMAT, "site %s, layer %zu: not announced in the header", s.site, s.layer);
     next = slot->rows;
@@ -255,7 +256,7 @@ static int activations_record(void *state, const msgpack_object *rec, struct nf_
     if (rc != NF_EOF)
         return rc;
     if (nf_mp_is(rec, "batch"))
-        return check_batch(a, rec, err);
+        return check_batch_record(a, rec, err);
     return nf_mp_is(rec, "site") ? check_rows(a, rec, err) : nf_fail(err, NF_EFORMAT, "not a record of kind activations");
 }
 

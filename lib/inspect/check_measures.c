@@ -135,7 +135,7 @@ static int count_rows(struct rows *r, const char *by, size_t len, uint64_t n, st
             *to[i] += n;
             return NF_OK;
         }
-    return nf_fail(err, NF_EFORMAT, "by '%.*s': all, domain or position is wanted", len < 80 ? (int)len : 80, by);
+    return nf_fail(err, NF_EFORMAT, "by '%.*s': all, domain or position is expected", len < 80 ? (int)len : 80, by);
 }
 
 static int check_mean(struct measures *m, const msgpack_object *rec, uint64_t number, struct nf_err *err)
@@ -149,7 +149,7 @@ static int check_mean(struct measures *m, const msgpack_object *rec, uint64_t nu
     if (nf_mp_str(rec, "by", &by, &n, err) < 0 || check_means(rec, err) < 0)
         return NF_EFORMAT;
     if (!kl || kl->type != MSGPACK_OBJECT_MAP || nf_mp_uint(kl, "n", UINT64_MAX, &rows, NULL) < 0)
-        return nf_fail(err, NF_EFORMAT, "kl: {n, mean, sd, ..} is wanted");
+        return nf_fail(err, NF_EFORMAT, "kl: {n, mean, sd, ..} is expected");
     if (m->means && number < m->last)
         return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " after %s %" PRIu64, m->words->thing, number, m->words->thing, m->last);
     if (m->means && number != m->last)

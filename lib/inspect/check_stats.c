@@ -83,7 +83,7 @@ static int compare_keys(const uint32_t *a, const uint32_t *b, size_t order)
     return 0;
 }
 
-static int check_ngrams(struct stats *s, const msgpack_object *rec, struct nf_err *err)
+static int check_ngram_lists(struct stats *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_ngrams g;
     uint32_t key[NF_ORDERS] = { 0 };
@@ -208,7 +208,7 @@ static int check_influence(const msgpack_object *rec, struct nf_err *err)
         return NF_EFORMAT;
     return r.influence < 0 || r.influence > 2
                ? nf_fail(err, NF_EFORMAT, "influence: layer %zu: %g is not from 0 to 2", r.layer, r.influence)
-                                              : NF_OK;
+               : NF_OK;
 }
 
 static int check_docs(const struct stats *s, const char *type, size_t layer, const struct nf_mergeable_means_rec *m,
@@ -262,7 +262,7 @@ static int check_content(struct stats *s, const msgpack_object *rec, struct nf_e
     if (nf_mp_is(rec, "totals"))
         return check_totals(s, rec, err);
     if (nf_mp_is(rec, "ngrams"))
-        return check_ngrams(s, rec, err);
+        return check_ngram_lists(s, rec, err);
     if (nf_mp_is(rec, "fires"))
         return check_fires(s, rec, err);
     if (nf_mp_is(rec, "position"))

@@ -108,7 +108,7 @@ static int window_order(struct tokens *t, struct nf_err *err)
     return NF_OK;
 }
 
-static int check_window(struct tokens *t, const msgpack_object *rec, struct nf_err *err)
+static int check_window_record(struct tokens *t, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_window *w = &t->window;
 
@@ -135,7 +135,7 @@ static int tokens_record(void *state, const msgpack_object *rec, struct nf_err *
         t->next_window = t->next_start = 0;
     if (rc != NF_EOF)
         return rc;
-    return nf_mp_is(rec, "window") ? check_window(t, rec, err) : nf_fail(err, NF_EFORMAT, "not a record of kind tokens");
+    return nf_mp_is(rec, "window") ? check_window_record(t, rec, err) : nf_fail(err, NF_EFORMAT, "not a record of kind tokens");
 }
 
 static int tokens_end(void *state, const msgpack_object *end, struct nf_err *err)

@@ -8,19 +8,19 @@
 
 #include "stream/mp.h"
 
-static double excess(const struct nf_difference *d)
+static double compute_excess(const struct nf_difference *d)
 {
     return d->allowed > 0 ? d->size / d->allowed : INFINITY;
 }
 
 static bool worse(const struct nf_difference *d, const struct nf_difference *worst)
 {
-    double x = excess(d), y = excess(worst);
+    double x = compute_excess(d), y = compute_excess(worst);
 
     return x > y || (x == y && d->size > worst->size);
 }
 
-static void add(struct nf_compare *c, const struct nf_difference *d)
+static void add_difference(struct nf_compare *c, const struct nf_difference *d)
 {
     if (c->different == 0 || worse(d, &c->worst)) {
         c->worst = *d;
@@ -37,7 +37,7 @@ static void differ(struct nf_compare *c, const char *how)
     size_t n = strlen(c->where);
 
     snprintf(c->where + n, sizeof c->where - n, "%s%s", n ? ": " : "", how);
-    add(c, &d);
+    add_difference(c, &d);
     c->where[n] = '\0';
 }
 
@@ -63,7 +63,7 @@ static void compare_reals(struct nf_compare *c, double a, double b)
     if (beyond(c, a, b, &d.size, &d.allowed)) {
         nf_show_double(a, d.a);
         nf_show_double(b, d.b);
-        add(c, &d);
+        add_difference(c, &d);
     } else if (d.size > c->largest) {
         c->largest = d.size;
     }
@@ -102,7 +102,7 @@ static void compare_elements(struct nf_compare *c, const struct nf_tensor *a, co
         nf_show_element(a, i, d.a);
         nf_show_element(b, i, d.b);
         append_index(c, a, i);
-        add(c, &d);
+        add_difference(c, &d);
         c->where[n] = '\0';
     } else if (d.size > c->largest) {
         c->largest = d.size;
@@ -165,7 +165,7 @@ static void compare_integers(struct nf_compare *c, const msgpack_object *a, cons
     d.size = fabs(x - y);
     nf_show_scalar(a, d.a);
     nf_show_scalar(b, d.b);
-    add(c, &d);
+    add_difference(c, &d);
 }
 
 /* Appends a member to the place at hand; returns what to cut it back to. */

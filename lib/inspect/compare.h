@@ -1,5 +1,5 @@
 /*
- * compare.h - two records value by value: what stream-diff and the tests of all numbers stand on.
+ * compare.h - compares two records value by value. stream-diff and many tests use it.
  *
  *   integers, text, bytes, bools   equal
  *   reals                          |a - b| <= atol + rtol * |b|; NaN is within no tolerance (unless nan_equal, and both are NaN);

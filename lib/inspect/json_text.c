@@ -20,7 +20,7 @@ static void put_char(FILE *f, unsigned char c)
 }
 
 /* Valid UTF-8: JSON's own escapes and nothing else. */
-static void put_text(FILE *f, const char *p, size_t n)
+static void put_json_string(FILE *f, const char *p, size_t n)
 {
     putc('"', f);
     for (size_t i = 0; i < n; i++)
@@ -49,19 +49,19 @@ static void put_bytes(FILE *f, const char *p, size_t n)
     putc('"', f);
 }
 
-static void put_number(FILE *f, double v, const char *text)
+static void put_json_number(FILE *f, double v, const char *text)
 {
     fputs(isfinite(v) ? text : "null", f);
 }
 
 /* Elements from *next on, dimension d and those inside it. */
-static void put_tensor(FILE *f, const struct nf_tensor *t, size_t d, size_t *next)
+static void put_json_tensor(FILE *f, const struct nf_tensor *t, size_t d, size_t *next)
 {
     char buf[NF_VALUE_TEXT];
 
     if (d == t->ndim) {
         nf_show_element(t, *next, buf);
-        put_number(f, nf_dtype_real(t->dtype) ? nf_tensor_real(t, *next) : 0, buf);
+        put_json_number(f, nf_dtype_real(t->dtype) ? nf_tensor_real(t, *next) : 0, buf);
         ++*next;
         return;
     }
@@ -69,7 +69,7 @@ static void put_tensor(FILE *f, const struct nf_tensor *t, size_t d, size_t *nex
     for (size_t i = 0; i < t->shape[d]; i++) {
         if (i)
             putc(',', f);
-        put_tensor(f, t, d + 1, next);
+        put_json_tensor(f, t, d + 1, next);
     }
     putc(']', f);
 }
@@ -84,7 +84,7 @@ static void put_key(FILE *f, const msgpack_object *k)
         fprintf(f, "\"%s\"", nf_show_scalar(k, buf) ? buf : "?");
 }
 
-static void put_map(FILE *f, const msgpack_object_map *m)
+static void put_json_map(FILE *f, const msgpack_object_map *m)
 {
     putc('{', f);
     for (uint32_t i = 0; i < m->size; i++) {
@@ -97,7 +97,7 @@ static void put_map(FILE *f, const msgpack_object_map *m)
     putc('}', f);
 }
 
-static void put_array(FILE *f, const msgpack_object_array *a)
+static void put_json_array(FILE *f, const msgpack_object_array *a)
 {
     putc('[', f);
     for (uint32_t i = 0; i < a->size; i++) {
@@ -117,16 +117,16 @@ void nf_json_text(FILE *f, const msgpack_object *o)
     switch (o->type) {
     case MSGPACK_OBJECT_MAP:
         if (nf_mp_tensor_any(o, &t) == NF_OK)
-            put_tensor(f, &t, 0, &next);
+            put_json_tensor(f, &t, 0, &next);
         else
-            put_map(f, &o->via.map);
+            put_json_map(f, &o->via.map);
         break;
     case MSGPACK_OBJECT_ARRAY:
-        put_array(f, &o->via.array);
+        put_json_array(f, &o->via.array);
         break;
     case MSGPACK_OBJECT_STR:
         if (nf_utf8_valid((const unsigned char *)o->via.str.ptr, o->via.str.size) == o->via.str.size)
-            put_text(f, o->via.str.ptr, o->via.str.size);
+            put_json_string(f, o->via.str.ptr, o->via.str.size);
         else
             put_bytes(f, o->via.str.ptr, o->via.str.size);
         break;
@@ -135,7 +135,7 @@ void nf_json_text(FILE *f, const msgpack_object *o)
         break;
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        put_number(f, o->via.f64, nf_show_scalar(o, buf));
+        put_json_number(f, o->via.f64, nf_show_scalar(o, buf));
         break;
     default:
         fputs(o->type == MSGPACK_OBJECT_NIL ? "null" : nf_show_scalar(o, buf), f);

@@ -110,7 +110,7 @@ static bool needs_quotes(const char *p, size_t n)
 }
 
 /* What stands between the quotes of a CSV cell, or in a TSV cell. */
-static void put_escaped(const struct nf_table *t, const char *p, size_t n)
+static void put_quoted_cell(const struct nf_table *t, const char *p, size_t n)
 {
     static const char special[] = "\t\n\r\\", escaped[] = "tnr\\";
 
@@ -127,17 +127,17 @@ static void put_escaped(const struct nf_table *t, const char *p, size_t n)
 
 static ssize_t cell_write(void *table, const char *p, size_t n)
 {
-    put_escaped(table, p, n);
+    put_quoted_cell(table, p, n);
     return (ssize_t)n;   /* a failure of f is for its owner to see */
 }
 
-static void put_text(const struct nf_table *t, const char *p, size_t n)
+static void put_cell_text(const struct nf_table *t, const char *p, size_t n)
 {
     bool quoted = t->separator == ',' && needs_quotes(p, n);
 
     if (quoted)
         putc('"', t->f);
-    put_escaped(t, p, n);
+    put_quoted_cell(t, p, n);
     if (quoted)
         putc('"', t->f);
 }
@@ -281,7 +281,7 @@ static void put_cell(const struct nf_table *t, const msgpack_object *o)
     if (nf_show_scalar(o, buf))
         fputs(buf, t->f);
     else if (o->type == MSGPACK_OBJECT_STR)
-        put_text(t, o->via.str.ptr, o->via.str.size);
+        put_cell_text(t, o->via.str.ptr, o->via.str.size);
     else
         put_nested(t, o);
 }
@@ -306,7 +306,7 @@ static void put_names(struct nf_table *t)
     for (size_t i = 0; i < t->n; i++) {
         if (i)
             putc(t->separator, t->f);
-        put_text(t, t->columns[i].name, strlen(t->columns[i].name));
+        put_cell_text(t, t->columns[i].name, strlen(t->columns[i].name));
     }
     if (t->n)
         putc('\n', t->f);

@@ -58,7 +58,7 @@ static void put_str(FILE *f, const char *p, size_t n)
         fputs(nf_utf8_show(p, n, buf, sizeof buf), f);
 }
 
-static void put_token(const struct out *o, uint64_t id)
+static void put_text_token(const struct out *o, uint64_t id)
 {
     char buf[32];
     size_t n;
@@ -73,7 +73,7 @@ static void put_token(const struct out *o, uint64_t id)
     }
 }
 
-static size_t shown(size_t limit, size_t n)
+static size_t count_shown(size_t limit, size_t n)
 {
     return limit && n > limit ? limit : n;
 }
@@ -208,7 +208,7 @@ static void put_real(FILE *f, double v)
         fputs(nf_show_double(v, buf), f);
 }
 
-static void put_number(FILE *f, const msgpack_object *v)
+static void put_text_number(FILE *f, const msgpack_object *v)
 {
     char buf[NF_VALUE_TEXT];
 
@@ -218,13 +218,13 @@ static void put_number(FILE *f, const msgpack_object *v)
         fputs(v->type == MSGPACK_OBJECT_NIL ? "nil" : nf_show_scalar(v, buf), f);
 }
 
-static void put_tensor(const struct out *o, const struct nf_tensor *t)
+static void put_text_tensor(const struct out *o, const struct nf_tensor *t)
 {
     char buf[NF_VALUE_TEXT];
     size_t count = 0, show;
 
     nf_tensor_count(t, &count);
-    show = shown(o->values, count);
+    show = count_shown(o->values, count);
     fprintf(o->f, "%s[", nf_dtype_name(t->dtype));
     for (size_t i = 0; i < t->ndim; i++)
         fprintf(o->f, "%s%zu", i ? "," : "", t->shape[i]);
@@ -241,7 +241,7 @@ static void put_tensor(const struct out *o, const struct nf_tensor *t)
 }
 
 /* {k, n, p, lo, hi}: FORMAT.md section 4.5 */
-static bool put_share(FILE *f, const msgpack_object *v)
+static bool put_text_share(FILE *f, const msgpack_object *v)
 {
     static const char *const keys[] = { "k", "n", "p", "lo", "hi" };
     const msgpack_object *x[5];
@@ -250,17 +250,17 @@ static bool put_share(FILE *f, const msgpack_object *v)
         if (v->via.map.size != 5 || !(x[i] = nf_mp_find(v, keys[i])) || x[i]->type == MSGPACK_OBJECT_MAP ||
             x[i]->type == MSGPACK_OBJECT_ARRAY || x[i]->type == MSGPACK_OBJECT_STR || x[i]->type == MSGPACK_OBJECT_BIN)
             return false;
-    put_number(f, x[0]);
+    put_text_number(f, x[0]);
     putc('/', f);
-    put_number(f, x[1]);
+    put_text_number(f, x[1]);
     if (x[2]->type == MSGPACK_OBJECT_NIL)
         return true;
     putc('=', f);
-    put_number(f, x[2]);
+    put_text_number(f, x[2]);
     fputs(" [", f);
-    put_number(f, x[3]);
+    put_text_number(f, x[3]);
     fputs("..", f);
-    put_number(f, x[4]);
+    put_text_number(f, x[4]);
     putc(']', f);
     return true;
 }
@@ -268,7 +268,7 @@ static bool put_share(FILE *f, const msgpack_object *v)
 static void put_ngram(const struct out *o, const msgpack_object *v)
 {
     if (v->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        put_token(o, v->via.u64);
+        put_text_token(o, v->via.u64);
     } else if (v->type == MSGPACK_OBJECT_ARRAY) {
         for (uint32_t i = 0; i < v->via.array.size; i++) {
             if (i)
@@ -281,7 +281,7 @@ static void put_ngram(const struct out *o, const msgpack_object *v)
 }
 
 /* One row of a field of n-grams: the n-gram, or the n-gram and what belongs to it. */
-static void put_row(const struct out *o, const msgpack_object *row, bool leads)
+static void put_array_row(const struct out *o, const msgpack_object *row, bool leads)
 {
     if (!leads || row->type != MSGPACK_OBJECT_ARRAY) {
         put_ngram(o, row);
@@ -297,16 +297,16 @@ static void put_row(const struct out *o, const msgpack_object *row, bool leads)
     }
 }
 
-static void put_array(const struct out *o, const msgpack_object_array *a, bool ngrams, bool leads)
+static void put_text_array(const struct out *o, const msgpack_object_array *a, bool ngrams, bool leads)
 {
-    size_t show = shown(o->values, a->size);
+    size_t show = count_shown(o->values, a->size);
 
     putc('[', o->f);
     for (size_t i = 0; i < show; i++) {
         if (i)
             putc(' ', o->f);
         if (ngrams)
-            put_row(o, &a->ptr[i], leads);
+            put_array_row(o, &a->ptr[i], leads);
         else
             put_value(o, &a->ptr[i]);
     }
@@ -326,15 +326,15 @@ static void put_field(const struct out *o, const msgpack_object *key, const msgp
         if (v->type == MSGPACK_OBJECT_ARRAY && o->vocab->V && key->type == MSGPACK_OBJECT_STR &&
             key->via.str.size == strlen(ngram_fields[i].field) &&
             memcmp(key->via.str.ptr, ngram_fields[i].field, key->via.str.size) == 0) {
-            put_array(o, &v->via.array, true, ngram_fields[i].leads);
+            put_text_array(o, &v->via.array, true, ngram_fields[i].leads);
             return;
         }
     put_value(o, v);
 }
 
-static void put_map(const struct out *o, const msgpack_object *v)
+static void put_text_map(const struct out *o, const msgpack_object *v)
 {
-    if (put_share(o->f, v))
+    if (put_text_share(o->f, v))
         return;
     putc('{', o->f);
     for (uint32_t i = 0; i < v->via.map.size; i++) {
@@ -352,12 +352,12 @@ static void put_value(const struct out *o, const msgpack_object *v)
     switch (v->type) {
     case MSGPACK_OBJECT_MAP:
         if (nf_mp_tensor_any(v, &t) == NF_OK)
-            put_tensor(o, &t);
+            put_text_tensor(o, &t);
         else
-            put_map(o, v);
+            put_text_map(o, v);
         break;
     case MSGPACK_OBJECT_ARRAY:
-        put_array(o, &v->via.array, false, false);
+        put_text_array(o, &v->via.array, false, false);
         break;
     case MSGPACK_OBJECT_STR:
         put_str(o->f, v->via.str.ptr, v->via.str.size);
@@ -366,7 +366,7 @@ static void put_value(const struct out *o, const msgpack_object *v)
         put_quoted(o->f, v->via.bin.ptr, v->via.bin.size);
         break;
     default:
-        put_number(o->f, v);
+        put_text_number(o->f, v);
         break;
     }
 }
@@ -401,7 +401,7 @@ static void put_tokens(const struct out *o, const struct nf_tensor *t, size_t or
     for (size_t i = 0; i < show; i++) {
         if (i)
             putc(i % order ? '+' : ' ', o->f);
-        put_token(o, (uint32_t)nf_tensor_int(t, i));
+        put_text_token(o, (uint32_t)nf_tensor_int(t, i));
     }
 }
 
@@ -417,9 +417,9 @@ static void put_row_ids(const struct out *o, const msgpack_object *rec)
 
         if (v && v->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
             fprintf(o->f, " %s=", fields[i]);
-            put_token(o, v->via.u64);
+            put_text_token(o, v->via.u64);
         } else if (v && nf_mp_tensor_any(v, &t) == NF_OK && t.dtype == NF_U32 && t.ndim == 1) {
-            size_t show = shown(o->values, t.shape[0]);
+            size_t show = count_shown(o->values, t.shape[0]);
 
             fprintf(o->f, " %s=[", fields[i]);
             put_tokens(o, &t, 1, show);
@@ -442,7 +442,7 @@ static void put_ids(const struct out *o, const msgpack_object *rec)
         return;
     order = keys ? t.shape[1] : 1;
     nf_tensor_count(&t, &count);
-    show = shown(single ? o->values * order : o->values * TOKENS_A_VALUE, count);
+    show = count_shown(single ? o->values * order : o->values * TOKENS_A_VALUE, count);
     fputs(single && !show ? "  text:" : "  text: ", o->f);
     if (single)
         put_tokens(o, &t, order, show);

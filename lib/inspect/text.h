@@ -1,5 +1,6 @@
 /*
- * text.h - a stream for people: the default form of stream-dump.  Part of the format only in spirit: read it, do not parse it.
+ * text.h - a stream as text for people: the default form of stream-dump. Programs should not parse
+ * it.
  *
  * A record is one line, `type field=value ...`; maps inside it are lines of their own, indented. Numbers are rounded to six digits, tensors are
  * shown as type[shape](first values), shares as k/n=p [lo..hi], and token ids also as the text they stand for.

@@ -12,7 +12,7 @@ size_t nf_attention_work(size_t K, size_t threads)
     return NF_ATTEND_WORK(K) * threads;
 }
 
-static size_t rows_of(const uint32_t *length, size_t W)
+static size_t count_window_rows(const uint32_t *length, size_t W)
 {
     size_t T = 0;
 
@@ -25,7 +25,7 @@ void nf_attend(const struct nf_attention *a, const float *qkv, const uint32_t *l
                float *log_sum, float *work)
 {
     const struct nf_kernels *k = nf_kernels();
-    size_t H = a->H, G = a->G, K = a->K, stride = (H + 2 * G) * K, T = rows_of(length, W);
+    size_t H = a->H, G = a->G, K = a->K, stride = (H + 2 * G) * K, T = count_window_rows(length, W);
 
 #pragma omp parallel num_threads((int)threads)
     {
@@ -48,7 +48,7 @@ void nf_attend(const struct nf_attention *a, const float *qkv, const uint32_t *l
     }
 }
 
-static double weight(const float *q, const float *k, size_t K, float scale, float log_sum)
+static double weigh_key(const float *q, const float *k, size_t K, float scale, float log_sum)
 {
     double score = 0;
 
@@ -61,7 +61,7 @@ void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint3
                      float *out)
 {
     static const size_t back[NF_LOCAL_WIDTH - 1] = { 1, 2, 4, 5, 8, 16 };
-    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = rows_of(length, W), row = 0;
+    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = count_window_rows(length, W), row = 0;
 
     for (size_t w = 0; w < W; row += length[w++]) {
 #pragma omp parallel for schedule(static)
@@ -73,11 +73,11 @@ void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint3
 
             for (size_t s = 1; s <= 16; s++) {
                 if (s <= pos && s < a->window)
-                    sum += weight(q, k - s * stride, K, a->scale, lse);
+                    sum += weigh_key(q, k - s * stride, K, a->scale, lse);
                 if (s == back[n])
                     o[n++] = (float)sum;
             }
-            o[n] = pos < a->window ? (float)weight(q, k - pos * stride, K, a->scale, lse) : 0;
+            o[n] = pos < a->window ? (float)weigh_key(q, k - pos * stride, K, a->scale, lse) : 0;
         }
     }
 }
@@ -85,7 +85,7 @@ void nf_attend_local(const struct nf_attention *a, const float *qkv, const uint3
 void nf_attend_back(const struct nf_attention *a, const float *qkv, const uint32_t *length, size_t W, const float *log_sum,
                     float *out)
 {
-    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = rows_of(length, W), row = 0;
+    size_t H = a->H, K = a->K, stride = (H + 2 * a->G) * K, T = count_window_rows(length, W), row = 0;
 
     for (size_t w = 0; w < W; row += length[w++]) {
 #pragma omp parallel for schedule(static)
@@ -95,7 +95,7 @@ void nf_attend_back(const struct nf_attention *a, const float *qkv, const uint32
             float lse = log_sum[h * T + row + pos], *o = out + ((row + pos) * H + h) * NF_BACK_WIDTH;
 
             for (size_t s = 0; s < NF_BACK_WIDTH; s++)
-                o[s] = s <= pos && s < a->window ? (float)weight(q, k - s * stride, K, a->scale, lse) : 0;
+                o[s] = s <= pos && s < a->window ? (float)weigh_key(q, k - s * stride, K, a->scale, lse) : 0;
         }
     }
 }

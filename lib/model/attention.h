@@ -1,10 +1,11 @@
 /*
- * attention.h - causal attention of many windows, and where it looked.
+ * attention.h - causal attention of many windows, and the weights it gave to nearby positions.
  *
- * qkv is [T,(H+2G)K]: a row holds the H queries of one position, then its G keys, then its G values, each K wide; query head h reads key
- * and value h / (H / G).  The windows of `length` [W] lie one after the other, T rows in all; a position sees itself and the earlier ones of
- * its own window, the last `window` of them.
- * Rows of a result depend on the window's rows up to theirs only: not on later ones, other windows or the number of threads.
+ * qkv is [T,(H+2G)K]. A row holds the H queries of one position, then its G keys, then its G
+ * values, each K wide. Query head h reads key and value h / (H / G). The windows of `length` [W]
+ * lie one after the other, T rows in all. A position sees itself and the earlier positions of its
+ * own window, at most the last `window` of them. Rows of a result depend only on the window's rows
+ * up to theirs: not on later rows, other windows or the number of threads.
  */
 #ifndef NF_MODEL_ATTENTION_H
 #define NF_MODEL_ATTENTION_H
@@ -26,7 +27,7 @@ size_t nf_attention_work(size_t K, size_t threads);
  *
  *   threads    at most so many; each has its own part of `work`
  *   y          [T,HK] out
- *   log_sum    [H,T] out   ln sum_s e^(score); NULL if not wanted
+ *   log_sum    [H,T] out   ln sum_s e^(score); NULL: not needed
  *   work       nf_attention_work() floats, aligned to 64 bytes
  *
  * Blocks that nobody sees are skipped.  Running maximum and sum: Milakov and Gimelshein 2018, arXiv:1805.02867; in blocks: Dao et al.

@@ -101,7 +101,7 @@ static int find_mean(struct nf_attribute *a, struct nf_err *err)
     return sum ? NF_OK : NF_ESYS;
 }
 
-static int check(const struct nf_config *cfg, struct nf_err *err)
+static int check_attributable(const struct nf_config *cfg, struct nf_err *err)
 {
     if (!cfg->pre_norm)
         return nf_fail(err, NF_EUSAGE, "%s normalises after each sum: its last stream is not a sum of what the blocks add",
@@ -140,7 +140,7 @@ static int open_end(struct nf_attribute *a, struct nf_err *err)
 
 struct nf_attribute *nf_attribute_open(const struct nf_config *cfg, const struct nf_weights *w, size_t T, struct nf_err *err)
 {
-    struct nf_attribute *a = check(cfg, err) < 0 ? NULL : nf_alloc(1, sizeof *a, err);
+    struct nf_attribute *a = check_attributable(cfg, err) < 0 ? NULL : nf_alloc(1, sizeof *a, err);
 
     if (!a)
         return NULL;
@@ -191,7 +191,7 @@ static double pulled_back(const struct nf_attribute *a, size_t d)
 }
 
 /* The direction of token `next`, and what the biases give it. */
-static float aim(const struct nf_attribute *a, size_t next, float *toward)
+static float aim_at_token(const struct nf_attribute *a, size_t next, float *toward)
 {
     bool centred = a->cfg->final_norm && a->cfg->norm == NF_NORM_LAYER;
     double bias = unembed_bias(a, next) - a->mean_bias, sum = 0;
@@ -226,7 +226,7 @@ void nf_attribute_start(struct nf_attribute *a, const struct nf_windows *win)
             if (t % TABLE_ROWS == 0)
                 nf_weights_drop(a->w, &a->w->unembed);
             if (t + 1 < row + win->length[w]) {
-                part_of(a, NF_PART_BIAS, 0)[t] = aim(a, win->ids[t + 1], to);
+                part_of(a, NF_PART_BIAS, 0)[t] = aim_at_token(a, win->ids[t + 1], to);
                 continue;
             }
             part_of(a, NF_PART_BIAS, 0)[t] = NAN;

@@ -1,17 +1,19 @@
 /*
  * attribute.h - direct logit attribution: what each part of the last residual stream gives to the logit of the next token.
  *
- * Parts: the embedding, the attention and the FFN of each block, and the biases behind the last stream.  To the logit less the mean logit over the
- * vocabulary a part c of the stream gives
+ * Parts: the embedding, the attention and the FFN of each block, and the biases after the last
+ * stream. A part c of the stream adds to the logit minus the mean logit over the vocabulary:
  *
  *   c . gain / s . (u[next] - mean u)      s: scale of the final norm at that position, frozen; c centred where the norm centres;
  *                                          with project_out u - mean u is its product with that matrix
  *
- * and the biases  bias . (u[next] - mean u) + b[next] - mean b.  Up to rounding all of them sum to TOTAL, the same product of the whole stream.
- * Source: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits; the frozen scale: TransformerLens, apply_ln_to_stack.
+ * and the biases add bias . (u[next] - mean u) + b[next] - mean b. The sum of all parts is TOTAL,
+ * the same product of the whole stream, up to rounding. Source: Elhage et al. 2021, A Mathematical
+ * Framework for Transformer Circuits; the frozen scale: TransformerLens, apply_ln_to_stack.
  *
- * A part's product needs only its own rows and the direction of the next token, which is known before the run; the scale is divided by at the end.
- * So nothing of the size of the streams is kept.
+ * The product of a part needs only its own rows and the direction of the next token, which is known
+ * before the run. The division by the scale comes at the end. So nothing of the size of the streams
+ * is kept.
  */
 #ifndef NF_MODEL_ATTRIBUTE_H
 #define NF_MODEL_ATTRIBUTE_H

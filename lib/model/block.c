@@ -77,7 +77,7 @@ void nf_block_free(struct nf_block *b)
     memset(b, 0, sizeof *b);
 }
 
-static void widen(const struct nf_norm *n, size_t D, struct nf_gain *g)
+static void widen_gain(const struct nf_norm *n, size_t D, struct nf_gain *g)
 {
     if (g->gain)
         nf_tensor_f32(&n->gain, 0, D, g->gain);
@@ -86,7 +86,7 @@ static void widen(const struct nf_norm *n, size_t D, struct nf_gain *g)
 }
 
 /* n maps of the same input as one; their biases one after the other. */
-static int pack(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, struct nf_packed *p,
+static int pack_maps(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, struct nf_packed *p,
                 struct nf_err *err)
 {
     float *bias = p->bias;
@@ -101,13 +101,13 @@ int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct
     const struct nf_layer *l = &f->w->layer[layer];
     const struct nf_linear *qkv[] = { &l->q, &l->k, &l->v }, *o = &l->o, *in = &l->ffn_in, *up = &l->ffn_up, *out = &l->ffn_out;
 
-    widen(&l->attn_norm, f->cfg->D, &b->attn_norm);
-    widen(&l->q_norm, f->cfg->K, &b->q_norm);
-    widen(&l->k_norm, f->cfg->K, &b->k_norm);
-    widen(&l->ffn_norm, f->cfg->D, &b->ffn_norm);
-    if (pack(f, f->qkv, qkv, 3, &b->qkv, err) < 0 || pack(f, f->o, &o, 1, &b->o, err) < 0 ||
-        pack(f, f->in, &in, 1, &b->in, err) < 0 || pack(f, f->in, &up, 1, &b->up, err) < 0 ||
-        pack(f, f->out, &out, 1, &b->out, err) < 0)
+    widen_gain(&l->attn_norm, f->cfg->D, &b->attn_norm);
+    widen_gain(&l->q_norm, f->cfg->K, &b->q_norm);
+    widen_gain(&l->k_norm, f->cfg->K, &b->k_norm);
+    widen_gain(&l->ffn_norm, f->cfg->D, &b->ffn_norm);
+    if (pack_maps(f, f->qkv, qkv, 3, &b->qkv, err) < 0 || pack_maps(f, f->o, &o, 1, &b->o, err) < 0 ||
+        pack_maps(f, f->in, &in, 1, &b->in, err) < 0 || pack_maps(f, f->in, &up, 1, &b->up, err) < 0 ||
+        pack_maps(f, f->out, &out, 1, &b->out, err) < 0)
         return NF_ESYS;
     return NF_OK;
 }
@@ -115,7 +115,7 @@ int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct
 /* ---- arithmetic ---- */
 
 /* One run of one block over some rows. */
-struct pass {
+struct block_pass {
     struct nf_forward *f;
     const struct nf_block *b;
     const struct nf_edit *edit;
@@ -124,13 +124,13 @@ struct pass {
     struct nf_err *err;
 };
 
-static int tap(const struct pass *p, enum nf_site site, size_t width, const void *data)
+static int tap(const struct block_pass *p, enum nf_site site, size_t width, const void *data)
 {
     return nf_forward_tap(p->f, site, p->layer, p->row, p->rows, width, data, NULL, p->err);
 }
 
 /* The input of a sublayer: normalised in pre-norm models, the stream itself in post-norm ones. */
-static struct nf_mat sublayer_input(const struct pass *p, const struct nf_gain *norm)
+static struct nf_mat sublayer_input(const struct block_pass *p, const struct nf_gain *norm)
 {
     const struct nf_forward *f = p->f;
     struct nf_mat h = nf_forward_mat(f, f->h, f->h16);
@@ -145,7 +145,7 @@ static struct nf_mat sublayer_input(const struct pass *p, const struct nf_gain *
 }
 
 /* x += what the sublayer gave, NULL: zero; post-norm models normalise the sum. */
-static void sublayer_output(const struct pass *p, const struct nf_gain *norm, const float *add)
+static void sublayer_output(const struct block_pass *p, const struct nf_gain *norm, const float *add)
 {
     const struct nf_config *cfg = p->f->cfg;
 
@@ -156,7 +156,7 @@ static void sublayer_output(const struct pass *p, const struct nf_gain *norm, co
 }
 
 /* Queries and keys to what their products are made of: normalised head by head, and turned to their positions. */
-static void place_heads(const struct pass *p, const uint32_t *length, size_t W)
+static void place_heads(const struct block_pass *p, const uint32_t *length, size_t W)
 {
     const struct nf_config *cfg = p->f->cfg;
     size_t H = cfg->H, G = cfg->G, K = cfg->K, stride = (H + 2 * G) * K;
@@ -180,7 +180,7 @@ static float score_scale(const struct nf_config *cfg, size_t layer)
 }
 
 /* y [rows, HK]: the output of heads that are left out becomes zero. */
-static void silence_heads(const struct pass *p)
+static void silence_heads(const struct block_pass *p)
 {
     size_t H = p->f->cfg->H, K = p->f->cfg->K;
 
@@ -190,7 +190,7 @@ static void silence_heads(const struct pass *p)
 }
 
 /* The activations of some neurons become what the edit says. */
-static void set_neurons(const struct pass *p, struct nf_mat act)
+static void set_neurons(const struct block_pass *p, struct nf_mat act)
 {
     const struct nf_edit *e = p->edit;
 
@@ -206,7 +206,7 @@ static void set_neurons(const struct pass *p, struct nf_mat act)
 }
 
 /* What attention adds, in f->h; parallel blocks add it later, from f->attn. */
-static int attention(const struct pass *p, const uint32_t *length, size_t W, enum nf_depth depth)
+static int attention(const struct block_pass *p, const uint32_t *length, size_t W, enum nf_depth depth)
 {
     struct nf_forward *f = p->f;
     const struct nf_config *cfg = f->cfg;
@@ -255,8 +255,8 @@ static int attention(const struct pass *p, const uint32_t *length, size_t W, enu
     return tap(p, NF_SITE_RESID_MID, D, p->x);
 }
 
-/* Activations to whoever wants floats of them. */
-static int tap_act(const struct pass *p, enum nf_site site, struct nf_mat act)
+/* Activations for a tap that needs floats. */
+static int tap_act(const struct block_pass *p, enum nf_site site, struct nf_mat act)
 {
     struct nf_forward *f = p->f;
     size_t F = f->cfg->F;
@@ -272,7 +272,7 @@ static int tap_act(const struct pass *p, enum nf_site site, struct nf_mat act)
 }
 
 /* Pre-activations to activations, in place, with the signs on the way. */
-static int activate(const struct pass *p, struct nf_mat act, struct nf_mat up)
+static int activate(const struct block_pass *p, struct nf_mat act, struct nf_mat up)
 {
     struct nf_forward *f = p->f;
     const struct nf_config *cfg = f->cfg;
@@ -297,7 +297,7 @@ static int activate(const struct pass *p, struct nf_mat act, struct nf_mat up)
 }
 
 /* The maps into the FFN, and what becomes of them: f->act. */
-static int expand(const struct pass *p, struct nf_mat act)
+static int expand(const struct block_pass *p, struct nf_mat act)
 {
     struct nf_forward *f = p->f;
     const struct nf_config *cfg = f->cfg;
@@ -313,7 +313,7 @@ static int expand(const struct pass *p, struct nf_mat act)
 }
 
 /* `at`: first row within the chunk. */
-static int feed_forward(const struct pass *p, size_t at, enum nf_depth depth)
+static int feed_forward(const struct block_pass *p, size_t at, enum nf_depth depth)
 {
     struct nf_forward *f = p->f;
     size_t D = f->cfg->D;
@@ -338,7 +338,7 @@ static int feed_forward(const struct pass *p, size_t at, enum nf_depth depth)
 }
 
 /* After the block: the stream that leaves it, and the norms of all that went in. */
-static int leave(const struct pass *p, size_t at)
+static int leave(const struct block_pass *p, size_t at)
 {
     struct nf_forward *f = p->f;
     size_t D = f->cfg->D;
@@ -350,7 +350,7 @@ static int leave(const struct pass *p, size_t at)
     return tap(p, NF_SITE_NORMS, 8, f->norms);
 }
 
-static int chunk(const struct pass *whole, const uint32_t *length, size_t W, enum nf_depth depth)
+static int chunk(const struct block_pass *whole, const uint32_t *length, size_t W, enum nf_depth depth)
 {
     size_t D = whole->f->cfg->D;
     int rc = tap(whole, NF_SITE_RESID_PRE, D, whole->x);
@@ -358,7 +358,7 @@ static int chunk(const struct pass *whole, const uint32_t *length, size_t W, enu
     if (rc == NF_OK)
         rc = attention(whole, length, W, depth);
     for (size_t at = 0; rc == NF_OK && depth > NF_TO_MID && at < whole->rows; at += NF_CHUNK) {
-        struct pass p = *whole;
+        struct block_pass p = *whole;
 
         p.row += at;
         p.rows = nf_min(NF_CHUNK, whole->rows - at);
@@ -370,7 +370,7 @@ static int chunk(const struct pass *whole, const uint32_t *length, size_t W, enu
     return rc;
 }
 
-static int check_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x, struct nf_err *err)
+static int check_stream_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x, struct nf_err *err)
 {
     size_t row = f->opts.allow_nonfinite ? win->T : nf_first_nonfinite(x, win->T, f->cfg->D), w = 0;
 
@@ -385,7 +385,7 @@ static int check_finite(const struct nf_forward *f, size_t layer, const struct n
 int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit,
                  const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err)
 {
-    struct pass p = { .f = f, .b = b, .edit = edit, .layer = layer, .err = err };
+    struct block_pass p = { .f = f, .b = b, .edit = edit, .layer = layer, .err = err };
     size_t w = 0;
     int rc = NF_OK;
 
@@ -400,5 +400,5 @@ int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, c
         while (w < win->W && p.rows + win->length[w] <= NF_CHUNK);
         rc = chunk(&p, win->length + from, w - from, depth);
     }
-    return rc < 0 || f->opts.allow_nonfinite ? rc : check_finite(f, layer, win, x, err);
+    return rc < 0 || f->opts.allow_nonfinite ? rc : check_stream_finite(f, layer, win, x, err);
 }

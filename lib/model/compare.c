@@ -131,7 +131,7 @@ static int stream_logits(const struct part *p, size_t s, const void *packed, siz
 }
 
 /* The logit of the next token, which must be known before the first tile: all of a chunk's are a tile of their own. */
-static int start(const struct part *p, const bool *last)
+static int start_part(const struct part *p, const bool *last)
 {
     struct nf_forward *f = p->f;
     struct nf_comparison *c = f->comparison;
@@ -239,7 +239,7 @@ static double log_sum(const struct nf_running *r)
     return r->max + log(r->sum);
 }
 
-static int finish(const struct part *p, size_t s, struct nf_divergence *out)
+static int finish_part(const struct part *p, size_t s, struct nf_divergence *out)
 {
     const struct nf_comparison *c = p->f->comparison;
 
@@ -272,7 +272,7 @@ static int compare_part(const struct part *p, const float *const *x, const bool 
     for (size_t s = 0; s < p->n && rc == NF_OK; s++)
         rc = final_stream(p, s, x);
     if (rc == NF_OK)
-        rc = start(p, last);
+        rc = start_part(p, last);
     for (size_t tile = 0; rc == NF_OK && tile < nf_head_tiles(f); tile++) {
         rc = nf_head_tile(f, tile, &first, &columns, &packed, p->err);
         if (rc == NF_OK)
@@ -281,7 +281,7 @@ static int compare_part(const struct part *p, const float *const *x, const bool 
             rc = other_tile(p, s, tile, packed, first, columns);
     }
     for (size_t s = 0; rc == NF_OK && s < p->n; s++)
-        rc = finish(p, s, out + s * p->win->T);
+        rc = finish_part(p, s, out + s * p->win->T);
     return rc;
 }
 

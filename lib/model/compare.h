@@ -1,8 +1,9 @@
 /*
- * compare.h - the next-token distributions of several residual streams beside that of a base, without ever holding their logits.
+ * compare.h - compares the next-token distributions of several residual streams with that of a
+ * base, without holding their logits.
  *
- * All streams of a chunk of rows go through a tile of the vocabulary together, so its weights are read once for all of them; what is left of
- * a tile are a few sums a row.
+ * All streams of a chunk of rows go through a tile of the vocabulary together, so its weights are
+ * read once. Of a tile only a few sums a row are kept.
  */
 #ifndef NF_MODEL_COMPARE_H
 #define NF_MODEL_COMPARE_H
@@ -22,7 +23,7 @@ struct nf_divergence {
     uint32_t rank;    /* logits above the next token's; 0 at the last position of a window */
 };
 
-/* How the others become what the unembedding takes; the base is always the model's own. */
+/* How the other streams enter the unembedding. The base always enters as in the model. */
 struct nf_lens {
     /*
      * As TransformerLens had it until 2.18 (its issue 1076): LayerNorm by the standard deviation of the base's row instead of the row's own, RMSNorm
@@ -49,7 +50,8 @@ int nf_forward_compare(struct nf_forward *f, const struct nf_windows *win, const
                        const struct nf_lens *lens, struct nf_divergence *out, struct nf_err *err);
 
 /*
- * nf_forward_keep_top - what is compared from now on also gives the k most probable tokens of every row of every stream, k <= V; 0: no longer.
+ * nf_forward_keep_top - from now on, each comparison also gives the k most probable tokens of every
+ * row of every stream, k <= V; 0: no longer.
  *
  *   id, p  [n, T, k] out, of each nf_forward_compare(): highest first, the lowest id of equals first; the caller's, as large as its largest call
  */

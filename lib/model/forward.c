@@ -158,7 +158,8 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     f->threads = nf_threads();
     f->tile = nf_vocab_tile(cfg);
     f->packed = SIZE_MAX;
-    if (check_switches(cfg, err) < 0 || nf_forward_plan(cfg, opts, context, &f->plan, err) < 0)
+    if (check_switches(cfg, err) < 0 || nf_forward_plan(cfg, opts, context, &f->plan, err) < 0 ||
+        (f->plan.unembed && nf_weights_need_unembed(cfg, w, err) < 0))
         goto fail;
     nf_tap_layers(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
     f->slab = nf_alloc(nf_slab_floats(cfg), sizeof *f->slab, err);

@@ -5,8 +5,9 @@
  * positions start at 0 in each.  The numbers of a row depend only on the tokens of its window up to it: not on its neighbours, the
  * batch, the number of threads, the taps, or whether the weights are resident (bit for bit, on one machine).
  *
- * A tap says which sites of which layers it wants and is handed their rows; work that no wanted site needs is not done: no block above
- * the last wanted one, only the part of the last block that is needed, no unembedding.
+ * A tap tells which sites of which layers it needs, and gets their rows. Work that no needed site
+ * depends on is not done: no block above the last needed one, only the needed part of the last
+ * block, no unembedding.
  */
 #ifndef NF_MODEL_FORWARD_H
 #define NF_MODEL_FORWARD_H
@@ -20,7 +21,7 @@
 #include "checkpoint/weights.h"
 #include "tensor/tensor.h"
 
-/* Where the model can be tapped; layer 0 .. L-1, except PRED and LOGITS: layer L.  Rows are float unless said otherwise. */
+/* Where the model can be tapped; layer 0 .. L-1, except PRED and LOGITS: layer L.  Rows are float unless noted. */
 enum nf_site {
     NF_SITE_RESID_PRE,    /* [D] the residual stream that enters the block */
     NF_SITE_ATTN_LOCAL,   /* [H, 7] attention on the 1, 2, 4, 5, 8, 16 preceding positions (self excluded), and on position 0 */
@@ -72,14 +73,14 @@ struct nf_forward_opts {
     const struct nf_tap *tap;   /* decides which weights are needed */
     bool allow_nonfinite;    /* go on with NaN and Inf in the residual stream */
     size_t streams;          /* most streams of one nf_forward_compare(), the base among them; 0: it is not called */
-    bool whole;              /* all blocks run, whatever the tap wants: for callers of nf_forward_block() */
+    bool whole;              /* all blocks run, whatever the tap needs: for callers of nf_forward_block() */
     bool no_blocks;          /* none runs, nor is packed: for callers that bring streams to nf_forward_compare() */
 };
 
-/* What a run will take; made before anything is allocated. */
+/* What a run will need. It is computed before anything is allocated. */
 struct nf_forward_plan {
     size_t layers;           /* blocks 0 .. layers-1 will run */
-    bool unembed;            /* PRED or LOGITS is wanted, or streams are compared */
+    bool unembed;            /* PRED or LOGITS is needed, or streams are compared */
     bool resident;           /* packed weights stay in memory; false: layer-major, packed for each run and dropped */
     size_t batch_tokens;     /* rows of a run */
     uint64_t weight_bytes;   /* packed weights held at one time */
@@ -87,7 +88,7 @@ struct nf_forward_plan {
     double flops_maps;       /* per token: the linear maps of attention, in all blocks that run */
     double flops_attention;  /* scores and sums of values, at windows of `context` */
     double flops_ffn;        /* the linear maps of the FFN */
-    double flops_head;       /* the unembedding, 0 when not wanted */
+    double flops_head;       /* the unembedding, 0 when not needed */
 };
 
 /*
@@ -136,7 +137,7 @@ struct nf_edit {
  *   embed   x out: embedding, project_in, positions
  *   block   x in and out; layer < plan.layers; the tap sees `layer`
  *   edited  the same with an edit; the tap must want nothing
- *   head    x in: final norm, project_out, unembedding, PRED and LOGITS as the tap wants them
+ *   head    x in: final norm, project_out, unembedding, PRED and LOGITS as the tap needs them
  */
 int nf_forward_embed(struct nf_forward *f, const struct nf_windows *win, float *x, struct nf_err *err);
 int nf_forward_block(struct nf_forward *f, size_t layer, const struct nf_windows *win, float *x, struct nf_err *err);

@@ -15,7 +15,7 @@
 enum { NF_CHUNK = 512 };
 /* Columns of one tile of the vocabulary: its logits for a chunk (2 MB) stay in cache. */
 enum { NF_VOCAB_TILE = 1024 };
-/* Rows whose full logits are put together at a time, when somebody wants them. */
+/* Rows whose full logits are put together at a time, when a tap needs them. */
 enum { NF_LOGIT_ROWS = 64 };
 
 /* y = W x + b, ready for use.  The kernel is shared by all layers. */
@@ -56,7 +56,7 @@ struct nf_forward {
     struct nf_rope rope;
     float *slab;              /* one linear map in float, on its way to be packed */
 
-    /* Work space; [chunk, ...] unless said otherwise.  16: the same in bf16, NULL in f32. */
+    /* Work space; [chunk, ...] unless noted.  16: the same in bf16, NULL in f32. */
     float *x;                 /* [batch_tokens, D] residual stream */
     float *h;                 /* [D or E, the wider] */
     uint16_t *h16;
@@ -70,12 +70,12 @@ struct nf_forward {
     uint8_t *bits;            /* [NF_CHUNK, ceil(F/8)] */
     uint32_t *near;           /* [NF_CHUNK] */
     float *attn_work, *log_sum, *local, *back;
-    float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not wanted */
+    float *pre, *norms;                            /* for NF_SITE_NORMS: the stream that entered; NULL: not needed */
     float *attn;                                   /* what attention adds: for NF_SITE_NORMS, and for parallel blocks */
     float *final, *logits, *row_logits, *pred;     /* head: [batch_tokens, E], [NF_CHUNK, tile], [NF_LOGIT_ROWS, V], [NF_CHUNK, 4] */
     uint16_t *final16;
     struct nf_running *running;                    /* [batch_tokens] */
-    struct nf_comparison *comparison;              /* compare.c; NULL: not wanted */
+    struct nf_comparison *comparison;              /* compare.c; NULL: not needed */
     size_t packed;                                 /* not resident: the layer in block[0], SIZE_MAX: none */
 };
 
@@ -117,7 +117,7 @@ static inline size_t nf_window_positions(const struct nf_config *cfg, size_t chu
 
 /* ---- tap.c ---- */
 
-/* Before a pass is open; `tap` NULL: nothing is wanted. */
+/* Before a pass is open; `tap` NULL: nothing is needed. */
 bool nf_tap_wants(const struct nf_tap *tap, enum nf_site site, size_t layer);
 bool nf_tap_anywhere(const struct nf_config *cfg, const struct nf_tap *tap, enum nf_site site);   /* in any block */
 
@@ -126,7 +126,7 @@ size_t nf_tap_layers(const struct nf_config *cfg, const struct nf_tap *tap, bool
 
 bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t layer);
 
-/* nf_forward_tap - hand rows to the tap where it wants them. */
+/* nf_forward_tap - hand rows to the tap where it needs them. */
 int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
                    const void *data, const uint32_t *near, struct nf_err *err);
 

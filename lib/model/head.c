@@ -35,7 +35,7 @@ static void read_rows(const struct nf_forward *f, const struct nf_tensor *table,
 }
 
 /* Rows id[0..n-1] of the unembedding (id NULL: first, first + 1, ..) as one tile; columns from n on are zero. */
-static int pack_tile(struct nf_forward *f, const uint32_t *id, size_t first, size_t n, void *packed, struct nf_err *err)
+static int pack_unembed_tile(struct nf_forward *f, const uint32_t *id, size_t first, size_t n, void *packed, struct nf_err *err)
 {
     size_t E = f->cfg->E;
 
@@ -89,7 +89,7 @@ int nf_head_open(struct nf_forward *f, struct nf_err *err)
         if (!f->vocab[i])
             return NF_ESYS;
         if (f->plan.resident && i < n &&
-            pack_tile(f, NULL, i * f->tile, nf_min(f->tile, cfg->V - i * f->tile), f->vocab[i], err) < 0)
+            pack_unembed_tile(f, NULL, i * f->tile, nf_min(f->tile, cfg->V - i * f->tile), f->vocab[i], err) < 0)
             return NF_ESYS;
     }
     return f->vocab ? NF_OK : NF_ESYS;
@@ -188,7 +188,7 @@ int nf_head_tile(struct nf_forward *f, size_t tile, size_t *first, size_t *colum
     *first = tile * f->tile;
     *columns = nf_min(f->tile, f->cfg->V - *first);
     *packed = f->vocab[f->plan.resident ? tile : 0];
-    return f->plan.resident ? NF_OK : pack_tile(f, NULL, *first, *columns, f->vocab[0], err);
+    return f->plan.resident ? NF_OK : pack_unembed_tile(f, NULL, *first, *columns, f->vocab[0], err);
 }
 
 int nf_head_logits(struct nf_forward *f, const void *packed, size_t tile, bool bias, struct nf_mat x, size_t rows, float *logits,
@@ -206,7 +206,7 @@ int nf_head_targets(struct nf_forward *f, const uint32_t *id, size_t n, const vo
     for (size_t i = 0; bias && i < n; i++)
         bias[i] = f->head_bias[id[i]];
     *packed = to;
-    return pack_tile(f, id, 0, n, to, err);
+    return pack_unembed_tile(f, id, 0, n, to, err);
 }
 
 /*

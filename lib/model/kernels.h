@@ -1,9 +1,11 @@
 /*
- * kernels.h - the vector kernels under ops.h and attention.h, one text (kernels.inc) compiled for several instruction sets and chosen
- * when the program runs: AVX-512, AVX2 with FMA, and what the compiler's baseline has (any processor).
+ * kernels.h - the vector kernels under ops.h and attention.h. One text (kernels.inc) is compiled
+ * for several instruction sets: AVX-512, AVX2 with FMA, and the compiler's baseline (any
+ * processor). The program chooses when it runs.
  *
- * Sizes need not be multiples of anything.  Pointers are aligned to their element, `work` to 64 bytes.  Instruction sets may differ in
- * the last bits of a result; on one machine a row's result depends on that row alone.
+ * Sizes may be any number. Pointers are aligned to their element, `work` to 64 bytes. Instruction
+ * sets may differ in the last bits of a result. On one machine the result of a row depends on that
+ * row alone.
  */
 #ifndef NF_MODEL_KERNELS_H
 #define NF_MODEL_KERNELS_H

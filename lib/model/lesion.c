@@ -26,9 +26,9 @@ const char *nf_lesion_kind_name(enum nf_lesion_kind kind)
 
 /* ---- making ---- */
 
-static int refuse(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err, const char *fmt, ...)
+static int refuse_lesion(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-static int refuse(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err, const char *fmt, ...)
+static int refuse_lesion(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *err, const char *fmt, ...)
 {
     bool two = kind == NF_LESION_REPEAT || (kind >= NF_LESION_SKIP && kind <= NF_LESION_REPLACE) || kind == NF_LESION_DROP_HEAD;
     char why[160], end[24] = "";
@@ -43,37 +43,37 @@ static int refuse(enum nf_lesion_kind kind, size_t a, size_t b, struct nf_err *e
 }
 
 /* The arguments make sense for a model of L layers and H heads. */
-static int check(enum nf_lesion_kind kind, size_t a, size_t b, const struct nf_config *cfg, struct nf_err *err)
+static int check_lesion(enum nf_lesion_kind kind, size_t a, size_t b, const struct nf_config *cfg, struct nf_err *err)
 {
     size_t L = cfg->L, last = L;
 
     if (kind == NF_LESION_SWAP)
         last = L - 1;
     if (kind != NF_LESION_NONE && a >= last)
-        return refuse(kind, a, b, err,
-                      kind == NF_LESION_SWAP ? "the model has layers 0 to %zu, and swaps from 0 to one less"
-                                             : "the model has layers 0 to %zu",
-                      L - 1);
+        return refuse_lesion(kind, a, b, err,
+                             kind == NF_LESION_SWAP ? "the model has layers 0 to %zu, and swaps from 0 to one less"
+                                                    : "the model has layers 0 to %zu",
+                             L - 1);
     switch (kind) {
     case NF_LESION_REPEAT:
     case NF_LESION_SKIP:
     case NF_LESION_REVERSE:
     case NF_LESION_PARALLEL:
         if (b > L)
-            return refuse(kind, a, b, err, "the model has layers 0 to %zu", L - 1);
+            return refuse_lesion(kind, a, b, err, "the model has layers 0 to %zu", L - 1);
         if (b <= a || ((kind == NF_LESION_REVERSE || kind == NF_LESION_PARALLEL) && b == a + 1))
-            return refuse(kind, a, b, err, "this changes nothing");
+            return refuse_lesion(kind, a, b, err, "this changes nothing");
         break;
     case NF_LESION_MOVE:
     case NF_LESION_REPLACE:
         if (b >= L)
-            return refuse(kind, a, b, err, "the model has layers 0 to %zu", L - 1);
+            return refuse_lesion(kind, a, b, err, "the model has layers 0 to %zu", L - 1);
         if (a == b)
-            return refuse(kind, a, b, err, "this changes nothing");
+            return refuse_lesion(kind, a, b, err, "this changes nothing");
         break;
     case NF_LESION_DROP_HEAD:
         if (b >= cfg->H)
-            return refuse(kind, a, b, err, "the model has heads 0 to %zu", cfg->H - 1);
+            return refuse_lesion(kind, a, b, err, "the model has heads 0 to %zu", cfg->H - 1);
         break;
     default:
         break;
@@ -81,7 +81,7 @@ static int check(enum nf_lesion_kind kind, size_t a, size_t b, const struct nf_c
     return NF_OK;
 }
 
-static void add(struct nf_lesion *l, size_t layer)
+static void append_layer(struct nf_lesion *l, size_t layer)
 {
     l->step[l->n++] = (struct nf_step){ .layer = layer };
 }
@@ -89,7 +89,7 @@ static void add(struct nf_lesion *l, size_t layer)
 static void add_range(struct nf_lesion *l, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
-        add(l, i);
+        append_layer(l, i);
 }
 
 /* The blocks in the order of the kind. */
@@ -108,14 +108,14 @@ static void list_steps(struct nf_lesion *l, size_t L)
         return;
     case NF_LESION_REPEAT:
         for (size_t i = 0; i < L; i++) {
-            add(l, i);
+            append_layer(l, i);
             if (i >= a && i < b)
-                add(l, i);
+                append_layer(l, i);
         }
         return;
     case NF_LESION_MOVE:
         for (size_t i = 0; i < L; i++)
-            add(l, i == b ? a : i < low || i > high ? i : a < b ? i + 1 : i - 1);
+            append_layer(l, i == b ? a : i < low || i > high ? i : a < b ? i + 1 : i - 1);
         return;
     default:
         add_range(l, 0, L);
@@ -136,7 +136,7 @@ int nf_lesion_make(enum nf_lesion_kind kind, size_t a, size_t b, const struct nf
                    struct nf_err *err)
 {
     *l = (struct nf_lesion){ .kind = kind, .a = a, .b = b };
-    if (check(kind, a, b, cfg, err) < 0)
+    if (check_lesion(kind, a, b, cfg, err) < 0)
         return NF_EUSAGE;
     l->step = nf_alloc(2 * cfg->L, sizeof *l->step, err);
     l->head = kind == NF_LESION_DROP_HEAD ? nf_alloc(cfg->H, sizeof *l->head, err) : NULL;
@@ -244,7 +244,7 @@ struct way {
 };
 
 /* y = x by, and y += x. */
-static void scale(const float *x, size_t n, float by, float *y)
+static void scale_rows(const float *x, size_t n, float by, float *y)
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++)
@@ -277,7 +277,7 @@ static int run_branch(struct nf_forward *f, const struct nf_windows *win, struct
         memcpy(w->sum, w->branch, n * sizeof *w->x);
     w->branches = s->parallel ? w->branches + 1 : 1;
     if (last)
-        scale(w->sum, n, 1 / (float)w->branches, w->x);
+        scale_rows(w->sum, n, 1 / (float)w->branches, w->x);
     return NF_OK;
 }
 

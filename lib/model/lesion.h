@@ -1,8 +1,9 @@
 /*
  * lesion.h - interventions on the order of blocks: which blocks run, in which order, and what is left out of them.
  *
- * An intervention is a list of steps; the model itself is the list 0, 1, .., L-1.  Source: Lad et al. 2024, arXiv:2406.19384, section 3 (drop,
- * swap, repeat); Sun et al. 2024, "Transformer Layers as Painters", arXiv:2407.09298 (skip, reverse, parallel); "No Free Swap" (replace).
+ * An intervention is a list of steps. The unchanged model is the list 0, 1, .., L-1. Source: Lad et
+ * al. 2024, arXiv:2406.19384, section 3 (drop, swap, repeat); Sun et al. 2024, "Transformer Layers
+ * as Painters", arXiv:2407.09298 (skip, reverse, parallel); "No Free Swap" (replace).
  */
 #ifndef NF_MODEL_LESION_H
 #define NF_MODEL_LESION_H
@@ -67,11 +68,15 @@ int nf_lesion_neurons(const char *name, const uint32_t *layer, const uint32_t *n
 
 void nf_lesion_clear(struct nf_lesion *l);   /* accepts a zeroed struct */
 
-/* nf_lesion_shared - how many of the first steps are those of the model itself: their streams need not be computed again. */
+/*
+ * nf_lesion_shared - the number of first steps that are equal to those of the model. Their streams
+ * need not be computed again.
+ */
 size_t nf_lesion_shared(const struct nf_lesion *l);
 
 /*
- * nf_lesions_run - the streams of all interventions through the blocks, layer by layer, so that a layer's weights are needed once a sweep.
+ * nf_lesions_run - run the streams of all interventions through the blocks, layer by layer. The
+ * weights of a layer are needed once in each sweep.
  *
  *   h        [L+1] streams [T,D] of the model itself: what enters block l, and what leaves the last
  *   lesion   [n]

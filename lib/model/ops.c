@@ -129,7 +129,7 @@ void nf_relu_bits(struct nf_mat x, size_t T, size_t F, float eps, uint8_t *bits,
     }
 }
 
-static float cosine(double dot, double a2, double b2)
+static float cosine_of_sums(double dot, double a2, double b2)
 {
     return a2 > 0 && b2 > 0 ? (float)(dot / (sqrt(a2) * sqrt(b2))) : 0;
 }
@@ -159,9 +159,9 @@ void nf_block_norms(const float *pre, const float *attn, const float *ffn, const
         o[2] = (float)sqrt(b2);
         o[3] = (float)sqrt(p2);
         o[4] = (float)sqrt(q2);
-        o[5] = cosine(bp, b2, p2);
-        o[6] = cosine(ap, a2, p2);
-        o[7] = cosine(pq, p2, q2);
+        o[5] = cosine_of_sums(bp, b2, p2);
+        o[6] = cosine_of_sums(ap, a2, p2);
+        o[7] = cosine_of_sums(pq, p2, q2);
     }
 }
 

@@ -1,9 +1,10 @@
 /*
  * ops.h - the arithmetic of one transformer block, row by row, over all threads.
  *
- * Shape letters: T rows (positions), D residual width, H heads, K = D / H, F FFN width, V vocabulary.  Row-major: x[T,D] at (t,d) is
- * x[t * D + d].  float32 in memory, sums of rows in double.  Rows are independent, so no result depends on the number of threads.
- * Nothing here allocates, prints or fails: shapes were checked once, in nf_weights_open().
+ * Shape letters: T rows (positions), D residual width, H heads, K = D / H, F FFN width, V
+ * vocabulary. Row-major: x[T,D] at (t,d) is x[t * D + d]. float32 in memory, sums of rows in
+ * double. Rows are independent, so no result depends on the number of threads. Nothing here
+ * allocates, prints or fails: nf_weights_open() has checked the shapes.
  */
 #ifndef NF_MODEL_OPS_H
 #define NF_MODEL_OPS_H

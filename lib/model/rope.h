@@ -1,13 +1,14 @@
 /*
- * rope.h - rotary positions: query and key turn with their position, so that their product depends on how far apart they are.
+ * rope.h - rotary positions: query and key turn with their position, so that their product depends
+ * on the distance between them.
  *
  *   f_i = theta^(-2i/R), i < R/2;  at position p the pair (x_i, x_{R/2+i}) of a head turns by the angle p f_i; coordinates from R on stay.
  *   LINEAR    f_i / factor
  *   LLAMA3    with n_i = original f_i / 2 pi, the turns within the pretraining's window: f_i / factor where n_i < low, f_i where n_i > high,
  *             and between them (1 - s) f_i / factor + s f_i, s = (n_i - low) / (high - low)
  *
- * Frequencies and angles are float32, as transformers has them: at position 2000 the angle of the fastest pairs is off by up to 1e-4, and
- * a model's numbers hold only with the same angles.
+ * Frequencies and angles are float32, as in transformers. At position 2000 the angle of the fastest
+ * pairs has an error of up to 1e-4. A model's numbers are right only with the same angles.
  *
  * Source: Su et al. 2021, arXiv:2104.09864, section 3.2.2; scaling: Llama 3, arXiv:2407.21783, and the models' configurations.
  */

@@ -44,7 +44,7 @@ bool nf_site_is_final(enum nf_site site)
     return site == NF_SITE_PRED || site == NF_SITE_LOGITS;
 }
 
-static size_t size_of(char c, const struct nf_config *cfg)
+static size_t read_dimension(char c, const struct nf_config *cfg)
 {
     switch (c) {
     case 'D':
@@ -65,8 +65,8 @@ static size_t size_of(char c, const struct nf_config *cfg)
 
 size_t nf_site_shape(enum nf_site site, const struct nf_config *cfg, size_t dims[2])
 {
-    dims[0] = size_of(table[site].rows, cfg);
-    dims[1] = size_of(table[site].cols, cfg);
+    dims[0] = read_dimension(table[site].rows, cfg);
+    dims[1] = read_dimension(table[site].cols, cfg);
     return table[site].cols == '1' ? 1 : 2;
 }
 
@@ -124,7 +124,8 @@ static int missing(const char *full, enum nf_site site, const struct nf_config *
     return NF_OK;
 }
 
-static int add(struct nf_sites *s, const char *full, const struct nf_range *layers, const struct nf_config *cfg, struct nf_err *err)
+static int add_resolved_site(struct nf_sites *s, const char *full, const struct nf_range *layers, const struct nf_config *cfg,
+                             struct nf_err *err)
 {
     const char *name = full;
     size_t layer = SIZE_MAX, from = layers->from, to = layers->to < s->L ? layers->to : s->L;
@@ -158,9 +159,9 @@ int nf_sites_open(const struct nf_list *names, const struct nf_range *layers, co
         if (!(s->want[i] = nf_alloc(cfg->L + 1, sizeof **s->want, err)))
             rc = NF_ESYS;
     if (rc == NF_OK && names->n == 0)
-        rc = add(s, table[NF_SITE_FFN_ACTIVE].name, layers, cfg, err);
+        rc = add_resolved_site(s, table[NF_SITE_FFN_ACTIVE].name, layers, cfg, err);
     for (size_t i = 0; i < names->n && rc == NF_OK; i++)
-        rc = add(s, names->item[i], layers, cfg, err);
+        rc = add_resolved_site(s, names->item[i], layers, cfg, err);
     if (rc < 0)
         nf_sites_close(s);
     return rc;

@@ -1,5 +1,6 @@
 /*
- * sites.h - the names of the places where a model is looked at, and which of them a run is asked for.
+ * sites.h - the names of the sites (places in the model whose values can be captured), and the
+ * selection of sites for a run.
  *
  * Names are ours (FORMAT.md section 4.3) or TransformerLens's hook names, with the layer or without:
  *
@@ -32,7 +33,7 @@ bool nf_site_is_final(enum nf_site site);
 size_t nf_site_shape(enum nf_site site, const struct nf_config *cfg, size_t dims[2]);
 size_t nf_site_width(enum nf_site site, const struct nf_config *cfg);   /* the product */
 
-/* What is wanted: [L+1] for each site. */
+/* What is needed: [L+1] for each site. */
 struct nf_sites {
     size_t L;
     bool *want[NF_SITE_COUNT];

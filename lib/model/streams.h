@@ -14,7 +14,7 @@ float **nf_streams_open(size_t n, size_t floats, struct nf_err *err);
 void nf_streams_close(float **s);   /* accepts NULL */
 
 /*
- * nf_streams_fit - share opts->memory out between streams and the forward pass.
+ * nf_streams_fit - divide opts->memory between streams and the forward pass.
  *
  *   each   bytes that the streams take for a token of a batch
  *   opts   memory in: of all (0: no limit; then 1 GiB of streams), out: what the pass may take; batch_tokens out: tokens of a batch, the

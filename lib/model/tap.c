@@ -1,4 +1,4 @@
-/* tap.c - what a tap wants, what must run for it, and handing rows to it. */
+/* tap.c - what a tap needs, what must run for it, and handing rows to it. */
 #include "model/forward_impl.h"
 
 bool nf_tap_wants(const struct nf_tap *tap, enum nf_site site, size_t layer)

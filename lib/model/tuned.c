@@ -40,7 +40,7 @@ static void keep_name(struct nf_tuned *t, const json_t *root)
     snprintf(t->made_for, sizeof t->made_for, "%s", slash ? slash + 1 : name ? name : "");
 }
 
-static int read_config(struct nf_tuned *t, const char *dir, const struct nf_config *cfg, struct nf_err *err)
+static int read_tuned_config(struct nf_tuned *t, const char *dir, const struct nf_config *cfg, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "config.json", err);
     struct nf_map map = { NULL, 0 };
@@ -67,8 +67,8 @@ static int read_config(struct nf_tuned *t, const char *dir, const struct nf_conf
 }
 
 /* Tensor l.weight or l.bias, widened into y [n]. */
-static int take(struct nf_tf *f, const char *path, size_t layer, const char *part, size_t rows, size_t cols, float *y,
-                struct nf_err *err)
+static int read_translator(struct nf_tf *f, const char *path, size_t layer, const char *part, size_t rows, size_t cols, float *y,
+                           struct nf_err *err)
 {
     struct nf_tf_entry *e;
     char name[32];
@@ -89,7 +89,7 @@ static int take(struct nf_tf *f, const char *path, size_t layer, const char *par
     return NF_OK;
 }
 
-static int read_all(struct nf_tuned *t, const char *dir, struct nf_err *err)
+static int read_lenses(struct nf_tuned *t, const char *dir, struct nf_err *err)
 {
     char *path = nf_path_join(dir, "params.pt", err);
     float *w = nf_alloc(t->D * t->D, sizeof *w, err);
@@ -98,9 +98,9 @@ static int read_all(struct nf_tuned *t, const char *dir, struct nf_err *err)
 
     for (size_t l = 0; rc == NF_OK && l < t->L; l++) {
         t->packed[l] = nf_alloc(nf_gemm_packed_size(t->gemm), 1, err);
-        rc = t->packed[l] ? take(&f, path, l, "weight", t->D, t->D, w, err) : NF_ESYS;
+        rc = t->packed[l] ? read_translator(&f, path, l, "weight", t->D, t->D, w, err) : NF_ESYS;
         if (rc == NF_OK && t->biased)
-            rc = take(&f, path, l, "bias", 1, t->D, t->bias + l * t->D, err);
+            rc = read_translator(&f, path, l, "bias", 1, t->D, t->bias + l * t->D, err);
         if (rc == NF_OK)
             rc = nf_gemm_pack(t->gemm, w, t->packed[l], err);
     }
@@ -125,7 +125,7 @@ struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, str
     t->packed = nf_alloc(t->L, sizeof *t->packed, err);
     t->bias = nf_alloc(t->L * t->D, sizeof *t->bias, err);
     t->gemm = nf_gemm_open(&shape, err);
-    if (t->packed && t->bias && t->gemm && read_config(t, dir, cfg, err) == NF_OK && read_all(t, dir, err) == NF_OK)
+    if (t->packed && t->bias && t->gemm && read_tuned_config(t, dir, cfg, err) == NF_OK && read_lenses(t, dir, err) == NF_OK)
         return t;
     nf_tuned_close(t);
     return NULL;

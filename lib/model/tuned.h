@@ -1,5 +1,6 @@
 /*
- * tuned.h - the translators of a tuned lens: h becomes h + W h + b before the final norm, one W and b for the stream that enters each block.
+ * tuned.h - the translators of a tuned lens. Before the final norm h becomes h + W h + b, with one
+ * W and b for the stream that enters each block.
  *
  * Belrose et al. 2023, arXiv:2303.08112, equation 8.  A folder as the tuned-lens library saves one: config.json (d_model, num_hidden_layers, lens_type)
  * and params.pt, a state dict with l.weight [D,D] and, unless config.json says "bias": false, l.bias [D] for l = 0 .. L-1.

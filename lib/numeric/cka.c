@@ -13,26 +13,26 @@ enum { PANEL = 8, TILE = 4 };    /* a tile of the Gram matrix is TILE rows by PA
 _Static_assert(sizeof(struct nf_cka_sums) == NF_CKA_BLOCKS * NF_EXACT_LIMBS * sizeof(uint64_t),
                "the sums of a cka record are struct nf_cka_sums");
 
-static size_t pairs_of(size_t n)
+static size_t count_pairs(size_t n)
 {
     return n * (n - 1) / 2;
 }
 
 size_t nf_cka_bytes(size_t P, size_t D, size_t B)
 {
-    return pairs_of(P + 1) * (sizeof(struct nf_cka_sums) + sizeof(double)) +
-           (P * pairs_of(B) + nf_blocks(B, PANEL) * PANEL * D + B + D) * sizeof(double);
+    return count_pairs(P + 1) * (sizeof(struct nf_cka_sums) + sizeof(double)) +
+           (P * count_pairs(B) + nf_blocks(B, PANEL) * PANEL * D + B + D) * sizeof(double);
 }
 
 int nf_cka_open(struct nf_cka *c, size_t P, size_t D, size_t B, struct nf_err *err)
 {
     *c = (struct nf_cka){ .P = P, .D = D, .B = B };
-    c->sum = nf_alloc(pairs_of(P + 1), sizeof *c->sum, err);
-    c->gram = nf_alloc(P * pairs_of(B), sizeof *c->gram, err);
+    c->sum = nf_alloc(count_pairs(P + 1), sizeof *c->sum, err);
+    c->gram = nf_alloc(P * count_pairs(B), sizeof *c->gram, err);
     c->panel = nf_alloc(nf_blocks(B, PANEL) * PANEL * D, sizeof *c->panel, err);
     c->row = nf_alloc(B, sizeof *c->row, err);
     c->mean = nf_alloc(D, sizeof *c->mean, err);
-    c->hsic = nf_alloc(pairs_of(P + 1), sizeof *c->hsic, err);
+    c->hsic = nf_alloc(count_pairs(P + 1), sizeof *c->hsic, err);
     return c->sum && c->gram && c->panel && c->row && c->mean && c->hsic ? NF_OK : NF_ESYS;
 }
 
@@ -124,7 +124,7 @@ static void products(const struct nf_cka *c, size_t N, double *k)
             multiply(a, c->panel + b * PANEL * c->D, c->D, y);
             for (size_t i = first; i < nf_min(first + TILE, N); i++)
                 for (size_t j = b * PANEL; j < nf_min(b * PANEL + PANEL, i); j++)
-                    k[pairs_of(i) + j] = y[(i - first) * PANEL + j - b * PANEL];
+                    k[count_pairs(i) + j] = y[(i - first) * PANEL + j - b * PANEL];
         }
     }
 }
@@ -136,17 +136,17 @@ static void centre(double *row, size_t N, double *k)
     memset(row, 0, N * sizeof *row);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < i; j++) {
-            row[i] += k[pairs_of(i) + j];
-            row[j] += k[pairs_of(i) + j];
+            row[i] += k[count_pairs(i) + j];
+            row[j] += k[count_pairs(i) + j];
         }
     for (size_t i = 0; i < N; i++)
         total += row[i];
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < i; j++)
-            k[pairs_of(i) + j] += total / ((n - 1) * (n - 2)) - (row[i] + row[j]) / (n - 2);
+            k[count_pairs(i) + j] += total / ((n - 1) * (n - 2)) - (row[i] + row[j]) / (n - 2);
 }
 
-static double dot(const double *a, const double *b, size_t n)
+static double dot_doubles(const double *a, const double *b, size_t n)
 {
     double lane[8] = { 0 }, sum = 0;
 
@@ -162,10 +162,10 @@ static double dot(const double *a, const double *b, size_t n)
 
 static int add_group(struct nf_cka *c, size_t block, struct nf_err *err)
 {
-    for (size_t i = 0; i < pairs_of(c->P + 1); i++)
+    for (size_t i = 0; i < count_pairs(c->P + 1); i++)
         if (!(fabs(c->hsic[i]) < 0x1p120))
             return nf_fail(err, NF_EFORMAT, "cka: an HSIC of %g: values of that size are not summed", c->hsic[i]);
-    for (size_t i = 0; i < pairs_of(c->P + 1); i++)
+    for (size_t i = 0; i < count_pairs(c->P + 1); i++)
         nf_exact_add_product(&c->sum[i].of[block], c->hsic[i], 1);
     c->blocks[block]++;
     return NF_OK;
@@ -173,10 +173,10 @@ static int add_group(struct nf_cka *c, size_t block, struct nf_err *err)
 
 int nf_cka_group(struct nf_cka *c, const float *x, size_t stride, size_t N, size_t block, struct nf_err *err)
 {
-    size_t n = pairs_of(N);
+    size_t n = count_pairs(N);
 
     for (size_t p = 0; p < c->P; p++) {
-        double *k = c->gram + p * pairs_of(c->B);
+        double *k = c->gram + p * count_pairs(c->B);
 
         fill_panels(c, x + p * stride, N);
         products(c, N, k);
@@ -185,8 +185,8 @@ int nf_cka_group(struct nf_cka *c, const float *x, size_t stride, size_t N, size
 #pragma omp parallel for schedule(dynamic)
     for (size_t j = 0; j < c->P; j++)
         for (size_t i = 0; i <= j; i++)
-            c->hsic[nf_cka_pair(i, j)] =
-                2 * dot(c->gram + i * pairs_of(c->B), c->gram + j * pairs_of(c->B), n) / ((double)N * ((double)N - 3));
+            c->hsic[nf_cka_pair(i, j)] = 2 * dot_doubles(c->gram + i * count_pairs(c->B), c->gram + j * count_pairs(c->B), n) /
+                                         ((double)N * ((double)N - 3));
     return add_group(c, block, err);
 }
 

@@ -8,19 +8,22 @@
  *                = sum over a != b of K~_ab L~_ab / (N (N-3)),
  *   K~_ab = K_ab - (r_a + r_b) / (N-2) + sum(r) / ((N-1)(N-2)),   r = K 1          (Szekely and Rizzo 2014, arXiv:1310.2926)
  *
- * The second form is the one computed: it does not cancel.  K~ is the same when a vector is subtracted from all rows, so the mean of the
- * group is, before products are taken: a common component of any size costs no digits.  All in double.
+ * The code computes the second form, because it does not cancel. K~ does not change when a vector
+ * is subtracted from all rows. So the mean of the group is subtracted before the products are
+ * taken, and a large common component costs no precision. All sums are in double.
  *
  *   CKA_ij = mean_g HSIC_g(i,j) / sqrt(mean_g HSIC_g(i,i) mean_g HSIC_g(j,j))      over groups g, each counted once
  *
- * Standard error: the jackknife. Each group belongs to one of 32 blocks; with CKA_(k) from all groups but those of block k, over the b
- * blocks that have groups (delete-a-group jackknife: Quenouille 1956; Kott 2001, Journal of Official Statistics 17)
+ * Standard error: the delete-a-group jackknife (Quenouille 1956; Kott 2001, Journal of Official
+ * Statistics 17). Each group belongs to one of 32 blocks. CKA_(k) is the CKA of all groups except
+ * those of block k. b is the number of blocks that have groups:
  *
  *   se = sqrt((b - 1) / b sum_k (CKA_(k) - mean CKA_(.))^2)
  *
- * It needs the sums of HSIC of each block, not of each group, and with one group a block is the jackknife that leaves out one in turn.  A
- * linear approximation from sums of products would need still less, but with few groups, or some of large HSIC, it can be too small
- * by factors.  Sums over groups are exact (exact.h), so groups add up in any order and grouping to the same bits.
+ * This needs the sums of HSIC of each block only. With one group in each block it is the ordinary
+ * jackknife. A linear approximation from sums of products would need less memory, but it can be too
+ * small by factors when there are few groups or some of large HSIC. Sums over groups are exact
+ * (exact.h): groups add up to the same bits in any order and grouping.
  */
 #ifndef NF_NUMERIC_CKA_H
 #define NF_NUMERIC_CKA_H
@@ -50,7 +53,9 @@ struct nf_cka {
     double *hsic;              /* [P (P + 1) / 2] of the group */
 };
 
-/* nf_cka_open - B: most rows of a group.  nf_cka_bytes: what it will take. */
+/*
+ * nf_cka_open - B: maximum number of rows of a group. nf_cka_bytes: the memory that it allocates.
+ */
 int nf_cka_open(struct nf_cka *c, size_t P, size_t D, size_t B, struct nf_err *err);
 void nf_cka_close(struct nf_cka *c);   /* accepts a zeroed struct */
 size_t nf_cka_bytes(size_t P, size_t D, size_t B);

@@ -1,8 +1,9 @@
 /*
- * cluster_mean.h - means with a standard error over documents: rows of one document are not independent, documents are.
+ * cluster_mean.h - means whose standard error is over documents. Rows of one document are not
+ * independent; documents are.
  *
- * Each mean is a ratio of two sums over D documents: X_d, the sum of the values of document d, and W_d, the sum of their weights (a count: the
- * weight of a row is 1 unless a caller has another).
+ * Each mean is a ratio of two sums over D documents: X_d, the sum of the values of document d, and
+ * W_d, the sum of their weights. The weight of a row is 1 unless a caller sets another.
  *
  *   mean      m = sum X_d / sum W_d                                     every row counts alike
  *   se        sqrt(D / (D - 1) sum (X_d - m W_d)^2) / sum W_d           Cochran 1977, Sampling Techniques, section 6.4 (ratio estimate)
@@ -10,8 +11,9 @@
  *   doc_sd    standard deviation of X_d / W_d, divisor D - 1            doc_se = doc_sd / sqrt(D)
  *   sd        standard deviation of the values of all rows, divisor n
  *
- * Sums inside a document are doubles, in the order of its rows.  Sums over documents are exact integers (exact.h), so documents add up in any
- * order and grouping to the same bits.  |X_d| < 2^63, and the sum of weights < 2^53.
+ * Sums inside a document are doubles, in the order of its rows. Sums over documents are exact
+ * integers (exact.h), so documents add up to the same bits in any order and grouping. |X_d| < 2^63,
+ * and the sum of weights < 2^53.
  */
 #ifndef NF_NUMERIC_CLUSTER_MEAN_H
 #define NF_NUMERIC_CLUSTER_MEAN_H

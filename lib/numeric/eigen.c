@@ -59,7 +59,7 @@ static void update(double *a, size_t n, size_t m, const double *v, double beta, 
 }
 
 /* The reflections stay in the rows of a, their factors in beta [n]. */
-static void reduce(double *a, size_t n, struct tri *t, double *beta, double *p)
+static void reduce_to_tridiagonal(double *a, size_t n, struct tri *t, double *beta, double *p)
 {
     for (size_t j = 0; j + 2 < n; j++) {
         double *v = a + j * n + j + 1;
@@ -79,7 +79,7 @@ static void reduce(double *a, size_t n, struct tri *t, double *beta, double *p)
 }
 
 /* Eigenvalues below x. */
-static size_t below(const struct tri *t, double x)
+static size_t count_eigenvalues_below(const struct tri *t, double x)
 {
     double q = 1, tiny = t->size * DBL_EPSILON * DBL_EPSILON + DBL_MIN;
     size_t count = 0;
@@ -103,7 +103,7 @@ static double bisect(const struct tri *t, size_t i)
 
         if (mid <= lo || mid >= hi)
             break;
-        if (below(t, mid) > i)
+        if (count_eigenvalues_below(t, mid) > i)
             hi = mid;
         else
             lo = mid;
@@ -221,7 +221,7 @@ int nf_eigen_lowest(double *a, size_t n, size_t k, double *value, double *vector
         t.u1 = room + 3 * n;
         t.u2 = room + 4 * n;
         t.low = room + 5 * n;
-        reduce(a, n, &t, room + 6 * n, room + 7 * n);
+        reduce_to_tridiagonal(a, n, &t, room + 6 * n, room + 7 * n);
         for (size_t i = 0; i < k; i++) {
             value[i] = bisect(&t, i);
             iterate(&t, value[i], vector, i, vector + i * n);

@@ -1,8 +1,9 @@
 /*
  * eigen.h - the lowest eigenvectors of a symmetric matrix.
  *
- * Householder reduction to a tridiagonal matrix, bisection on Sturm counts, inverse iteration with full orthogonalisation (Golub, Van Loan, Matrix
- * Computations, sections 8.3 and 8.4).  Of our own because LAPACK on a threaded BLAS gives other bits with other numbers of threads.
+ * Householder reduction to a tridiagonal matrix, bisection on Sturm counts, inverse iteration with
+ * full orthogonalisation (Golub, Van Loan, Matrix Computations, sections 8.3 and 8.4). The code is
+ * our own, because LAPACK on a threaded BLAS gives other bits for other numbers of threads.
  */
 #ifndef NF_NUMERIC_EIGEN_H
 #define NF_NUMERIC_EIGEN_H

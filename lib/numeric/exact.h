@@ -1,8 +1,9 @@
 /*
  * exact.h - sums that do not depend on the order or the grouping of what is added.
  *
- * A sum is an integer of 320 bits, two's complement, in units of 2^-160: addition is exact, so sums of parts add up to the sum of
- * the whole, bit for bit (the fixed-point accumulator of Kulisch; Neal 2015, arXiv:1505.05571, for the idea in software).
+ * A sum is an integer of 320 bits, two's complement, in units of 2^-160. Addition is exact, so sums
+ * of parts add up to the sum of the whole, bit for bit (the fixed-point accumulator of Kulisch;
+ * Neal 2015, arXiv:1505.05571, for software).
  */
 #ifndef NF_NUMERIC_EXACT_H
 #define NF_NUMERIC_EXACT_H
@@ -18,8 +19,8 @@ struct nf_exact {
 /*
  * nf_exact_add_product - s += a * b; a, b finite.
  *
- * The product is exact but for bits under 2^-160, which are cut off (towards 0).  A sum outside +-2^159 wraps: bounds are the
- * caller's.
+ * The product is exact except for bits below 2^-160, which are cut off (towards 0). A sum outside
+ * of +-2^159 wraps around; the caller must prevent it.
  */
 void nf_exact_add_product(struct nf_exact *s, double a, double b);
 

@@ -6,10 +6,12 @@
  *
  *   edge(i) = 2^(j / 16 - 24) * (1 + j % 16 / 16)       (integer division)
  *
- * up to |x| < 2^31: i <= 880.  A bin is at most 1/16 of its lower edge wide, so a quantile, reported as the middle of its
- * bin, is within 1/32 (3.125 %) of the order statistic, or within 2^-24 where that lies in bin 0.
+ * up to |x| < 2^31: i <= 880. The width of a bin is at most 1/16 of its lower edge. A quantile is
+ * reported as the middle of its bin. So it is within 1/32 (3.125 %) of the order statistic, or
+ * within 2^-24 where that lies in bin 0.
  *
- * Octaves are allocated when a value falls into them: 64 bytes for each unit and octave seen, at most 110.
+ * An octave is allocated when the first value falls into it: 64 bytes for each unit and octave, at
+ * most 110 octaves.
  */
 #ifndef NF_NUMERIC_HISTOGRAM_H
 #define NF_NUMERIC_HISTOGRAM_H

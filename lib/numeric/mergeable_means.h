@@ -1,8 +1,8 @@
 /*
  * mergeable_means.h - many clustered means (cluster_mean.h) side by side, whose sums travel in a record and merge exactly.
  *
- * There are U columns.  A document is the unit of sampling and is never split between shards.  Values are below 2^31, positions fewer than 2^32,
- * weights at most 16.
+ * There are U columns. A document is the unit of sampling and is never split between shards. Values
+ * are below 2^31, there are fewer than 2^32 positions, and weights are at most 16.
  */
 #ifndef NF_NUMERIC_MERGEABLE_MEANS_H
 #define NF_NUMERIC_MERGEABLE_MEANS_H
@@ -35,7 +35,10 @@ int nf_mergeable_means_open(struct nf_mergeable_means *m, size_t U, bool paired,
 void nf_mergeable_means_close(struct nf_mergeable_means *m);   /* accepts a zeroed struct */
 size_t nf_mergeable_means_bytes(size_t U, bool paired);
 
-/* nf_mergeable_means_begin - what is added to x and w from now on belongs to `doc`.  To be called before it is. */
+/*
+ * nf_mergeable_means_begin - values added to x and w from now on belong to `doc`. Call it before
+ * adding them.
+ */
 void nf_mergeable_means_begin(struct nf_mergeable_means *m, uint32_t doc);
 void nf_mergeable_means_end(struct nf_mergeable_means *m);     /* the last document is complete */
 
@@ -45,7 +48,10 @@ void nf_mergeable_means_add(struct nf_mergeable_means *m, const double *x);
 /* nf_mergeable_means_get - column u; sd is NaN. */
 struct nf_cluster_estimate nf_mergeable_means_get(const struct nf_mergeable_means *m, size_t u);
 
-/* nf_mergeable_means_difference - mean of column p less that of column p + pairs; its se counts documents that have both as one. */
+/*
+ * nf_mergeable_means_difference - mean of column p minus that of column p + pairs. Its se treats a
+ * document that has both as one unit.
+ */
 void nf_mergeable_means_difference(const struct nf_mergeable_means *m, size_t p, double *difference, double *se);
 
 /* nf_mergeable_means_fill - the record's arrays, allocated in one piece that starts at rec->n: free() it.  Borrows the sums. */

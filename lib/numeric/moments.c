@@ -46,14 +46,14 @@ static double shift_of(float x)
     return isnan(x) ? 0 : x;
 }
 
-static void begin(struct nf_window_sums *w, const float *x)
+static void begin_window(struct nf_window_sums *w, const float *x)
 {
     memset(w, 0, sizeof *w);
     for (size_t u = 0; u < NF_UNITS; u++)
         w->shift[u] = shift_of(x[u]);
 }
 
-static void add_row(struct nf_window_sums *w, const float *x)
+static void add_window_row(struct nf_window_sums *w, const float *x)
 {
     for (size_t u = 0; u < NF_UNITS; u++) {
         double counted = x[u] == x[u], d = counted != 0 ? x[u] - w->shift[u] : 0, d2 = d * d;
@@ -83,9 +83,9 @@ void nf_moments_rows(struct nf_moments *m, size_t group, const float *x, size_t 
     size_t first = group * NF_UNITS, units = nf_min(NF_UNITS, m->W - first);
 
     if (start)
-        begin(w, x);
+        begin_window(w, x);
     for (size_t r = 0; r < rows; r++)
-        add_row(w, x + r * stride);
+        add_window_row(w, x + r * stride);
     for (size_t r = 0; r < rows; r++)
         for (size_t u = 0; u < units; u++) {
             float v = x[r * stride + u];

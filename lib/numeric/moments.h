@@ -1,18 +1,21 @@
 /*
  * moments.h - mean, variance, skewness and kurtosis of W units, in a form whose merging is exact.
  *
- * Windows are never split between shards, so a window is the unit of rounding.  Within one, with s the first value cut to 12
- * significant bits and d = x - s, the sums D_k of d^k (k = 1 .. 4) are kept in double, in the order of the positions.  At its end
+ * Windows are never split between shards, so a window is the unit of rounding. Inside a window, s
+ * is the first value cut to 12 significant bits, and d = x - s. The sums D_k of d^k (k = 1 .. 4)
+ * are doubles, in the order of the positions. At the end of the window
  *
  *   S_k = sum of x^k = sum over j of C(k, j) s^(k-j) D_j,   D_0 = n
  *
- * goes into four exact sums (exact.h): the powers of s have at most 48 bits, so every term is a product of two doubles and exact
- * but for bits under 2^-160.  Windows can then be added in any order and grouping.
+ * goes into four exact sums (exact.h). The powers of s have at most 48 bits, so every term is a
+ * product of two doubles, exact except for bits below 2^-160. Windows can then be added in any
+ * order and grouping.
  *
- * Error.  Each D_k has relative error at most (T + 4) 2^-53 of the sum of |d|^k.  The S_k of a window are the moments of numbers
- * that have precisely the D_k that were computed; moments about the overall mean m take (s - m)^(k-j) D_j from it, so a large mean
- * with a small variance costs nothing: only the spread of the windows' first values about m enters, not m itself.  The final step,
- * from S_k to central moments, is done in double-double: relative error about 2^-100 (m / sd)^k.
+ * Error. Each D_k has a relative error of at most (T + 4) 2^-53 of the sum of |d|^k. The S_k of a
+ * window are the moments of numbers that have exactly the computed D_k. Moments about the overall
+ * mean m use (s - m)^(k-j) D_j. So a large mean with a small variance costs no precision: only the
+ * spread of the first values of windows about m matters, not m itself. The final step, from S_k to
+ * central moments, is in double-double: relative error about 2^-100 (m / sd)^k.
  *
  * |x| < 2^31 and n < 2^32, so that no sum overflows.
  */

@@ -31,7 +31,7 @@ void nf_top_close(struct nf_top *t)
     *t = (struct nf_top){ 0 };
 }
 
-static bool before(const struct nf_top_entry *a, const struct nf_top_entry *b)
+static bool ranks_before(const struct nf_top_entry *a, const struct nf_top_entry *b)
 {
     if (a->value != b->value)
         return a->value > b->value;
@@ -46,10 +46,10 @@ void nf_top_offer(struct nf_top *t, size_t unit, const struct nf_top_entry *e, c
     uint32_t *tokens = t->context + unit * t->k * t->C;
     size_t n = t->held[unit], i;
 
-    if (!t->k || (n == t->k && !before(e, &entry[n - 1])))
+    if (!t->k || (n == t->k && !ranks_before(e, &entry[n - 1])))
         return;
     n = n < t->k ? n + 1 : n;
-    for (i = n - 1; i > 0 && before(e, &entry[i - 1]); i--) {
+    for (i = n - 1; i > 0 && ranks_before(e, &entry[i - 1]); i--) {
         entry[i] = entry[i - 1];
         memcpy(tokens + i * t->C, tokens + (i - 1) * t->C, t->C * sizeof *tokens);
     }

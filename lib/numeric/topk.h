@@ -1,8 +1,9 @@
 /*
  * topk.h - the k highest values of each of W units, where they were, and the tokens that led there.
  *
- * Order: by value, highest first; ties by (doc, window, pos), lowest first.  That is a total order on positions, so the k first of
- * a union are the k first of the parts' k first: merging is exact.
+ * Order: by value, highest first; ties by (doc, window, pos), lowest first. This is a total order
+ * of positions. So the first k of a union are the first k of the parts' first k, and merging is
+ * exact.
  */
 #ifndef NF_NUMERIC_TOPK_H
 #define NF_NUMERIC_TOPK_H

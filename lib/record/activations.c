@@ -28,7 +28,7 @@ int nf_batch_reserve(struct nf_batch *b, size_t W, size_t T, struct nf_err *err)
     return nf_grow(&b->ids, &b->T_cap, T, sizeof *b->ids, err);
 }
 
-static int check(const struct nf_batch *b, size_t V, size_t context, struct nf_err *err)
+static int check_captured(const struct nf_batch *b, size_t V, size_t context, struct nf_err *err)
 {
     size_t T = 0;
 
@@ -77,7 +77,7 @@ int nf_batch_read(const msgpack_object *rec, size_t V, size_t context, struct nf
     memcpy(b->length, t[3].data, b->W * sizeof *b->length);
     memcpy(b->bos, t[4].data, b->W);
     memcpy(b->ids, t[5].data, b->T * sizeof *b->ids);
-    return check(b, V, context, err);
+    return check_captured(b, V, context, err);
 }
 
 void nf_batch_write(struct nf_writer *out, const struct nf_batch *b)

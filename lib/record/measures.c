@@ -4,7 +4,7 @@
 #include "record/put.h"
 
 void nf_measures_write(struct nf_writer *out, const char *type, const char *key, size_t thing, const struct nf_measure_group *g,
-                       const char *const *name, const struct nf_measure *m, size_t measures)
+                       const char *const *name, const struct nf_measured *m, size_t measures)
 {
     struct nf_enc *e = nf_put_record(out, type, 3 + (g->name ? 1 : 0) + (g->domain ? 1 : g->to ? 2 : 0) + measures);
 

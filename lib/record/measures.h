@@ -10,7 +10,7 @@
 #include "stream/writer.h"
 
 /* One mean, as numeric/cluster_mean.h has it. */
-struct nf_measure {
+struct nf_measured {
     uint64_t n;
     double mean, sd, se, doc_mean, doc_sd;   /* NaN: written as nil */
 };
@@ -29,6 +29,6 @@ struct nf_measure_group {
  *   name, m  [measures]
  */
 void nf_measures_write(struct nf_writer *out, const char *type, const char *key, size_t thing, const struct nf_measure_group *g,
-                       const char *const *name, const struct nf_measure *m, size_t measures);
+                       const char *const *name, const struct nf_measured *m, size_t measures);
 
 #endif

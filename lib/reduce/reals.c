@@ -145,8 +145,8 @@ static size_t padded(size_t W)
 }
 
 /* One row as f32, checked, padded with NaN; -0 becomes 0, so that a minimum does not depend on the order. */
-static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum nf_dtype type, const char *data, size_t row,
-                    float *x, struct nf_err *err)
+static int take_real_row(const struct nf_reals *r, const struct nf_real_site *s, enum nf_dtype type, const char *data, size_t row,
+                         float *x, struct nf_err *err)
 {
     nf_to_f32(type, data, s->W, x);
     for (size_t u = s->W; u < padded(s->W); u++)
@@ -156,7 +156,7 @@ static int take_row(const struct nf_reals *r, const struct nf_real_site *s, enum
     for (size_t u = 0; u < s->W; u++) {
         if (!(fabsf(x[u]) < 0x1p31f) && !(s->by_domain && isnan(x[u])))
             return nf_fail(err, NF_EFORMAT,
-                           "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are wanted",
+                           "batch %llu: %s of layer %zu, row %zu, unit %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)r->rows->batch->batch, s->site, s->layer, row, u, (double)x[u]);
         x[u] += 0.0f;
     }
@@ -202,8 +202,8 @@ static int bin_rows(struct nf_distribution *d, size_t u0, size_t u1, const float
 }
 
 /* Rows of one window, `row` the first of them in the batch. */
-static int add_rows(struct nf_reals *r, struct nf_real_site *s, const float *x, size_t rows, size_t row, bool start, bool end,
-                    struct nf_err *err)
+static int add_window_rows(struct nf_reals *r, struct nf_real_site *s, const float *x, size_t rows, size_t row, bool start,
+                           bool end, struct nf_err *err)
 {
     struct nf_distribution *of[2] = { &s->all, NULL };
     size_t stride = padded(s->W), targets = 1;
@@ -249,16 +249,16 @@ int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf
     if (nf_grow(&r->x, &r->x_cap, R * stride, sizeof *r->x, err) < 0)
         return NF_ESYS;
     for (size_t i = 0; i < R; i++)
-        if (take_row(r, s, t->dtype, (const char *)t->data + i * W * nf_dtype_size(t->dtype), s->row + i, r->x + i * stride, err) <
-            0)
+        if (take_real_row(r, s, t->dtype, (const char *)t->data + i * W * nf_dtype_size(t->dtype), s->row + i, r->x + i * stride,
+                          err) < 0)
             return NF_EFORMAT;
     for (size_t i = 0; i < R; i += n) {
         size_t row = s->row + i;
 
         for (n = 1; i + n < R && at->window[row + n] == at->window[row] && nf_row_counted(at, row); n++)
             ;
-        if (nf_row_counted(at, row) && add_rows(r, s, r->x + i * stride, n, row, is_first(at, row),
-                                                row + n == at->R || at->window[row + n] != at->window[row], err) < 0)
+        if (nf_row_counted(at, row) && add_window_rows(r, s, r->x + i * stride, n, row, is_first(at, row),
+                                                       row + n == at->R || at->window[row + n] != at->window[row], err) < 0)
             return err->code;
     }
     s->row += R;

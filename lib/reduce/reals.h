@@ -1,9 +1,9 @@
 /*
  * reals.h - moments, histograms and highest positions of the real-valued sites.  FORMAT.md section 4.4: moments, histogram, top.
  *
- * A site of one layer has W units, one a column of its rows (attn.local: H x 7 of them).  Values must be finite and under 2^31 in
- * magnitude; pred is NaN where a window has no next token: those are not counted, and neither is its top-1 id, which is no
- * quantity.
+ * A site of one layer has W units, one for each column of its rows (attn.local has H x 7). Values
+ * must be finite and below 2^31 in magnitude. pred is NaN where a window has no next token; those
+ * values are not counted. The top-1 id of pred is not counted either, because it is not a quantity.
  */
 #ifndef NF_REDUCE_REALS_H
 #define NF_REDUCE_REALS_H
@@ -45,7 +45,7 @@ void nf_reals_batch(struct nf_reals *r, const struct nf_batch_rows *rows, const 
 int nf_reals_rows(struct nf_reals *r, const struct nf_site_rows *rows, struct nf_err *err);
 int nf_reals_end(struct nf_reals *r, struct nf_err *err);
 
-/* nf_reals_write - all records, by site in byte order and layer; order [Q]: the domains in the order wanted. */
+/* nf_reals_write - all records, by site in byte order and layer; order [Q]: the domains in the expected order. */
 int nf_reals_write(struct nf_reals *r, size_t Q, const size_t *order, struct nf_writer *w, struct nf_err *err);
 
 /* As nf_firings_merge_*(); domain [Q] is borrowed until the end. */

@@ -1,5 +1,5 @@
 /*
- * reals_impl.h - what reading rows (reals.c) and the records of statistics (reals_records.c) share.
+ * reals_impl.h - shared by reals.c (reads rows) and reals_records.c (records of statistics).
  */
 #ifndef NF_REDUCE_REALS_IMPL_H
 #define NF_REDUCE_REALS_IMPL_H

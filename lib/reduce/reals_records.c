@@ -198,15 +198,15 @@ int nf_reals_merge_begin(struct nf_reals *r, size_t Q, const size_t *domain, str
     return NF_OK;
 }
 
-static int disorder(const char *type, const char *site, size_t layer, struct nf_err *err)
+static int refuse_reals_order(const char *type, const char *site, size_t layer, struct nf_err *err)
 {
     return nf_fail(err, NF_EFORMAT, "%s of %s, layer %zu: not in the header's sites, of another shape, or out of order", type, site,
                    layer);
 }
 
 /* The distribution that a record is about; NULL: none, or out of memory. */
-static struct nf_distribution *target(struct nf_reals *r, const char *site, size_t layer, size_t domain, struct nf_real_site **s,
-                                      struct nf_err *err)
+static struct nf_distribution *find_distribution(struct nf_reals *r, const char *site, size_t layer, size_t domain,
+                                                 struct nf_real_site **s, struct nf_err *err)
 {
     *s = nf_reals_find(r, site, layer);
     if (!*s || (domain != SIZE_MAX && (!(*s)->by_domain || domain >= r->in_Q)))
@@ -222,9 +222,9 @@ static int merge_moments(struct nf_reals *r, const msgpack_object *rec, struct n
 
     if (nf_moments_rec_read(rec, &m, err) < 0)
         return NF_EFORMAT;
-    d = target(r, m.site, m.layer, m.domain, &s, err);
+    d = find_distribution(r, m.site, m.layer, m.domain, &s, err);
     if (!d || m.W != s->W || d->seen != SIZE_MAX)
-        return disorder("moments", m.site, m.layer, err);
+        return refuse_reals_order("moments", m.site, m.layer, err);
     d->seen = 0;
     for (size_t u = 0; u < m.W; u++) {
         struct nf_exact sum[NF_MOMENT_ORDERS];
@@ -258,9 +258,9 @@ static int merge_histogram(struct nf_reals *r, const msgpack_object *rec, struct
 
     if (nf_histogram_rec_read(rec, &h, err) < 0)
         return NF_EFORMAT;
-    d = target(r, h.site, h.layer, h.domain, &s, err);
+    d = find_distribution(r, h.site, h.layer, h.domain, &s, err);
     if (!d || d->seen != h.first || h.w > s->W - h.first)
-        return disorder("histogram", h.site, h.layer, err);
+        return refuse_reals_order("histogram", h.site, h.layer, err);
     d->seen += h.w;
     for (size_t i = 0; i < h.w; i++) {
         uint32_t used;
@@ -292,7 +292,7 @@ static int merge_top(struct nf_reals *r, const msgpack_object *rec, struct nf_er
         return NF_EFORMAT;
     s = nf_reals_find(r, t.site, t.layer);
     if (!s || t.first != s->seen || t.w > s->W - t.first || t.k != r->k || t.C != r->C)
-        return disorder("top", t.site, t.layer, err);
+        return refuse_reals_order("top", t.site, t.layer, err);
     s->seen += t.w;
     for (size_t i = 0; i < t.w * t.k; i++) {
         struct nf_top_entry e;

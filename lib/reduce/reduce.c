@@ -84,12 +84,12 @@ void nf_reduce_close(struct nf_reduce *r)
 
 /* ---- the header ---- */
 
-static int header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
+static int read_header_size(const json_t *parent, const char *key, size_t max, size_t *v, struct nf_err *err)
 {
     const json_t *j = json_object_get(parent, key);
 
     if (!json_is_integer(j) || json_integer_value(j) < 1 || (uint64_t)json_integer_value(j) > max)
-        return nf_fail(err, NF_EFORMAT, "header: %s: an integer from 1 to %zu is wanted", key, max);
+        return nf_fail(err, NF_EFORMAT, "header: %s: an integer from 1 to %zu is expected", key, max);
     *v = (size_t)json_integer_value(j);
     return NF_OK;
 }
@@ -106,13 +106,13 @@ static int read_positions(struct nf_reduce *r, struct nf_err *err)
     from = json_integer_value(json_array_get(p, 0));
     to = json_is_integer(json_array_get(p, 1)) ? json_integer_value(json_array_get(p, 1)) : (json_int_t)r->t.context;
     if (json_array_size(p) != 2 || from < 0 || to < from)
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to) is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: [from, to) is expected");
     r->t.to = nf_min((size_t)to, r->t.context);
     r->t.from = nf_min((size_t)from, r->t.to);
     return NF_OK;
 }
 
-static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
+static int read_site_layers(const json_t *site, size_t **layers, size_t *n, struct nf_err *err)
 {
     const json_t *a = json_object_get(site, "layers");
 
@@ -124,7 +124,7 @@ static int read_layers(const json_t *site, size_t **layers, size_t *n, struct nf
         json_int_t l = json_is_integer(json_array_get(a, i)) ? json_integer_value(json_array_get(a, i)) : -1;
 
         if (l < 0 || l > INT_MAX || (i && (size_t)l <= (*layers)[i - 1]))
-            return nf_fail(err, NF_EFORMAT, "header: sites.layers: layers in ascending order are wanted");
+            return nf_fail(err, NF_EFORMAT, "header: sites.layers: layers in ascending order are expected");
         (*layers)[i] = (size_t)l;
     }
     return *n ? NF_OK : nf_fail(err, NF_EFORMAT, "header: sites.layers: no layers");
@@ -140,7 +140,7 @@ static int charge_reals(struct nf_reduce *r, const char *site, size_t units, str
                    (unsigned long long)r->cfg.memory);
 }
 
-static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
+static int read_header_site(struct nf_reduce *r, const json_t *site, struct nf_err *err)
 {
     const char *name = json_string_value(json_object_get(site, "site"));
     bool active = name && strcmp(name, "ffn.active") == 0;
@@ -148,10 +148,10 @@ static int read_site(struct nf_reduce *r, const json_t *site, struct nf_err *err
     int rc;
 
     if (!name)
-        return nf_fail(err, NF_EFORMAT, "header: sites: a name is wanted");
-    rc = header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
+        return nf_fail(err, NF_EFORMAT, "header: sites: a name is expected");
+    rc = read_header_size(site, "width", active ? WIDTH_ACTIVE_MAX : WIDTH_REAL_MAX, &width, err);
     if (rc == NF_OK)
-        rc = read_layers(site, &layers, &n, err);
+        rc = read_site_layers(site, &layers, &n, err);
     if (rc == NF_OK && active) {
         free(r->t.layers);
         r->t.layers = layers;
@@ -197,8 +197,8 @@ static int read_options(struct nf_reduce *r, struct nf_err *err)
     size_t context;
 
     if (!json_is_integer(top) || json_integer_value(top) < 0 || json_integer_value(top) > NF_REDUCE_TOP_MAX)
-        return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is wanted", NF_REDUCE_TOP_MAX);
-    if (header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
+        return nf_fail(err, NF_EFORMAT, "header: reduce.top: an integer from 0 to %d is expected", NF_REDUCE_TOP_MAX);
+    if (read_header_size(o, "context", NF_REDUCE_CONTEXT_MAX, &context, err) < 0)
         return NF_EFORMAT;
     r->cfg.top = (uint64_t)json_integer_value(top);
     r->cfg.context = context;
@@ -222,12 +222,12 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     const json_t *sites = json_object_get(r->header, "sites"), *site;
     size_t i;
 
-    if (header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
-        header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
+    if (read_header_size(r->header, "context", CONTEXT_MAX, &r->t.context, err) < 0 ||
+        read_header_size(json_object_get(r->header, "tokenizer"), "vocab", UINT32_MAX, &r->V, err) < 0 || read_positions(r, err) < 0 ||
         (r->merging && read_options(r, err) < 0))
         return NF_EFORMAT;
     if (!json_array_size(sites))
-        return nf_fail(err, NF_EFORMAT, "header: sites: at least one is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: sites: at least one is expected");
     r->t.bin = r->cfg.bin;
     r->rows = (struct nf_batch_rows){ .from = r->t.from, .to = r->t.to, .bos = r->cfg.include_bos };
     r->reals = nf_reals_open(r->cfg.top, r->cfg.context, err);
@@ -235,7 +235,7 @@ static int open_parts(struct nf_reduce *r, struct nf_err *err)
     if (!r->reals || !r->stages)
         return NF_ESYS;
     json_array_foreach (sites, i, site)
-        if (read_site(r, site, err) < 0)
+        if (read_header_site(r, site, err) < 0)
             return err->code;
     return open_stages(r, err);
 }
@@ -300,7 +300,7 @@ static int differs(const char *field, struct nf_err *err)
 }
 
 /* All but what says how a stream came about must agree. */
-static int compare_headers(const json_t *a, const json_t *b, struct nf_err *err)
+static int compare_merged_headers(const json_t *a, const json_t *b, struct nf_err *err)
 {
     const char *key;
     json_t *v;
@@ -319,7 +319,7 @@ int nf_reduce_begin(struct nf_reduce *r, const json_t *header, struct nf_err *er
     r->inputs++;
     r->in_totals = false;
     nf_totals_clear(&r->in);
-    return compare_headers(r->header, header, err);
+    return compare_merged_headers(r->header, header, err);
 }
 
 static bool same_layers(const size_t *a, size_t n, const size_t *b, size_t m)
@@ -363,7 +363,7 @@ static int find_domain(struct nf_reduce *r, const char *name, size_t n, size_t *
 }
 
 /* The first totals decide what is counted; later ones must agree. */
-static int take_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
+static int merge_totals(struct nf_reduce *r, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_totals *t = &r->t, *in = &r->in;
 
@@ -407,7 +407,7 @@ static int merge_record(struct nf_reduce *r, const msgpack_object *rec, struct n
     int rc = NF_EOF;
 
     if (nf_mp_is(rec, "totals"))
-        return take_totals(r, rec, err);
+        return merge_totals(r, rec, err);
     if (!r->in_totals)
         return nf_fail(err, NF_EFORMAT, "totals must come first");
     if (r->firings)
@@ -486,7 +486,7 @@ static int take_batch(struct nf_reduce *r, const msgpack_object *rec, struct nf_
     if (end_batch(r, err) < 0 || nf_batch_read(rec, r->V, r->t.context, &r->batch, err) < 0)
         return err->code;
     if (r->batch.batch != r->batches++)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: batch %llu is wanted", (unsigned long long)r->batch.batch,
+        return nf_fail(err, NF_EFORMAT, "batch %llu: batch %llu is expected", (unsigned long long)r->batch.batch,
                        (unsigned long long)r->batches - 1);
     if (nf_grow(&r->domain, &r->domain_cap, r->batch.W, sizeof *r->domain, err) < 0)
         return NF_ESYS;
@@ -564,7 +564,7 @@ int nf_reduce_end(struct nf_reduce *r, struct nf_err *err)
 
 /* ---- output ---- */
 
-static int by_name(const void *a, const void *b, void *totals)
+static int compare_domain_names(const void *a, const void *b, void *totals)
 {
     const struct nf_totals *t = totals;
 
@@ -578,7 +578,7 @@ static void write_totals(const struct nf_reduce *r, struct nf_writer *w, size_t 
 
     for (size_t q = 0; q < t.Q; q++)
         order[q] = q;
-    qsort_r(order, t.Q, sizeof *order, by_name, (void *)&r->t);
+    qsort_r(order, t.Q, sizeof *order, compare_domain_names, (void *)&r->t);
     for (size_t q = 0; q < t.Q; q++) {
         t.domain[q] = r->t.domain[order[q]];
         t.domain_tokens[q] = r->t.domain_tokens[order[q]];

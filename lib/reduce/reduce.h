@@ -1,9 +1,11 @@
 /*
- * reduce.h - activations to statistics, and statistics to their sum.
+ * reduce.h - turns activations into statistics, and adds statistics up.
  *
- * One reduction takes one stream of activations, or any number of streams of stats, record by record, and is then written.
- * Whatever way a corpus is cut into shards (of whole documents), the sum of the shards' statistics has the same records, bit for bit, as the
- * statistics of the whole, as long as no n-gram had to be dropped (ngrams.h); the CKA over last positions excepted (similarity.h).
+ * One reduction takes one stream of activations, or any number of streams of stats, record by
+ * record, and is then written. A corpus may be cut into shards of whole documents in any way. The
+ * sum of the shards' statistics has the same records, bit for bit, as the statistics of the whole.
+ * There are two exceptions: n-grams that were dropped (ngrams.h), and the CKA over last positions
+ * (similarity.h).
  */
 #ifndef NF_REDUCE_REDUCE_H
 #define NF_REDUCE_REDUCE_H
@@ -71,7 +73,7 @@ struct nf_reduce_progress {
     uint64_t positions, windows;   /* positions: BOS included */
     uint64_t delta[3];          /* of each order (ngrams.h) */
     size_t ngrams, bytes;       /* held */
-    bool cka;                   /* wanted */
+    bool cka;                   /* selected */
     uint64_t cka_groups, cka_left_out;   /* similarity.h */
 };
 struct nf_reduce_progress nf_reduce_progress(const struct nf_reduce *r);

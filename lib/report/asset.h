@@ -1,5 +1,6 @@
 /*
- * asset.h - the files that a page carries, embedded in the program: no file is looked up at run time.
+ * asset.h - the files of a page (styles, scripts), embedded in the program. No file is read at run
+ * time.
  */
 #ifndef NF_REPORT_ASSET_H
 #define NF_REPORT_ASSET_H

@@ -12,7 +12,7 @@ static bool html(const struct nf_doc_writer *d)
 }
 
 /* Plain text in the rendering's escape, tokens marked. */
-static void put(struct nf_doc_writer *d, const char *s)
+static void put_escaped(struct nf_doc_writer *d, const char *s)
 {
     while (*s) {
         size_t plain = strcspn(s, NF_TOKEN_BEGIN NF_TOKEN_END);
@@ -38,7 +38,7 @@ __attribute__((format(printf, 2, 0))) static void put_format(struct nf_doc_write
     if (t.failed)
         d->out.failed = true;
     else
-        put(d, t.p);
+        put_escaped(d, t.p);
     nf_text_clear(&t);
 }
 
@@ -53,9 +53,9 @@ void nf_doc_section(struct nf_doc_writer *d, const char *id, const char *title, 
         nf_text_fmt(&d->out, "<section id=\"%s\">\n<h2>", id);
     else
         nf_text_str(&d->out, "\n## ");
-    put(d, title);
+    put_escaped(d, title);
     raw(d, "</h2>\n<p class=\"intro\">", "\n\n");
-    put(d, intro);
+    put_escaped(d, intro);
     raw(d, "</p>\n", "\n");
 }
 
@@ -74,7 +74,7 @@ void nf_doc_figure(struct nf_doc_writer *d, const char *id, const char *number, 
         nf_text_fmt(&d->out, "<a class=\"number\" href=\"#%s\">Figure %s</a> ", id, number);
     else if (number)
         nf_text_fmt(&d->out, "Figure %s: ", number);
-    put(d, title);
+    put_escaped(d, title);
     raw(d, "</h3>\n", "\n");
 }
 
@@ -128,9 +128,9 @@ void nf_doc_tile(struct nf_doc_writer *d, const char *label, const char *value, 
     va_list ap;
 
     raw(d, "<div class=\"tile\"><dt>", "\n- ");
-    put(d, label);
+    put_escaped(d, label);
     raw(d, "</dt><dd><strong>", ": **");
-    put(d, value);
+    put_escaped(d, value);
     raw(d, "</strong><span>", "** (");
     va_start(ap, fmt);
     put_format(d, fmt, ap);
@@ -151,7 +151,7 @@ void nf_doc_chart(struct nf_doc_writer *d, const char *id, size_t run, const cha
     if (run != SIZE_MAX)
         nf_text_fmt(&d->out, " data-run=\"%zu\"", run);
     nf_text_str(&d->out, " role=\"figure\" aria-label=\"");
-    put(d, description);
+    put_escaped(d, description);
     nf_text_str(&d->out, "\"></div>\n");
 }
 
@@ -176,7 +176,7 @@ void nf_doc_table(struct nf_doc_writer *d, const char *caption, const char *head
         nf_text_str(&d->out, "<details class=\"numbers\"><summary>Numbers</summary>\n");
     raw(d, "<div class=\"scroll\"><table><caption>", "\n");
     if (html(d))
-        put(d, caption);
+        put_escaped(d, caption);
     raw(d, "</caption><thead><tr>", "|");
     d->columns = d->column = d->right = 0;
     while (*heads) {
@@ -185,7 +185,7 @@ void nf_doc_table(struct nf_doc_writer *d, const char *caption, const char *head
             nf_text_fmt(&d->out, "<th scope=\"col\"%s>", right ? " class=\"r\"" : "");
         else
             nf_text_str(&d->out, " ");
-        put(d, head);
+        put_escaped(d, head);
         raw(d, "</th>", " |");
         d->right |= (uint32_t)right << d->columns++;
     }

@@ -4,7 +4,7 @@
 
 #include "report/means.h"
 
-static bool shown(const json_t *point)
+static bool is_point_measured(const json_t *point)
 {
     return !isnan(nf_mean_of(point, "kl").mean);
 }
@@ -16,7 +16,7 @@ bool nf_has_lens(const struct nf_report *r)
 
     for (size_t i = 0; i < r->stages_n; i++)
         json_array_foreach (r->stages[i].things, k, point)
-            if (r->stages[i].kind == NF_STAGE_LENS && shown(point))
+            if (r->stages[i].kind == NF_STAGE_LENS && is_point_measured(point))
                 return true;
     return false;
 }
@@ -49,22 +49,22 @@ static void say_lens(struct nf_doc_writer *d, const struct nf_report *r, const s
     json_t *point;
 
     json_array_foreach (run->things, i, point)
-        first = !first && shown(point) ? point : first;
+        first = !first && is_point_measured(point) ? point : first;
     if (!first)
         return;
     nf_doc_say(d, "%sAt point %s the lens is %s nats from the model's output (%s).", nf_stage_prefix(r, run).s,
-                 nf_str_at(first, "name"), nf_show_three(nf_mean_of(first, "kl").mean, false).s,
-                 nf_show_evidence(nf_mean_of(first, "kl")).s);
+               nf_str_at(first, "name"), nf_show_three(nf_mean_of(first, "kl").mean, false).s,
+               nf_show_evidence(nf_mean_of(first, "kl")).s);
     if (half)
         nf_doc_say(d, "%sFrom point %s on (%s nats; %s) it is at most half of that.", nf_stage_prefix(r, run).s,
-                     nf_str_at(half, "name"), nf_show_three(nf_mean_of(half, "kl").mean, false).s,
-                     nf_show_evidence(nf_mean_of(half, "kl")).s);
+                   nf_str_at(half, "name"), nf_show_three(nf_mean_of(half, "kl").mean, false).s,
+                   nf_show_evidence(nf_mean_of(half, "kl")).s);
     nf_mean_extremes(run, "", "entropy", &low, &high);
     if (high)
         nf_doc_say(d, "%sIts entropy is highest at point %s (%s bits; %s) and lowest at point %s (%s bits; %s).",
-                     nf_stage_prefix(r, run).s, nf_str_at(high, "name"), nf_show_three(nf_mean_of(high, "entropy").mean, false).s,
-                     nf_show_evidence(nf_mean_of(high, "entropy")).s, nf_str_at(low, "name"),
-                     nf_show_three(nf_mean_of(low, "entropy").mean, false).s, nf_show_evidence(nf_mean_of(low, "entropy")).s);
+                   nf_stage_prefix(r, run).s, nf_str_at(high, "name"), nf_show_three(nf_mean_of(high, "entropy").mean, false).s,
+                   nf_show_evidence(nf_mean_of(high, "entropy")).s, nf_str_at(low, "name"),
+                   nf_show_three(nf_mean_of(low, "entropy").mean, false).s, nf_show_evidence(nf_mean_of(low, "entropy")).s);
 }
 
 static void lens_rows(struct nf_doc_writer *d, const struct nf_stage_input *run)
@@ -73,7 +73,7 @@ static void lens_rows(struct nf_doc_writer *d, const struct nf_stage_input *run)
     json_t *point;
 
     json_array_foreach (run->things, i, point) {
-        if (!shown(point))
+        if (!is_point_measured(point))
             continue;
         nf_doc_cell(d, "%s", run->name);
         nf_doc_cell(d, "%s", nf_str_at(point, "name"));
@@ -93,7 +93,7 @@ void nf_fig_lens(struct nf_doc_writer *d, const struct nf_report *r)
     nf_doc_chart(d, "S5a", SIZE_MAX, "Entropy of the lens over depth");
     nf_doc_chart(d, "S5b", SIZE_MAX, "KL from the model's output to the lens over depth");
     nf_doc_guide(d, "The stream that enters block l (L: that leaves the last), through the final norm and the unembedding. "
-                     "KL(output || lens). Means over tokens; bars: 1.96 standard errors.");
+                    "KL(output || lens). Means over tokens; bars: 1.96 standard errors.");
     nf_doc_table(d, "Lens by point",
                  "Model|Point|Depth>|n>|Entropy, bits>|standard error>|KL, nats>|standard error>|Same top-1 token>|standard error>",
                  true);
@@ -139,7 +139,7 @@ static void say_class(struct nf_doc_writer *d, struct nf_shown name, const struc
         }
     if (all)
         nf_doc_say(d, "%sNeurons of class %s: %s in all, most in block %zu, %s.", name.s, class, nf_show_count(all).s, at,
-                     nf_show_share(most).s);
+                   nf_show_share(most).s);
     else if (most.n)
         nf_doc_say(d, "%sNeurons of class %s: none.", name.s, class);
 }
@@ -176,8 +176,8 @@ void nf_fig_vocabulary(struct nf_doc_writer *d, const struct nf_report *r)
         if (r->models[i].of[NF_STAGE_NEURONS])
             nf_doc_chart(d, "S6", i, "Share of prediction and suppression neurons, and KL from the output to the lens, over depth");
     nf_doc_guide(d, "By the cosines of a neuron's output row with all columns of the unembedding: prediction neurons have a "
-                     "kurtosis above 10 and a positive skew, suppression neurons a negative one (the limits of this run are at "
-                     "the end of the page). The text plays no part. Dashed, right axis: KL(output || lens).");
+                    "kurtosis above 10 and a positive skew, suppression neurons a negative one (the limits of this run are at "
+                    "the end of the page). The text plays no part. Dashed, right axis: KL(output || lens).");
     nf_doc_table(d, "Neurons by their effect on the vocabulary",
                  "Model|Block>|Depth>|Neurons>|Prediction>|share>|Suppression>|share>|Partition>|Entropy>|Token-frequency>", true);
     for (size_t i = 0; i < r->stages_n; i++)

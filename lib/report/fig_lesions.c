@@ -6,18 +6,18 @@
 #include "report/means.h"
 
 /* An intervention of a kind with something measured of it. */
-static bool shown(const json_t *thing, const char *kind)
+static bool is_measured(const json_t *thing, const char *kind)
 {
     return nf_item_is(thing, kind) && !isnan(nf_mean_of(thing, "kl").mean);
 }
 
-static size_t count(const struct nf_stage_input *run, const char *kind)
+static size_t count_interventions(const struct nf_stage_input *run, const char *kind)
 {
     size_t i, n = 0;
     json_t *thing;
 
     json_array_foreach (run->things, i, thing)
-        n += shown(thing, kind);
+        n += is_measured(thing, kind);
     return n;
 }
 
@@ -25,7 +25,7 @@ static size_t count(const struct nf_stage_input *run, const char *kind)
 static bool any(const struct nf_report *r, const char *kind)
 {
     for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS && count(&r->stages[i], kind))
+        if (r->stages[i].kind == NF_STAGE_EFFECTS && count_interventions(&r->stages[i], kind))
             return true;
     return false;
 }
@@ -112,7 +112,7 @@ static void rows(struct nf_doc_writer *d, const struct nf_report *r,
             json_t *thing;
 
             json_array_foreach (r->stages[i].things, t, thing)
-                if (shown(thing, by_layer[k].kind))
+                if (is_measured(thing, by_layer[k].kind))
                     row(d, &r->stages[i], thing);
         }
 }
@@ -144,8 +144,8 @@ static void say_entropy(struct nf_doc_writer *d, struct nf_shown who, const stru
                low == high ? "" : ", the lowest change");
     if (low != high)
         nf_doc_say(d, "%sWith %s %s, by %s bits (%s), the highest.", who.s, blocks(high).s, done,
-                     nf_show_three(nf_mean_of(high, "entropy_change").mean, true).s,
-                     nf_show_evidence(nf_mean_of(high, "entropy_change")).s);
+                   nf_show_three(nf_mean_of(high, "entropy_change").mean, true).s,
+                   nf_show_evidence(nf_mean_of(high, "entropy_change")).s);
 }
 
 static void say_accuracy(struct nf_doc_writer *d, const struct nf_report *r, const struct nf_stage_input *run)
@@ -158,10 +158,10 @@ static void say_accuracy(struct nf_doc_writer *d, const struct nf_report *r, con
             continue;
         nf_doc_say(d, "%sWith %s %s, the most probable token stays the same at %s of positions (%s)%s.", nf_stage_prefix(r, run).s,
                    blocks(low).s, by_layer[k].done, nf_show_percent(nf_mean_of(low, "agree").mean).s,
-                     nf_show_evidence(nf_mean_of(low, "agree")).s, low == high ? "" : ", the fewest");
+                   nf_show_evidence(nf_mean_of(low, "agree")).s, low == high ? "" : ", the fewest");
         if (low != high)
             nf_doc_say(d, "%sWith %s %s, at %s (%s), the most.", nf_stage_prefix(r, run).s, blocks(high).s, by_layer[k].done,
-                         nf_show_percent(nf_mean_of(high, "agree").mean).s, nf_show_evidence(nf_mean_of(high, "agree")).s);
+                       nf_show_percent(nf_mean_of(high, "agree").mean).s, nf_show_evidence(nf_mean_of(high, "agree")).s);
         say_entropy(d, nf_stage_prefix(r, run), run, by_layer[k].kind, by_layer[k].done);
     }
 }
@@ -174,10 +174,10 @@ void nf_fig_accuracy(struct nf_doc_writer *d, const struct nf_report *r)
     nf_doc_chart(d, "S3a", SIZE_MAX, "Share of positions whose most probable token stays the same, over depth");
     nf_doc_chart(d, "S3b", SIZE_MAX, "Change of the entropy of the prediction, over depth");
     nf_doc_guide(d, "Relative accuracy: the intervened model has the same most probable token as the model itself. Entropy change: "
-                  "intervened less original. Means over tokens; bars: 1.96 standard errors.");
+                    "intervened less original. Means over tokens; bars: 1.96 standard errors.");
     nf_doc_table(d, "Relative accuracy and entropy by block",
-                   "Model|Intervention|Block>|Depth>|n>|Relative accuracy>|standard error>|Entropy change, bits>|standard error>",
-                   true);
+                 "Model|Intervention|Block>|Depth>|n>|Relative accuracy>|standard error>|Entropy change, bits>|standard error>",
+                 true);
     rows(d, r, accuracy_row);
     nf_doc_table_end(d, true);
 }
@@ -188,12 +188,12 @@ static void say_repeat(struct nf_doc_writer *d, const struct nf_report *r, const
 {
     const json_t *none, *unused;
 
-    if (!count(run, "repeat"))
+    if (!count_interventions(run, "repeat"))
         return;
     nf_mean_extremes(run, "none", "entropy", &none, &unused);
     if (none)
         nf_doc_say(d, "%sThe entropy of the unmodified prediction is %s bits (%s).", nf_stage_prefix(r, run).s,
-                     nf_show_three(nf_mean_of(none, "entropy").mean, false).s, nf_show_evidence(nf_mean_of(none, "entropy")).s);
+                   nf_show_three(nf_mean_of(none, "entropy").mean, false).s, nf_show_evidence(nf_mean_of(none, "entropy")).s);
     say_entropy(d, nf_stage_prefix(r, run), run, "repeat", "run twice");
 }
 
@@ -205,7 +205,7 @@ static void repeat_rows(struct nf_doc_writer *d, const struct nf_stage_input *ru
     json_array_foreach (run->things, i, thing) {
         struct nf_mean entropy = nf_mean_of(thing, "entropy");
 
-        if (!shown(thing, "repeat") && !shown(thing, "none"))
+        if (!is_measured(thing, "repeat") && !is_measured(thing, "none"))
             continue;
         nf_doc_cell(d, "%s", run->name);
         nf_doc_cell(d, "%s", nf_item_is(thing, "none") ? "unmodified" : nf_str_at(thing, "name"));
@@ -225,10 +225,10 @@ void nf_fig_repeat(struct nf_doc_writer *d, const struct nf_report *r)
     nf_doc_guide(
         d, "Entropy of the prediction, mean over tokens; bars: 1.96 standard errors. Repeated blocks stand at the middle of them.");
     nf_doc_table(d, "Entropy with blocks run twice",
-                   "Model|Intervention|n>|Entropy, bits>|standard error>|Change, bits>|standard error>|KL, nats>|standard error>",
-                   true);
+                 "Model|Intervention|n>|Entropy, bits>|standard error>|Change, bits>|standard error>|KL, nats>|standard error>",
+                 true);
     for (size_t i = 0; i < r->stages_n; i++)
-        if (r->stages[i].kind == NF_STAGE_EFFECTS && count(&r->stages[i], "repeat"))
+        if (r->stages[i].kind == NF_STAGE_EFFECTS && count_interventions(&r->stages[i], "repeat"))
             repeat_rows(d, &r->stages[i]);
     nf_doc_table_end(d, true);
 }

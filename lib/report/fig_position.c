@@ -10,7 +10,7 @@ static const char *const type_words[] = { "oscillatory", "at both extremes", "at
 static const char *const strengths[] = { "strong", "weak", NULL };
 
 /* Positional neurons of this type (NULL: any) and strength (NULL: any), in one layer. */
-static uint64_t positional(const json_t *layer, const char *type, const char *strength)
+static uint64_t count_positional_type(const json_t *layer, const char *type, const char *strength)
 {
     const json_t *counts = nf_at(layer, "positional");
     uint64_t n = 0;
@@ -33,7 +33,7 @@ static uint64_t positional_all(const struct nf_input *run, const char *type, con
     json_t *layer;
 
     json_array_foreach (run->layers, i, layer)
-        n += positional(layer, type, strength);
+        n += count_positional_type(layer, type, strength);
     return n;
 }
 
@@ -47,7 +47,7 @@ static void note_full(struct nf_doc_writer *d, const struct nf_report *r)
         needed = needed ? needed : 200; /* voita-2023, section 7.1 */
         if (full < needed)
             nf_doc_note(d,
-                          "%sOnly %s of %zu tokens were seen, and %s are wanted: the mutual information is corrected for its bias, "
+                          "%sOnly %s of %zu tokens were seen, and %s are needed: the mutual information is corrected for its bias, "
                           "but the curves are noisy and the types "
                           "tentative.",
                           nf_prefix(r, run).s, nf_show_several(full, "full window", "full windows").s, run->T,
@@ -115,13 +115,13 @@ static void layer_table(struct nf_doc_writer *d, const struct nf_report *r)
                  true);
     for (size_t i = 0; i < r->n; i++)
         json_array_foreach (r->runs[i].layers, l, layer) {
-            struct nf_share s = nf_wilson(positional(layer, NULL, NULL), nf_whole_at(layer, "neurons"));
+            struct nf_share s = nf_wilson(count_positional_type(layer, NULL, NULL), nf_whole_at(layer, "neurons"));
 
             nf_doc_cell(d, "%s", r->runs[i].name);
             nf_doc_cell(d, "%llu", (unsigned long long)nf_whole_at(layer, "layer"));
             for (const char *const *t = types; *t; t++)
-                nf_doc_cell(d, "%s + %s", nf_show_count(positional(layer, *t, "strong")).s,
-                              nf_show_count(positional(layer, *t, "weak")).s);
+                nf_doc_cell(d, "%s + %s", nf_show_count(count_positional_type(layer, *t, "strong")).s,
+                              nf_show_count(count_positional_type(layer, *t, "weak")).s);
             nf_doc_cell(d, "%s", nf_show_count(s.k).s);
             nf_doc_cell(d, "%s (%s)", nf_show_percent(s.p).s, nf_show_interval(s).s);
             nf_doc_cell(d, "%s", nf_show_count(nf_whole_at(layer, "first_positions")).s);
@@ -136,7 +136,7 @@ static void say_layers(struct nf_doc_writer *d, const struct nf_report *r, const
     json_t *layer;
 
     json_array_foreach (run->layers, i, layer) {
-        uint64_t n = positional(layer, NULL, NULL);
+        uint64_t n = count_positional_type(layer, NULL, NULL);
 
         last = n ? i : last;
         if (n > top) {
@@ -246,7 +246,7 @@ static void say_counts(struct nf_doc_writer *d, const struct nf_report *r, const
     struct nf_share s = nf_wilson(positional_all(run, NULL, NULL), nf_layer_sum(run, "neurons"));
 
     nf_doc_say(d, "%s%s neurons are positional, %s of them oscillatory; layer 0 has %s.", nf_prefix(r, run).s, nf_show_share(s).s,
-                 nf_show_count(positional_all(run, "oscillatory", NULL)).s, nf_show_count(positional(first, NULL, NULL)).s);
+                 nf_show_count(positional_all(run, "oscillatory", NULL)).s, nf_show_count(count_positional_type(first, NULL, NULL)).s);
 }
 
 void nf_fig_positions(struct nf_doc_writer *d, const struct nf_report *r)

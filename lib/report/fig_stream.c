@@ -48,8 +48,8 @@ static void say_extremes(struct nf_doc_writer *d, struct nf_shown name, const st
     nf_mean_extremes(run, "", measure, &low, &high);
     if (high)
         nf_doc_say(d, "%s%s: most in block %s (%s; %s), least in block %s (%s).", name.s, what, nf_str_at(high, "name"),
-                     nf_show_three(nf_mean_of(high, measure).mean, false).s, nf_show_evidence(nf_mean_of(high, measure)).s,
-                     nf_str_at(low, "name"), nf_show_three(nf_mean_of(low, measure).mean, false).s);
+                   nf_show_three(nf_mean_of(high, measure).mean, false).s, nf_show_evidence(nf_mean_of(high, measure)).s,
+                   nf_str_at(low, "name"), nf_show_three(nf_mean_of(low, measure).mean, false).s);
 }
 
 static void norm_rows(struct nf_doc_writer *d, const struct nf_stage_input *run)
@@ -83,12 +83,12 @@ void nf_fig_norms(struct nf_doc_writer *d, const struct nf_report *r)
     nf_doc_chart(d, "S9c", SIZE_MAX, "Block influence and the cosine of what a block adds with the stream, over depth");
     nf_doc_guide(d,
                  "Means over tokens, BOS left out, of L2 norms in the model's own units, of ratios at each token, and of cosines; "
-           "bars: 1.96 standard errors. The authors' library takes each row's mean over D off first; here streams are as the "
-           "model has them.");
+                 "bars: 1.96 standard errors. The authors' library takes each row's mean over D off first; here streams are as the "
+                 "model has them.");
     nf_doc_table(d, "Lengths, ratios and cosines by block",
-                   "Model|Block>|Depth>|Attention, length>|FFN>|Block>|Stream>|Attention / stream>|FFN / stream>|cos(block, "
-                   "stream)>|Influence>",
-                   true);
+                 "Model|Block>|Depth>|Attention, length>|FFN>|Block>|Stream>|Attention / stream>|FFN / stream>|cos(block, "
+                 "stream)>|Influence>",
+                 true);
     for (size_t i = 0; i < r->stages_n; i++)
         norm_rows(d, &r->stages[i]);
     nf_doc_table_end(d, true);
@@ -104,7 +104,7 @@ bool nf_has_similarity(const struct nf_report *r)
     return false;
 }
 
-static double pair(const json_t *pairs, size_t i, size_t j)
+static double find_pair_value(const json_t *pairs, size_t i, size_t j)
 {
     const json_t *v = json_array_get(nf_at(pairs, "value"), i * (size_t)nf_whole_at(pairs, "P") + j);
 
@@ -117,7 +117,8 @@ static size_t nearest(const json_t *pairs, size_t n)
     size_t best = SIZE_MAX, P = (size_t)nf_whole_at(pairs, "P");
 
     for (size_t i = 0; i + n < P; i++)
-        if (!isnan(pair(pairs, i, i + n)) && (best == SIZE_MAX || pair(pairs, i, i + n) < pair(pairs, best, best + n)))
+        if (!isnan(find_pair_value(pairs, i, i + n)) &&
+            (best == SIZE_MAX || find_pair_value(pairs, i, i + n) < find_pair_value(pairs, best, best + n)))
             best = i;
     return best;
 }
@@ -133,13 +134,15 @@ static void say_cka(struct nf_doc_writer *d, struct nf_shown name, const json_t 
     size_t low = SIZE_MAX, P = (size_t)nf_whole_at(pairs, "P");
 
     for (size_t i = 0; i + 1 < P; i++)
-        if (!isnan(pair(pairs, i, i + 1)) && (low == SIZE_MAX || pair(pairs, i, i + 1) < pair(pairs, low, low + 1)))
+        if (!isnan(find_pair_value(pairs, i, i + 1)) &&
+            (low == SIZE_MAX || find_pair_value(pairs, i, i + 1) < find_pair_value(pairs, low, low + 1)))
             low = i;
     if (low == SIZE_MAX)
         nf_doc_note(d, "%sNo CKA: there was no full group of rows.", name.s);
     else
         nf_doc_say(d, "%sCKA of neighbouring points is lowest across block %zu (%s); of the first point with the last it is %s.",
-                     name.s, low, nf_show_three(pair(pairs, low, low + 1), false).s, nf_show_three(pair(pairs, 0, P - 1), false).s);
+                   name.s, low, nf_show_three(find_pair_value(pairs, low, low + 1), false).s,
+                   nf_show_three(find_pair_value(pairs, 0, P - 1), false).s);
 }
 
 static void say_angle(struct nf_doc_writer *d, struct nf_shown name, const json_t *pairs)
@@ -148,10 +151,10 @@ static void say_angle(struct nf_doc_writer *d, struct nf_shown name, const json_
 
     if (one != SIZE_MAX)
         nf_doc_say(d, "%sBlock %zu turns the stream least, by %s of pi.", name.s, one,
-                     nf_show_three(pair(pairs, one, one + 1), false).s);
+                   nf_show_three(find_pair_value(pairs, one, one + 1), false).s);
     if (several != SIZE_MAX)
         nf_doc_say(d, "%sOf %zu blocks in a row those from block %zu on turn it least, by %s of pi.", name.s, n, several,
-                     nf_show_three(pair(pairs, several, several + n), false).s);
+                   nf_show_three(find_pair_value(pairs, several, several + n), false).s);
 }
 
 static void angle_rows(struct nf_doc_writer *d, const struct nf_stage_input *run, const json_t *pairs)
@@ -164,7 +167,7 @@ static void angle_rows(struct nf_doc_writer *d, const struct nf_stage_input *run
         nf_doc_cell(d, "%s", run->name);
         nf_doc_cell(d, "%zu", n);
         nf_doc_cell(d, "%zu", from);
-        nf_doc_cell(d, "%s", nf_show_three(pair(pairs, from, from + n), false).s);
+        nf_doc_cell(d, "%s", nf_show_three(find_pair_value(pairs, from, from + n), false).s);
         nf_doc_cell(
             d, "%s",
             nf_show_three(json_number_value(json_array_get(nf_at(pairs, "se"), from * (size_t)nf_whole_at(pairs, "P") + from + n)),
@@ -207,7 +210,7 @@ void nf_fig_similarity(struct nf_doc_writer *d, const struct nf_report *r)
            "section 5). Angle: arccos of the cosine in units of pi (Gromov et al. 2024, arXiv:2403.17887), over the last positions "
            "of windows, or all.");
     nf_doc_table(d, "Blocks in a row that turn the stream least, at the last position",
-                   "Model|Blocks>|First>|Angle, of pi>|standard error>", true);
+                 "Model|Blocks>|First>|Angle, of pi>|standard error>", true);
     for (size_t i = 0; i < r->stages_n; i++)
         json_array_foreach (r->stages[i].pairs, k, pairs)
             if (is_gromov(pairs))

@@ -261,7 +261,7 @@ static json_t *triggers(const msgpack_object *rec)
     return flat;
 }
 
-static void column(struct nf_input *run, const char *name, json_t *v)
+static void add_figure_column(struct nf_input *run, const char *name, json_t *v)
 {
     json_array_append_new(json_object_get(run->neurons, name), v ? v : json_null());
 }
@@ -295,7 +295,7 @@ static int neuron_head(const struct nf_input *run, const msgpack_object *rec, js
     return *head ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
 }
 
-static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
+static int take_shown_neuron(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     json_t *head = NULL;
     size_t class = 0;
@@ -315,14 +315,14 @@ static int take_neuron(struct nf_input *run, const msgpack_object *rec, struct n
     if (run->all || near_miss(rec) || (class != NF_DEAD && class != NF_OTHER)) {
         const msgpack_object *mi = nf_mp_find(rec, "position") ? nf_mp_find(nf_mp_find(rec, "position"), "mi") : NULL;
 
-        column(run, "layer", json_incref(json_object_get(head, "layer")));
-        column(run, "neuron", json_incref(json_object_get(head, "neuron")));
-        column(run, "class", json_integer((json_int_t) class));
-        column(run, "fires", json_incref(json_object_get(head, "fires")));
-        column(run, "mi", mi ? nf_json_of(mi) : NULL);
-        column(run, "cover", json_incref(json_array_get(json_array_get(json_object_get(head, "cover"), 0), 0)));
-        column(run, "undecided", json_boolean(json_array_size(json_object_get(head, "undecided")) > 0));
-        column(run, "top", triggers(rec));
+        add_figure_column(run, "layer", json_incref(json_object_get(head, "layer")));
+        add_figure_column(run, "neuron", json_incref(json_object_get(head, "neuron")));
+        add_figure_column(run, "class", json_integer((json_int_t) class));
+        add_figure_column(run, "fires", json_incref(json_object_get(head, "fires")));
+        add_figure_column(run, "mi", mi ? nf_json_of(mi) : NULL);
+        add_figure_column(run, "cover", json_incref(json_array_get(json_array_get(json_object_get(head, "cover"), 0), 0)));
+        add_figure_column(run, "undecided", json_boolean(json_array_size(json_object_get(head, "undecided")) > 0));
+        add_figure_column(run, "top", triggers(rec));
     }
     if ((class != NF_DEAD && class != NF_OTHER) || near_miss(rec))
         keep_evidence(run, rec, head);
@@ -438,7 +438,7 @@ static bool uncounted(const msgpack_object *rec)
            (nf_mp_is(rec, "neuron") && nf_mp_find(rec, "weights") && !nf_mp_find(rec, "fires"));
 }
 
-static int take_record(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
+static int take_neurons_record(struct nf_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     json_t *to = nf_mp_is(rec, "layer")         ? run->layers
                  : nf_mp_is(rec, "suppression") ? run->suppression
@@ -452,7 +452,7 @@ static int take_record(struct nf_input *run, const msgpack_object *rec, struct n
     if (nf_mp_is(rec, "activation") || uncounted(rec))
         return NF_OK;
     if (nf_mp_is(rec, "neuron"))
-        return take_neuron(run, rec, err);
+        return take_shown_neuron(run, rec, err);
     if (to == run->layers && check_layer(run, rec, err) < 0)
         return NF_EFORMAT;
     if (to)
@@ -467,7 +467,7 @@ static int take_record(struct nf_input *run, const msgpack_object *rec, struct n
 }
 
 /* Sizes and name from the header; the containers. */
-static int start(struct nf_input *run, json_t *header, size_t room, struct nf_err *err)
+static int start_input(struct nf_input *run, json_t *header, size_t room, struct nf_err *err)
 {
     static const char *const columns[] = { "layer", "neuron", "class", "fires", "mi", "cover", "undecided", "top", NULL };
 
@@ -499,12 +499,12 @@ int nf_input_read(struct nf_input *run, struct nf_reader *in, size_t room, struc
 {
     struct nf_vocab vocab = { 0 };
     const msgpack_object *rec;
-    int rc = start(run, nf_reader_header(in), room, err);
+    int rc = start_input(run, nf_reader_header(in), room, err);
 
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_context_read(rec, &vocab, err);
         if (rc == NF_EOF)
-            rc = take_record(run, rec, err);
+            rc = take_neurons_record(run, rec, err);
     }
     if (rc == NF_EOF)
         rc = mention_tokens(run, &vocab, err);

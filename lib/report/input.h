@@ -1,5 +1,6 @@
 /*
- * input.h - what a report keeps of one neurons stream: the records as JSON, cut to what a page can hold.
+ * input.h - the part of one neurons stream that a report keeps: its records as JSON, cut to what a
+ * page can hold.
  */
 #ifndef NF_REPORT_INPUT_H
 #define NF_REPORT_INPUT_H

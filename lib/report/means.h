@@ -1,5 +1,5 @@
 /*
- * means.h - the means that streams of effects, lens and stats give of their things, and how a report words them.
+ * means.h - the means in streams of effects, lens and stats, and how a report words them.
  *
  * A thing is an entry of struct nf_stage_input's `things`: an intervention, a point of the stream, or a layer.
  */

@@ -51,7 +51,7 @@ void nf_layer_reals(const struct nf_stage_input *run, const char *kind, const ch
 }
 
 /* The counts of a class in each layer; false: of some layer they are not known. */
-static bool counts(const struct nf_stage_input *run, const char *class, uint64_t *x, size_t L)
+static bool read_class_counts(const struct nf_stage_input *run, const char *class, uint64_t *x, size_t L)
 {
     size_t i, known = 0;
     json_t *layer;
@@ -81,7 +81,8 @@ static int find_ends(struct nf_model_streams *m)
         nf_layer_reals(lesions, "drop", "kl", kl, m->L);
         m->end[0] = nf_boundary_sensitive(kl, m->L);
     }
-    if (memory && neurons && counts(neurons, "prediction", prediction, m->L) && counts(neurons, "suppression", suppression, m->L)) {
+    if (memory && neurons && read_class_counts(neurons, "prediction", prediction, m->L) &&
+        read_class_counts(neurons, "suppression", suppression, m->L)) {
         m->end[1] = nf_boundary_predicting(prediction, m->L);
         m->end[2] = nf_boundary_suppressing(prediction, suppression, m->L);
     }

@@ -1,5 +1,5 @@
 /*
- * models.h - which streams of a report are of one model, and where its stages end.
+ * models.h - groups the streams of a report by model, and finds where its stages end.
  */
 #ifndef NF_REPORT_MODELS_H
 #define NF_REPORT_MODELS_H

@@ -12,7 +12,7 @@
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "            \
     "form-action 'none'"
 
-static void name_of(struct nf_text *t, const char *name, size_t i, size_t n)
+static void put_run_name(struct nf_text *t, const char *name, size_t i, size_t n)
 {
     nf_text_fmt(t, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", name);
 }
@@ -33,7 +33,7 @@ static void title(struct nf_text *t, const struct nf_report *r)
     if (r->n) {
         nf_text_str(t, same ? "What the neurons and blocks of " : "What the FFN neurons of ");
         for (size_t k = 0; k < r->n; k++)
-            name_of(t, r->runs[k].name, k, r->n);
+            put_run_name(t, r->runs[k].name, k, r->n);
         nf_text_str(t, " do");
     }
     if (same)
@@ -41,7 +41,7 @@ static void title(struct nf_text *t, const struct nf_report *r)
     if (r->models_n)
         nf_text_str(t, r->n ? ", and stages of inference of " : "Stages of inference of ");
     for (size_t k = 0; k < r->models_n; k++)
-        name_of(t, r->models[k].name, k, r->models_n);
+        put_run_name(t, r->models[k].name, k, r->models_n);
 }
 
 /* ---- what both renderings hold ---- */

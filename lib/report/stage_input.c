@@ -117,7 +117,7 @@ static int take_measured(struct nf_stage_input *run, const msgpack_object *rec, 
                                                                                                                            : NF_EOF;
 }
 
-static int take_record(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
+static int take_stage_record(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
 {
     int rc = run->kind == NF_STAGE_STATS ? nf_stage_stats_take(run, rec, err) : take_measured(run, rec, err);
     const char *type = "?";
@@ -169,7 +169,7 @@ int nf_stage_input_read(struct nf_stage_input *run, struct nf_reader *in, struct
     while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK) {
         rc = nf_context_read(rec, &vocab, err);
         if (rc == NF_EOF)
-            rc = take_record(run, rec, err);
+            rc = take_stage_record(run, rec, err);
     }
     nf_vocab_clear(&vocab);
     if (rc == NF_EOF && run->kind == NF_STAGE_STATS && !json_array_size(run->things) && !json_array_size(run->pairs))

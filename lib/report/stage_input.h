@@ -1,5 +1,6 @@
 /*
- * stage_input.h - what a report keeps of one stream for the stages of inference: means of interventions, of points of the stream, of layers.
+ * stage_input.h - the part of one stream of effects, lens or stats that a report keeps: means of
+ * interventions, of points of the stream, of layers.
  */
 #ifndef NF_REPORT_STAGE_INPUT_H
 #define NF_REPORT_STAGE_INPUT_H

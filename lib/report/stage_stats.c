@@ -47,7 +47,7 @@ static json_t *all_of(struct nf_stage_input *run, size_t l, struct nf_err *err)
     return all;
 }
 
-static int put(json_t *all, const char *key, uint64_t n, uint64_t docs, double mean, double se, struct nf_err *err)
+static int put_mean(json_t *all, const char *key, uint64_t n, uint64_t docs, double mean, double se, struct nf_err *err)
 {
     if (json_object_get(all, key))
         return nf_fail(err, NF_EFORMAT, "%s of a layer comes twice", key);
@@ -61,7 +61,7 @@ static int take_ratio(struct nf_stage_input *run, const msgpack_object *rec, str
     struct nf_ratio_rec r;
     json_t *all = nf_ratio_rec_read(rec, &r, err) == NF_OK ? all_of(run, r.layer, err) : NULL;
 
-    return all ? put(all, nf_ratio_name(r.of), r.n, r.docs, r.mean, r.se, err) : NF_EFORMAT;
+    return all ? put_mean(all, nf_ratio_name(r.of), r.n, r.docs, r.mean, r.se, err) : NF_EFORMAT;
 }
 
 static int take_influence(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
@@ -69,7 +69,7 @@ static int take_influence(struct nf_stage_input *run, const msgpack_object *rec,
     struct nf_influence_rec i;
     json_t *all = nf_influence_rec_read(rec, &i, err) == NF_OK ? all_of(run, i.layer, err) : NULL;
 
-    return all ? put(all, "influence", i.n, i.docs, i.influence, i.se, err) : NF_EFORMAT;
+    return all ? put_mean(all, "influence", i.n, i.docs, i.influence, i.se, err) : NF_EFORMAT;
 }
 
 /* A column of the mean over heads, and of uniform attention. */
@@ -80,10 +80,11 @@ static int put_column(json_t *all, const struct nf_locality_rec *l, const char *
 
     snprintf(key, sizeof key, w ? "%s %u" : "%s", what, w);
     snprintf(key_uniform, sizeof key_uniform, "uniform %s", key);
-    if (put(all, key, nf_u8_at(l->m.n, own), nf_u8_at(l->m.docs, own), nf_f8_at(l->m.mean, own), nf_f8_at(l->m.se, own), err) < 0)
+    if (put_mean(all, key, nf_u8_at(l->m.n, own), nf_u8_at(l->m.docs, own), nf_f8_at(l->m.mean, own), nf_f8_at(l->m.se, own), err) <
+        0)
         return NF_EFORMAT;
-    return put(all, key_uniform, nf_u8_at(l->m.n, uniform), nf_u8_at(l->m.docs, uniform), nf_f8_at(l->m.mean, uniform),
-               nf_f8_at(l->m.se, uniform), err);
+    return put_mean(all, key_uniform, nf_u8_at(l->m.n, uniform), nf_u8_at(l->m.docs, uniform), nf_f8_at(l->m.mean, uniform),
+                    nf_f8_at(l->m.se, uniform), err);
 }
 
 static int take_locality(struct nf_stage_input *run, const msgpack_object *rec, struct nf_err *err)
@@ -96,7 +97,7 @@ static int take_locality(struct nf_stage_input *run, const msgpack_object *rec, 
         rc = put_column(all, &l, "local", window[i], i, err);
         rc = rc == NF_OK ? put_column(all, &l, "each", window[i], EACH + i, err) : rc;
     }
-    return rc == NF_OK ? put(all, "sinks", l.H, 0, l.H ? (double)l.sinks / (double)l.H : NAN, NAN, err) : rc;
+    return rc == NF_OK ? put_mean(all, "sinks", l.H, 0, l.H ? (double)l.sinks / (double)l.H : NAN, NAN, err) : rc;
 }
 
 /* ---- merging heads ---- */

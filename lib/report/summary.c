@@ -8,7 +8,7 @@
 
 /* ---- key numbers ---- */
 
-static uint64_t positional(const struct nf_input *run)
+static uint64_t count_positional(const struct nf_input *run)
 {
     uint64_t n = 0;
     size_t i;
@@ -38,7 +38,7 @@ static void tile_suppression(struct nf_doc_writer *d, const struct nf_input *run
             struct nf_share of = nf_share_at(s, "suppressing"), null = nf_share_at(s, "null");
 
             nf_doc_tile(d, "Suppress triggers", nf_show_percent(of.p).s, "%s of %s detectors; 95 %% interval %s; by chance %s",
-                          nf_show_count(of.k).s, nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
+                        nf_show_count(of.k).s, nf_show_count(of.n).s, nf_show_interval(of).s, nf_show_percent(null.p).s);
         }
 }
 
@@ -56,14 +56,14 @@ static void tiles(struct nf_doc_writer *d, const struct nf_input *run)
     }
     nf_doc_tiles(d, true);
     nf_doc_tile(d, "Neurons", nf_show_count(neurons).s, "%s, on %s of text",
-                  nf_show_several(json_array_size(run->layers), "layer", "layers").s,
-                  nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
+                nf_show_several(json_array_size(run->layers), "layer", "layers").s,
+                nf_show_several(nf_whole_at(run->run, "tokens"), "token", "tokens").s);
     tile_share(d, "Dead", nf_wilson(nf_layer_sum(run, "dead.k"), nf_layer_sum(run, "dead.n")), "neurons");
     tile_share(d, "Token detectors", nf_wilson(detectors, scope), "neurons in scope");
     nf_doc_tile(d, "Tokens detected", nf_show_count(covered).s, "of a vocabulary of %s",
-                  nf_show_count(nf_whole_at(run->header, "model.V")).s);
+                nf_show_count(nf_whole_at(run->header, "model.V")).s);
     tile_suppression(d, run);
-    tile_share(d, "Positional", nf_wilson(positional(run), neurons), "neurons");
+    tile_share(d, "Positional", nf_wilson(count_positional(run), neurons), "neurons");
     nf_doc_tiles(d, false);
 }
 
@@ -73,11 +73,11 @@ static void say_classes(struct nf_doc_writer *d, const struct nf_report *r, cons
              tri = nf_layer_sum(run, "detectors.trigram"), bi = nf_layer_sum(run, "detectors.bigram");
 
     nf_doc_say(d,
-                 "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s "
-                 "respond%s to the position in the window.",
-                 nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s, nf_show_count(token).s,
-                 token == 1 ? "s" : "", nf_show_count(bi).s, nf_show_count(tri).s, nf_show_count(positional(run)).s,
-                 positional(run) == 1 ? "s" : "");
+               "%sOf %s FFN neurons, %s never fired on this corpus; %s detect%s single tokens, %s bigrams and %s trigrams; %s "
+               "respond%s to the position in the window.",
+               nf_prefix(r, run).s, nf_show_count(nf_layer_sum(run, "neurons")).s, nf_show_count(dead).s, nf_show_count(token).s,
+               token == 1 ? "s" : "", nf_show_count(bi).s, nf_show_count(tri).s, nf_show_count(count_positional(run)).s,
+               count_positional(run) == 1 ? "s" : "");
 }
 
 void nf_fig_summary(struct nf_doc_writer *d, const struct nf_report *r)
@@ -93,7 +93,7 @@ void nf_fig_summary(struct nf_doc_writer *d, const struct nf_report *r)
         if (json_is_false(nf_at(run->run, "exact")))
             nf_doc_note(d,
                         "%sN-gram counts were dropped for lack of memory: what they leave open is marked undecided, never guessed.",
-                nf_prefix(r, run).s);
+                        nf_prefix(r, run).s);
     }
     nf_doc_note(d, "All of this depends on the corpus: a neuron that is silent here may have a trigger that was not sampled.");
 }
@@ -262,13 +262,13 @@ void nf_fig_provenance(struct nf_doc_writer *d, const struct nf_report *r)
         provenance_of(d, r, run->name, run->header, run->run);
         if (!run->all)
             nf_doc_note(d,
-                          "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
-                          "the counts only.",
+                        "%sThe tables of this page hold the %s with a class of their own, of %s: the others and the dead are in "
+                        "the counts only.",
                         nf_prefix(r, run).s, nf_show_several(json_array_size(nf_at(run->neurons, "layer")), "neuron", "neurons").s,
-                          nf_show_count(run->seen).s);
+                        nf_show_count(run->seen).s);
         if (run->cut)
             nf_doc_note(d, "%sThe evidence of %s did not fit the page; it is in the stream (stream-dump).", nf_prefix(r, run).s,
-                          nf_show_several(run->cut, "further neuron", "further neurons").s);
+                        nf_show_several(run->cut, "further neuron", "further neurons").s);
     }
     for (size_t i = 0; i < r->stages_n; i++) {
         const struct nf_stage_input *run = &r->stages[i];

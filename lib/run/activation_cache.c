@@ -29,7 +29,7 @@ static bool captured(const json_t *header, const char *site, size_t layer)
     return false;
 }
 
-static int check_model(const json_t *header, const struct nf_config *cfg, struct nf_err *err)
+static int check_captured_model(const json_t *header, const struct nf_config *cfg, struct nf_err *err)
 {
     static const char *const keys[] = { "config_sha256", "weights_sha256" };
     const char *const want[] = { cfg->config_sha256, cfg->weights_sha256 };
@@ -49,7 +49,7 @@ static int check_positions(const json_t *header, struct nf_err *err)
     const json_t *p = json_object_get(json_object_get(header, "capture"), "positions");
 
     if (json_integer_value(json_array_get(p, 0)) != 0 || !json_is_null(json_array_get(p, 1)))
-        return nf_fail(err, NF_EFORMAT, "header: capture.positions: a lens wants all positions");
+        return nf_fail(err, NF_EFORMAT, "header: capture.positions: a lens needs all positions");
     return NF_OK;
 }
 
@@ -80,7 +80,7 @@ int nf_activation_cache_open(struct nf_activation_cache *k, const struct nf_read
     k->rows = nf_alloc(SLOTS * (cfg->L + 1), sizeof *k->rows, err);
     if (!k->post || !k->rows)
         return NF_ESYS;
-    if (check_model(header, cfg, err) < 0 || check_positions(header, err) < 0 || find_points(k, header, err) < 0)
+    if (check_captured_model(header, cfg, err) < 0 || check_positions(header, err) < 0 || find_points(k, header, err) < 0)
         return NF_EFORMAT;
     for (size_t s = MID; s < SLOTS; s++)
         for (size_t l = 0; wanted[s] && l < cfg->L; l++)
@@ -100,7 +100,7 @@ void nf_activation_cache_close(struct nf_activation_cache *k)
 /* ---- rows ---- */
 
 /* Which slot and number the rows are for; false: for none. */
-static bool slot_of(const struct nf_activation_cache *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
+static bool find_cache_slot(const struct nf_activation_cache *k, const struct nf_site_rows *s, enum slot *slot, size_t *number)
 {
     *number = s->layer;
     if (strcmp(s->site, "resid.post") == 0) {
@@ -116,7 +116,8 @@ static bool slot_of(const struct nf_activation_cache *k, const struct nf_site_ro
 }
 
 /* Where the rows go: a stream, or room for the attribution to read them from. */
-static float *place(struct nf_activation_cache *k, enum slot slot, size_t number, size_t row, size_t floats, struct nf_err *err)
+static float *place_rows(struct nf_activation_cache *k, enum slot slot, size_t number, size_t row, size_t floats,
+                         struct nf_err *err)
 {
     if (slot == POINT)
         return k->h[number] + row * k->cfg->D;
@@ -125,19 +126,19 @@ static float *place(struct nf_activation_cache *k, enum slot slot, size_t number
     return nf_grow(&k->wide, &k->wide_cap, floats, sizeof *k->wide, err) < 0 ? NULL : k->wide;
 }
 
-static int take(struct nf_activation_cache *k, const struct nf_site_rows *s, size_t T, struct nf_err *err)
+static int take_cached_rows(struct nf_activation_cache *k, const struct nf_site_rows *s, size_t T, struct nf_err *err)
 {
     size_t D = k->cfg->D, R = s->data.shape[0], number, *came;
     enum slot slot;
     float *to;
 
-    if (s->layer >= k->cfg->L || !slot_of(k, s, &slot, &number))
+    if (s->layer >= k->cfg->L || !find_cache_slot(k, s, &slot, &number))
         return NF_OK;
     came = &k->rows[slot * (k->cfg->L + 1) + number];
     if (s->data.ndim != 2 || s->data.shape[1] != D || s->row != *came || R > T - *came)
-        return nf_fail(err, NF_EFORMAT, "batch %llu: site %s, layer %zu: rows of %zu from %zu on are wanted, at most %zu in all",
+        return nf_fail(err, NF_EFORMAT, "batch %llu: site %s, layer %zu: rows of %zu from %zu on are expected, at most %zu in all",
                        (unsigned long long)s->batch, s->site, s->layer, D, *came, T);
-    to = place(k, slot, number, s->row, R * D, err);
+    to = place_rows(k, slot, number, s->row, R * D, err);
     if (!to)
         return NF_ESYS;
     nf_to_f32(s->data.dtype, s->data.data, R * D, to);
@@ -169,7 +170,7 @@ int nf_activation_cache_read(struct nf_activation_cache *k, struct nf_window_rea
 
     memset(k->rows, 0, SLOTS * (k->cfg->L + 1) * sizeof *k->rows);
     while ((rc = nf_window_reader_rows(t, &rows, err)) == NF_OK)
-        if ((rc = take(k, &rows, t->batch.T, err)) < 0)
+        if ((rc = take_cached_rows(k, &rows, t->batch.T, err)) < 0)
             break;
     return rc < 0 ? rc : check_whole(k, &t->batch, err);
 }

@@ -1,5 +1,6 @@
 /*
- * activation_cache.h - residual streams out of a stream of activations: which of its sites are the points of a lens, and their rows of a batch.
+ * activation_cache.h - residual streams from a stream of activations: which of its sites are the
+ * points of a lens, and their rows of a batch.
  *
  * The stream that enters block l is resid.pre of layer l, or resid.post of the layer below; the last is resid.post of layer L-1.
  */
@@ -19,8 +20,8 @@
 struct nf_activation_cache {
     const struct nf_config *cfg;   /* borrowed */
     bool allow_nonfinite;
-    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_activation_cache_read(); mid NULL: not wanted */
-    struct nf_attribute *attribute;   /* NULL: not wanted; given the rows of attn.out and ffn.out, started by the caller */
+    float *const *h, *const *mid;   /* [L+1], [L] of [T,D], filled by nf_activation_cache_read(); mid NULL: not needed */
+    struct nf_attribute *attribute;   /* NULL: not needed; given the rows of attn.out and ffn.out, started by the caller */
     /* private */
     bool *post;                    /* [L+1] this point comes from resid.post */
     size_t *rows;                  /* [4, L+1] rows that came: points, mid, attn.out, ffn.out */

@@ -7,14 +7,14 @@
 
 #include "base/alloc.h"
 
-static enum nf_dtype type_of(const struct nf_capture *c, enum nf_site site)
+static enum nf_dtype type_of_site(const struct nf_capture *c, enum nf_site site)
 {
     if (site == NF_SITE_FFN_ACTIVE)
         return NF_U8;
     return c->half && site != NF_SITE_PRED ? NF_F16 : NF_F32;   /* f16 has no room for an id */
 }
 
-static bool wants(void *self, enum nf_site site, size_t layer)
+static bool capture_wants(void *self, enum nf_site site, size_t layer)
 {
     return nf_sites_want(((const struct nf_capture *)self)->sites, site, layer);
 }
@@ -32,13 +32,13 @@ static size_t narrow(const float *x, size_t n, uint16_t *y)
     return bad;
 }
 
-static int put(const struct nf_capture *c, const struct nf_rows *r, size_t i, unsigned char *to)
+static int put_row(const struct nf_capture *c, const struct nf_rows *r, size_t i, unsigned char *to)
 {
     const size_t size = r->site == NF_SITE_FFN_ACTIVE ? 1 : sizeof(float);
     const unsigned char *from = (const unsigned char *)r->data + i * r->width * size;
     size_t bad;
 
-    if (type_of(c, r->site) != NF_F16) {
+    if (type_of_site(c, r->site) != NF_F16) {
         memcpy(to, from, r->width * size);
         return NF_OK;
     }
@@ -51,7 +51,7 @@ static int put(const struct nf_capture *c, const struct nf_rows *r, size_t i, un
 }
 
 /* The selected rows, one after the other, in c->buf. */
-static int gather(struct nf_capture *c, const struct nf_rows *r, size_t n)
+static int gather_rows(struct nf_capture *c, const struct nf_rows *r, size_t n)
 {
     size_t row_bytes = nf_capture_row_bytes(c, r->site), at = 0;
 
@@ -60,7 +60,7 @@ static int gather(struct nf_capture *c, const struct nf_rows *r, size_t n)
     for (size_t i = 0; i < r->rows; i++) {
         if (c->before[r->row + i + 1] == c->before[r->row + i])
             continue;
-        if (put(c, r, i, c->buf + at) < 0)
+        if (put_row(c, r, i, c->buf + at) < 0)
             return NF_EFORMAT;
         at += row_bytes;
     }
@@ -68,7 +68,7 @@ static int gather(struct nf_capture *c, const struct nf_rows *r, size_t n)
 }
 
 /* pred has no loss and no rank at the end of a window. */
-static int check_finite(const struct nf_capture *c, const struct nf_rows *r)
+static int check_rows_finite(const struct nf_capture *c, const struct nf_rows *r)
 {
     const float *x = r->data;
 
@@ -87,11 +87,11 @@ static struct nf_tensor shaped(const struct nf_capture *c, enum nf_site site, si
     size_t dims[2];
 
     if (nf_site_shape(site, c->cfg, dims) == 2)
-        return nf_tensor_3d(type_of(c, site), data, rows, dims[0], dims[1]);
-    return nf_tensor_2d(type_of(c, site), data, rows, dims[0]);
+        return nf_tensor_3d(type_of_site(c, site), data, rows, dims[0], dims[1]);
+    return nf_tensor_2d(type_of_site(c, site), data, rows, dims[0]);
 }
 
-static int write_rows(void *self, const struct nf_rows *r)
+static int write_tap_rows(void *self, const struct nf_rows *r)
 {
     struct nf_capture *c = self;
     size_t from = c->before[r->row], n = c->before[r->row + r->rows] - from;
@@ -100,10 +100,10 @@ static int write_rows(void *self, const struct nf_rows *r)
 
     if (n == 0)
         return (int)c->err->code;
-    if (check_finite(c, r) < 0)
+    if (check_rows_finite(c, r) < 0)
         return NF_EFORMAT;
-    if (n < r->rows || type_of(c, r->site) == NF_F16) {
-        if (gather(c, r, n) < 0)
+    if (n < r->rows || type_of_site(c, r->site) == NF_F16) {
+        if (gather_rows(c, r, n) < 0)
             return (int)c->err->code;
         data = c->buf;
     }
@@ -119,7 +119,7 @@ static int write_rows(void *self, const struct nf_rows *r)
 
 struct nf_tap nf_capture_tap(struct nf_capture *c, float near_zero)
 {
-    return (struct nf_tap){ c, wants, write_rows, near_zero };
+    return (struct nf_tap){ c, capture_wants, write_tap_rows, near_zero };
 }
 
 int nf_capture_batch(struct nf_capture *c, const struct nf_batch *b)
@@ -140,7 +140,7 @@ int nf_capture_batch(struct nf_capture *c, const struct nf_batch *b)
 
 size_t nf_capture_row_bytes(const struct nf_capture *c, enum nf_site site)
 {
-    return nf_site_width(site, c->cfg) * nf_dtype_size(type_of(c, site));
+    return nf_site_width(site, c->cfg) * nf_dtype_size(type_of_site(c, site));
 }
 
 static json_t *one_site(const struct nf_capture *c, enum nf_site site)
@@ -152,7 +152,7 @@ static json_t *one_site(const struct nf_capture *c, enum nf_site site)
         if (nf_sites_want(c->sites, site, l))
             json_array_append_new(layers, json_integer((json_int_t)l));
     return json_pack("{s:s, s:o, s:s, s:I, s:s}", "site", nf_site_name(site), "layers", layers, "dtype",
-                     nf_dtype_name(type_of(c, site)), "width", (json_int_t)units, "unit", nf_site_unit(site));
+                     nf_dtype_name(type_of_site(c, site)), "width", (json_int_t)units, "unit", nf_site_unit(site));
 }
 
 json_t *nf_capture_sites(const struct nf_capture *c)

@@ -1,5 +1,6 @@
 /*
- * capture.h - a tap on the forward pass that writes what it is handed as records: FORMAT.md section 4.3.
+ * capture.h - a tap on the forward pass that writes the rows it gets as records: FORMAT.md section
+ * 4.3.
  */
 #ifndef NF_RUN_CAPTURE_H
 #define NF_RUN_CAPTURE_H

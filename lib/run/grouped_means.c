@@ -39,7 +39,7 @@ static size_t bin_of(size_t position)
 }
 
 /* The group's tallies, made when its first row comes. */
-static struct nf_cluster_mean *group(struct nf_grouped_means *t, struct nf_cluster_mean **g, struct nf_err *err)
+static struct nf_cluster_mean *find_group(struct nf_grouped_means *t, struct nf_cluster_mean **g, struct nf_err *err)
 {
     if (!*g)
         *g = nf_alloc(t->things * t->measures, sizeof **g, err);
@@ -56,15 +56,15 @@ static int room_for_domain(struct nf_grouped_means *t, size_t domain, struct nf_
 }
 
 int nf_grouped_means_add(struct nf_grouped_means *t, size_t thing, uint64_t doc, size_t domain, size_t position, const double *x,
-                   struct nf_err *err)
+                         struct nf_err *err)
 {
     struct nf_cluster_mean *to[3];
 
     if (domain >= t->domains && room_for_domain(t, domain, err) < 0)
         return NF_ESYS;
     to[0] = t->all;
-    to[1] = group(t, &t->domain[domain], err);
-    to[2] = group(t, &t->bin[bin_of(position)], err);
+    to[1] = find_group(t, &t->domain[domain], err);
+    to[2] = find_group(t, &t->bin[bin_of(position)], err);
     for (size_t g = 0; g < 3; g++) {
         if (!to[g])
             return NF_ESYS;
@@ -78,13 +78,13 @@ static void write_group(const struct nf_grouped_means *t, const struct nf_cluste
                         struct nf_measure_group g, struct nf_writer *out, const char *type, const char *key,
                         const char *const *name)
 {
-    struct nf_measure m[MEASURES_MAX];
+    struct nf_measured m[MEASURES_MAX];
     bool any = false;
 
     for (size_t i = 0; group && i < t->measures; i++) {
         struct nf_cluster_estimate mean = nf_cluster_mean_read(&group[thing * t->measures + i]);
 
-        m[i] = (struct nf_measure){ mean.n, mean.mean, mean.sd, mean.se, mean.doc_mean, mean.doc_sd };
+        m[i] = (struct nf_measured){ mean.n, mean.mean, mean.sd, mean.se, mean.doc_mean, mean.doc_sd };
         g.docs = mean.docs > g.docs ? mean.docs : g.docs;
         any = any || mean.n;
     }
@@ -93,7 +93,7 @@ static void write_group(const struct nf_grouped_means *t, const struct nf_cluste
 }
 
 void nf_grouped_means_write(const struct nf_grouped_means *t, struct nf_writer *out, const char *type, const char *key,
-                      const char *const *thing, char *const *domain, const char *const *name)
+                            const char *const *thing, char *const *domain, const char *const *name)
 {
     for (size_t i = 0; i < t->things; i++) {
         const char *label = thing ? thing[i] : NULL;

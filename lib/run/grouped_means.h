@@ -1,5 +1,6 @@
 /*
- * grouped_means.h - the same measures of many things (interventions, points of a lens), over all rows, by domain and by position.
+ * grouped_means.h - measures of many items (interventions, points of a lens): means over all rows,
+ * by domain and by position.
  */
 #ifndef NF_RUN_GROUPED_MEANS_H
 #define NF_RUN_GROUPED_MEANS_H
@@ -12,8 +13,8 @@
 #include "stream/writer.h"
 
 /*
- * Positions are put together by powers of two: bin 0 is position 0, bin b positions 2^(b-1) .. 2^b - 1.  Position 0 is that of BOS, where
- * windows begin with one.
+ * Positions are grouped by powers of two: bin 0 is position 0, bin b holds positions 2^(b-1) .. 2^b
+ * - 1. Position 0 is that of BOS in windows that begin with one.
  */
 enum { NF_POSITION_BINS = 33 };
 

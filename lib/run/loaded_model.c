@@ -12,12 +12,12 @@
 
 enum { CONTEXT_MAX = 1 << 24 };
 
-static int header_size(const struct nf_reader *in, const json_t *map, const char *key, size_t *size, struct nf_err *err)
+static int read_model_size(const struct nf_reader *in, const json_t *map, const char *key, size_t *size, struct nf_err *err)
 {
     const json_t *v = json_object_get(map, key);
 
     if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > CONTEXT_MAX)
-        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is wanted", nf_reader_what(in), key,
+        return nf_fail(err, NF_EFORMAT, "%s: header: %s: a whole number from 1 to %d is expected", nf_reader_what(in), key,
                        CONTEXT_MAX);
     *size = (size_t)json_integer_value(v);
     return NF_OK;
@@ -38,7 +38,7 @@ bool nf_model_has_tokenizer(const char *dir, struct nf_err *err)
 }
 
 /* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
-static int check_tokenizer(struct nf_loaded_model *s, const struct nf_reader *in, struct nf_err *err)
+static int check_stream_tokenizer(struct nf_loaded_model *s, const struct nf_reader *in, struct nf_err *err)
 {
     const char *digest = json_string_value(json_object_get(json_object_get(nf_reader_header(in), "tokenizer"), "digest"));
     struct nf_tokenizer *t;
@@ -67,18 +67,18 @@ int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_
     int rc;
 
     *s = (struct nf_loaded_model){ .dir = dir };
-    if ((rc = header_size(in, json_object_get(header, "tokenizer"), "vocab", &s->V, err)) < 0 ||
-        (rc = header_size(in, header, "context", &s->context, err)) < 0 || (rc = nf_config_read(dir, &s->cfg, err)) < 0)
+    if ((rc = read_model_size(in, json_object_get(header, "tokenizer"), "vocab", &s->V, err)) < 0 ||
+        (rc = read_model_size(in, header, "context", &s->context, err)) < 0 || (rc = nf_config_read(dir, &s->cfg, err)) < 0)
         return rc;
     s->V = nf_min(s->V, s->cfg.V);
     if (s->context > s->cfg.max_positions)
         return nf_fail(err, NF_EFORMAT, "%s: windows of up to %zu tokens, %s has %zu positions", nf_reader_what(in), s->context,
                        dir, s->cfg.max_positions);
-    return check_tokenizer(s, in, err);
+    return check_stream_tokenizer(s, in, err);
 }
 
 struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
-                                    struct nf_err *err)
+                                         struct nf_err *err)
 {
     char *dir = nf_model_dir(model, revision, err);
     struct nf_reader *in = dir ? nf_reader_open_file(NULL, kinds, err) : NULL;
@@ -96,7 +96,11 @@ struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision
 
 int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err)
 {
-    return nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+    int rc = nf_weights_open(s->dir, &s->cfg, &s->weights, err);
+
+    if (rc == NF_OK)
+        nf_differences(&s->cfg, &s->weights, s->differs, sizeof s->differs);
+    return rc;
 }
 
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype)

@@ -1,5 +1,6 @@
 /*
- * loaded_model.h - the model that a stream of tokens is for: opened, and checked against the stream.
+ * loaded_model.h - opens the model that a stream of tokens is for, and checks it against the
+ * stream.
  */
 #ifndef NF_RUN_LOADED_MODEL_H
 #define NF_RUN_LOADED_MODEL_H
@@ -24,6 +25,7 @@ struct nf_loaded_model {
     struct nf_weights weights;   /* after nf_loaded_model_weights() */
     size_t context;              /* most tokens of a window, of the stream's header */
     size_t V;                    /* ids are below: the smaller of the vocabularies of tokenizer and model */
+    char differs[900];           /* after nf_loaded_model_weights(); for -v; "": nothing */
     bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
 };
 
@@ -39,13 +41,16 @@ bool nf_model_has_tokenizer(const char *dir, struct nf_err *err);
 int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_loaded_model *s, struct nf_err *err);
 
 /*
- * nf_loaded_model_reader - how a filter that runs a model begins: find the model that -m names (nf_model_dir()), open the stream on standard input
- * (nf_reader_open(), of these kinds), nf_loaded_model_open().  NULL: whichever failed first; the model is looked for before anything is read.
+ * nf_loaded_model_reader - the beginning of every filter that runs a model: find the model of -m
+ * (nf_model_dir()), open the stream on standard input (nf_reader_open(), of these kinds), then
+ * nf_loaded_model_open(). The model is looked for before anything is read. NULL: one of them
+ * failed.
  */
 struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err);
 
-int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);   /* nf_weights_open() */
+/* nf_loaded_model_weights - nf_weights_open(); `differs` then says in one line what is done differently from the files (nf_differences()). */
+int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);
 
 /* nf_loaded_model_json - the header's `model`, FORMAT.md section 2.  New reference; NULL: memory. */
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype);

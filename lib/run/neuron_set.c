@@ -12,8 +12,8 @@
 #include "stream/reader.h"
 
 /* `code`: of a neuron that the model has not. */
-static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
-               struct nf_err *err)
+static int add_neuron(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, enum nf_code code,
+                      struct nf_err *err)
 {
     size_t cap = c->cap, cap2 = c->cap, cap3 = c->cap;
 
@@ -33,7 +33,7 @@ static int put(struct nf_neuron_set *c, size_t layer, size_t neuron, const struc
 
 int nf_neuron_set_add(struct nf_neuron_set *c, size_t layer, size_t neuron, const struct nf_config *cfg, struct nf_err *err)
 {
-    return put(c, layer, neuron, cfg, NF_EUSAGE, err);
+    return add_neuron(c, layer, neuron, cfg, NF_EUSAGE, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -69,7 +69,7 @@ struct file {
     struct nf_reader *in;
 };
 
-static int open_file(struct file *f, const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
+static int open_side_file(struct file *f, const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
 {
     const json_t *model;
     const char *config, *weights;
@@ -121,8 +121,8 @@ static bool has_class(const msgpack_object *classes, size_t n, const char *name)
 }
 
 /* last: of the neurons so far, one more than their number; 0: none yet. */
-static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
-                       const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
+static int take_classed_neuron(struct nf_neuron_set *of, const msgpack_object *rec, const struct nf_list *classes,
+                               const struct nf_config *cfg, uint64_t *last, struct nf_err *err)
 {
     const msgpack_object *have;
     uint64_t layer, neuron, number;
@@ -137,22 +137,22 @@ static int take_neuron(struct nf_neuron_set *of, const msgpack_object *rec, cons
                        (unsigned long long)neuron);
     *last = number + 1;
     for (size_t k = 0; k < classes->n; k++)
-        if (has_class(have, n, classes->item[k]) && put(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
+        if (has_class(have, n, classes->item[k]) && add_neuron(&of[k], layer, neuron, cfg, NF_EFORMAT, err) < 0)
             return (int)err->code;
     return NF_OK;
 }
 
 int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
-                      char digest[NF_DIGEST_HEX], struct nf_err *err)
+                          char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     const msgpack_object *rec;
     struct file f;
     uint64_t last = 0;
-    int rc = open_file(&f, path, "neurons", cfg, err);
+    int rc = open_side_file(&f, path, "neurons", cfg, err);
 
     while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
         if (nf_mp_is(rec, "neuron"))
-            rc = take_neuron(of, rec, classes, cfg, &last, err);
+            rc = take_classed_neuron(of, rec, classes, cfg, &last, err);
     for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
         if (of[k].n == 0)
             rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
@@ -184,8 +184,8 @@ static int take_means(struct nf_neuron_set *c, size_t layer, const struct nf_ten
     return NF_OK;
 }
 
-static int take_moments(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg, bool *have,
-                        struct nf_err *err)
+static int take_mean_activations(struct nf_neuron_set *of, size_t sets, const msgpack_object *rec, const struct nf_config *cfg,
+                                 bool *have, struct nf_err *err)
 {
     struct nf_tensor mean;
     uint64_t layer;
@@ -220,13 +220,13 @@ int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path,
     bool *have = nf_alloc(cfg->L, sizeof *have, err);
     const msgpack_object *rec;
     struct file f;
-    int rc = open_file(&f, path, "stats", cfg, err);
+    int rc = open_side_file(&f, path, "stats", cfg, err);
 
     if (!have)
         rc = NF_ESYS;
     while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
         if (is_activation(rec))
-            rc = take_moments(of, sets, rec, cfg, have, err);
+            rc = take_mean_activations(of, sets, rec, cfg, have, err);
     for (size_t k = 0; rc == NF_EOF && k < sets; k++)
         if (check_layers(&of[k], have, err) < 0)
             rc = NF_EFORMAT;

@@ -1,5 +1,6 @@
 /*
- * neuron_set.h - neurons that somebody named, or that a neurons stream has by their class, and what their activations are on average.
+ * neuron_set.h - a set of neurons, by number or by their class in a neurons stream, and their mean
+ * activations.
  */
 #ifndef NF_RUN_NEURON_SET_H
 #define NF_RUN_NEURON_SET_H

@@ -18,7 +18,7 @@ struct shelf {
     size_t from, have;       /* rows of the batch */
 };
 
-struct run {
+struct verify_run {
     const struct nf_config *cfg;
     struct nf_reader *in;
     struct nf_verify *p;
@@ -34,12 +34,12 @@ struct run {
 
 /* ---- the header ---- */
 
-static int refuse(const struct run *r, const char *what)
+static int refuse_reference(const struct verify_run *r, const char *what)
 {
     return nf_fail(r->err, NF_EFORMAT, "%s: %s", nf_reader_what(r->in), what);
 }
 
-static int check_sizes(const struct run *r, const json_t *model)
+static int check_sizes(const struct verify_run *r, const json_t *model)
 {
     const struct nf_config *c = r->cfg;
     const struct {
@@ -57,7 +57,7 @@ static int check_sizes(const struct run *r, const json_t *model)
     return NF_OK;
 }
 
-static int read_site(struct run *r, const json_t *entry)
+static int read_reference_site(struct verify_run *r, const json_t *entry)
 {
     const char *name = json_string_value(json_object_get(entry, "site"));
     const json_t *layers = json_object_get(entry, "layers");
@@ -80,34 +80,34 @@ static int read_site(struct run *r, const json_t *entry)
     return NF_OK;
 }
 
-static int read_header(struct run *r)
+static int read_reference_header(struct verify_run *r)
 {
     const json_t *h = nf_reader_header(r->in), *sites = json_object_get(h, "sites"),
                  *positions = json_object_get(json_object_get(h, "capture"), "positions");
     json_int_t context = json_integer_value(json_object_get(h, "context"));
 
     if (json_integer_value(json_array_get(positions, 0)) != 0 || !json_is_null(json_array_get(positions, 1)))
-        return refuse(r, "holds some positions only, all are wanted");
+        return refuse_reference(r, "holds some positions only, all are expected");
     if (context < 1 || (uint64_t)context > r->cfg->max_positions)
-        return refuse(r, "header: context is not that of the model");
+        return refuse_reference(r, "header: context is not that of the model");
     r->context = (size_t)context;
     if (check_sizes(r, json_object_get(h, "model")) < 0)
         return NF_EFORMAT;
     for (size_t i = 0; i < json_array_size(sites); i++)
-        if (read_site(r, json_array_get(sites, i)) < 0)
+        if (read_reference_site(r, json_array_get(sites, i)) < 0)
             return NF_EFORMAT;
     return NF_OK;
 }
 
 /* ---- the reference's rows ---- */
 
-static size_t row_bytes(const struct run *r, enum nf_site site)
+static size_t count_site_bytes(const struct verify_run *r, enum nf_site site)
 {
     return nf_site_width(site, r->cfg) * (site == NF_SITE_FFN_ACTIVE ? 1 : sizeof(float));
 }
 
 /* Put the record's rows behind those that its shelf holds. */
-static int store(struct run *r, const msgpack_object *rec)
+static int store(struct verify_run *r, const msgpack_object *rec)
 {
     struct nf_site_rows rows;
     enum nf_site site;
@@ -115,7 +115,7 @@ static int store(struct run *r, const msgpack_object *rec)
     size_t n, bytes;
 
     if (!nf_mp_is(rec, "site"))
-        return refuse(r, "rows of a batch are missing");
+        return refuse_reference(r, "rows of a batch are missing");
     if (nf_site_rows_read(rec, &rows, r->err) < 0)
         return NF_EFORMAT;
     site = nf_site_find(rows.site);
@@ -124,7 +124,7 @@ static int store(struct run *r, const msgpack_object *rec)
                        nf_reader_what(r->in), rows.site, (unsigned long long)rows.batch, rows.layer, r->layer,
                        (unsigned long long)r->batch.batch);
     s = &r->shelf[site];
-    bytes = row_bytes(r, site);
+    bytes = count_site_bytes(r, site);
     if (!nf_tensor_count(&rows.data, &n) || rows.data.ndim < 2 || rows.data.shape[0] == 0 ||
         n / rows.data.shape[0] != nf_site_width(site, r->cfg) || rows.row != s->have || rows.data.shape[0] > r->batch.T - s->have ||
         (site == NF_SITE_FFN_ACTIVE ? rows.data.dtype != NF_U8 : !nf_dtype_real(rows.data.dtype)))
@@ -141,7 +141,7 @@ static int store(struct run *r, const msgpack_object *rec)
 }
 
 /* Read until the shelf holds the batch's rows below `end`. */
-static int fetch(struct run *r, struct shelf *s, size_t end)
+static int fetch(struct verify_run *r, struct shelf *s, size_t end)
 {
     const msgpack_object *rec;
     int rc = NF_OK;
@@ -151,7 +151,7 @@ static int fetch(struct run *r, struct shelf *s, size_t end)
         if (rc == NF_OK)
             rc = store(r, rec);
         else if (rc == NF_EOF)
-            rc = refuse(r, "rows of the last batch are missing");
+            rc = refuse_reference(r, "rows of the last batch are missing");
     }
     return rc;
 }
@@ -159,7 +159,7 @@ static int fetch(struct run *r, struct shelf *s, size_t end)
 /* ---- comparing ---- */
 
 /* Where row `row` of the batch is. */
-static void locate(const struct run *r, size_t row, struct nf_verify_site *s)
+static void locate(const struct verify_run *r, size_t row, struct nf_verify_site *s)
 {
     size_t w = 0;
 
@@ -169,7 +169,7 @@ static void locate(const struct run *r, size_t row, struct nf_verify_site *s)
     s->position = row;
 }
 
-static void compare_real(struct run *r, const struct nf_rows *rows, const float *want, size_t columns)
+static void compare_real(struct verify_run *r, const struct nf_rows *rows, const float *want, size_t columns)
 {
     struct nf_verify_site *s = &r->p->site[rows->site];
 
@@ -195,7 +195,7 @@ static void compare_real(struct run *r, const struct nf_rows *rows, const float 
         }
 }
 
-static void compare_bits(struct run *r, const struct nf_rows *rows, const uint8_t *want)
+static void compare_bits(struct verify_run *r, const struct nf_rows *rows, const uint8_t *want)
 {
     struct nf_verify_site *s = &r->p->site[rows->site];
     const uint8_t *ours = rows->data;
@@ -235,7 +235,7 @@ static struct softmax softmax_of(const float *x, size_t n)
     return s;
 }
 
-static void compare_distributions(struct run *r, const struct nf_rows *rows, const float *want)
+static void compare_distributions(struct verify_run *r, const struct nf_rows *rows, const float *want)
 {
     for (size_t i = 0; i < rows->rows; i++) {
         const float *a = (const float *)rows->data + i * rows->width, *b = want + i * rows->width;
@@ -251,7 +251,7 @@ static void compare_distributions(struct run *r, const struct nf_rows *rows, con
     }
 }
 
-static int keep_pre(struct run *r, const struct nf_rows *rows)
+static int keep_pre(struct verify_run *r, const struct nf_rows *rows)
 {
     size_t bytes = rows->rows * rows->width * sizeof *r->pre;
 
@@ -261,23 +261,23 @@ static int keep_pre(struct run *r, const struct nf_rows *rows)
     return NF_OK;
 }
 
-static void next_layer(struct run *r, size_t layer)
+static void next_layer(struct verify_run *r, size_t layer)
 {
     r->layer = layer;
     for (size_t i = 0; i < NF_SITE_COUNT; i++)
         r->shelf[i].from = r->shelf[i].have = 0;
 }
 
-static bool wants(void *self, enum nf_site site, size_t layer)
+static bool verify_wants(void *self, enum nf_site site, size_t layer)
 {
-    const struct run *r = self;
+    const struct verify_run *r = self;
 
     return r->want[site][layer] || (site == NF_SITE_FFN_PRE && r->want[NF_SITE_FFN_ACTIVE][layer]);
 }
 
-static int take(void *self, const struct nf_rows *rows)
+static int compare_rows(void *self, const struct nf_rows *rows)
 {
-    struct run *r = self;
+    struct verify_run *r = self;
     struct shelf *s = &r->shelf[rows->site];
     int rc = NF_OK;
 
@@ -297,8 +297,8 @@ static int take(void *self, const struct nf_rows *rows)
     if (rows->site == NF_SITE_LOGITS)
         compare_distributions(r, rows, s->data);
     /* what was compared leaves the shelf */
-    memmove(s->data, (char *)s->data + rows->rows * row_bytes(r, rows->site),
-            (s->have - rows->row - rows->rows) * row_bytes(r, rows->site));
+    memmove(s->data, (char *)s->data + rows->rows * count_site_bytes(r, rows->site),
+            (s->have - rows->row - rows->rows) * count_site_bytes(r, rows->site));
     s->from = rows->row + rows->rows;
     return NF_OK;
 }
@@ -306,7 +306,7 @@ static int take(void *self, const struct nf_rows *rows)
 /* ---- the run ---- */
 
 /* All windows of a batch through one run: their rows come as the reference has them, layer by layer. */
-static int run_batch(struct run *r, struct nf_forward **f, const struct nf_weights *w, struct nf_forward_opts *opts)
+static int verify_batch(struct verify_run *r, struct nf_forward **f, const struct nf_weights *w, struct nf_forward_opts *opts)
 {
     const struct nf_windows win = { r->batch.ids, r->batch.length, r->batch.W, r->batch.T };
     int rc;
@@ -325,7 +325,7 @@ static int run_batch(struct run *r, struct nf_forward **f, const struct nf_weigh
     return rc;
 }
 
-static int run_all(struct run *r, const struct nf_weights *w, struct nf_forward_opts *opts)
+static int run_all(struct verify_run *r, const struct nf_weights *w, struct nf_forward_opts *opts)
 {
     struct nf_forward *f = NULL;
     const msgpack_object *rec;
@@ -335,9 +335,9 @@ static int run_all(struct run *r, const struct nf_weights *w, struct nf_forward_
         if (nf_mp_is(rec, "batch")) {
             rc = nf_batch_read(rec, r->cfg->V, r->context, &r->batch, r->err);
             if (rc == NF_OK)
-                rc = run_batch(r, &f, w, opts);
+                rc = verify_batch(r, &f, w, opts);
         } else if (nf_mp_is(rec, "site")) {
-            rc = refuse(r, "rows that belong to no batch, or more than a batch has");
+            rc = refuse_reference(r, "rows that belong to no batch, or more than a batch has");
         }
         if (rc < 0)
             break;
@@ -349,8 +349,8 @@ static int run_all(struct run *r, const struct nf_weights *w, struct nf_forward_
 int nf_verify_run(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts, struct nf_reader *in,
                   struct nf_verify *p, struct nf_err *err)
 {
-    struct run r = { .cfg = cfg, .in = in, .p = p, .err = err };
-    const struct nf_tap tap = { &r, wants, take, 0 };
+    struct verify_run r = { .cfg = cfg, .in = in, .p = p, .err = err };
+    const struct nf_tap tap = { &r, verify_wants, compare_rows, 0 };
     struct nf_forward_opts own = *opts;
     int rc = NF_OK;
 
@@ -360,7 +360,7 @@ int nf_verify_run(const struct nf_config *cfg, const struct nf_weights *w, const
         if (!(r.want[i] = nf_alloc(cfg->L + 1, sizeof *r.want[i], err)))
             rc = NF_ESYS;
     if (rc == NF_OK)
-        rc = read_header(&r);
+        rc = read_reference_header(&r);
     if (rc == NF_OK)
         rc = run_all(&r, w, &own);
     for (size_t i = 0; i < NF_SITE_COUNT; i++) {

@@ -1,8 +1,10 @@
 /*
- * verify.h - how far a forward pass is from a reference: a stream of activations that somebody else computed.
+ * verify.h - measures the difference between a forward pass and a reference: a stream of
+ * activations that another program computed.
  *
- * The reference holds its windows (batch records) and rows of sites; the pass runs the same windows, and every row is compared as it comes.
- * Memory holds the reference's rows of one layer of one batch.  FORMAT.md section 4.3; pipelines/reference.py makes references.
+ * The reference holds its windows (batch records) and rows of sites. The pass runs the same
+ * windows, and every row is compared as it comes. Memory holds the reference's rows of one layer of
+ * one batch. FORMAT.md section 4.3; pipelines/reference.py makes references.
  */
 #ifndef NF_RUN_VERIFY_H
 #define NF_RUN_VERIFY_H

@@ -8,7 +8,7 @@
 #include "record/context.h"
 #include "stream/mp.h"
 
-static int find_domain(struct nf_window_reader *t, const char *name, size_t n, struct nf_err *err)
+static int find_window_domain(struct nf_window_reader *t, const char *name, size_t n, struct nf_err *err)
 {
     for (t->doc_domain = 0; t->doc_domain < t->n; t->doc_domain++)
         if (strlen(t->domains[t->doc_domain]) == n && memcmp(t->domains[t->doc_domain], name, n) == 0)
@@ -50,7 +50,7 @@ static int take_other(struct nf_window_reader *t, const msgpack_object *rec, str
     t->doc = d.doc;
     t->doc_known = true;
     hand_on(t, t->docs);
-    return find_domain(t, d.domain, d.domain_len, err);
+    return find_window_domain(t, d.domain, d.domain_len, err);
 }
 
 /* The next window into t->window. */

@@ -1,5 +1,6 @@
 /*
- * window_reader.h - the windows of a stream of tokens, or of activations, in batches, each with its document's domain.
+ * window_reader.h - reads the windows of a stream of tokens, or of activations, in batches, each
+ * window with the domain of its document.
  */
 #ifndef NF_RUN_WINDOW_READER_H
 #define NF_RUN_WINDOW_READER_H

@@ -1,9 +1,9 @@
 /*
  * boundaries.h - where stages of inference end, by rules of thumb.
  *
- * Lad et al. 2024, arXiv:2406.19384, give signatures of four stages and call their boundaries approximate; the rules are of this program.
- * Stage s ends before a block: detokenization before b1, feature engineering before b2, prediction ensembling before b3; residual
- * calibration goes on to the last block.
+ * Lad et al. 2024, arXiv:2406.19384, describe four stages and call their boundaries approximate.
+ * The rules are ours. Stage s ends before a block: detokenization before b1, feature engineering
+ * before b2, prediction ensembling before b3. Residual calibration continues to the last block.
  */
 #ifndef NF_STAGES_BOUNDARIES_H
 #define NF_STAGES_BOUNDARIES_H
@@ -21,7 +21,8 @@ struct nf_boundary {
 };
 
 /*
- * nf_boundary_sensitive - b1: the first block whose divergence, left out, is below twice the median over the blocks at relative depth 1/4 to 3/4.
+ * nf_boundary_sensitive - b1: the first block whose divergence, when it is dropped, is below twice
+ * the median over the blocks at relative depth 1/4 to 3/4.
  *
  *   kl     [L] nats; NaN: that block was not left out, and there is no limit
  *   limit  twice the median, n blocks; NaN where they are fewer than two.  No block: not the first nor any other is below it

@@ -8,7 +8,7 @@ enum { SITE_WIDTH = 7, FIRST = 6, OFFSETS = 7 };   /* columns of the site; where
 static const size_t window[NF_LOCAL_WINDOWS] = { 1, 2, 4, 5, 8, 16 };
 
 /* What a row of columns gets from one query: a [7] in double, reach [6] the offsets that exist. */
-static void add(const double *a, const double *reach, double *x, double *w)
+static void add_query(const double *a, const double *reach, double *x, double *w)
 {
     for (size_t k = 0; k < NF_LOCAL_WINDOWS; k++) {
         x[k] += a[k];
@@ -38,10 +38,10 @@ void nf_locality_row(const float *a, size_t H, size_t t, bool exclude, struct nf
             head[k] = (double)from[k] - (k < FIRST && without[k] ? from[FIRST] : 0);
             mean[k] += head[k] / (double)H;
         }
-        add(head, reach, m->x + h * NF_LOCAL_COLUMNS, m->w + h * NF_LOCAL_COLUMNS);
+        add_query(head, reach, m->x + h * NF_LOCAL_COLUMNS, m->w + h * NF_LOCAL_COLUMNS);
     }
-    add(mean, reach, m->x + H * NF_LOCAL_COLUMNS, m->w + H * NF_LOCAL_COLUMNS);
-    add(uniform, reach, m->x + (H + 1) * NF_LOCAL_COLUMNS, m->w + (H + 1) * NF_LOCAL_COLUMNS);
+    add_query(mean, reach, m->x + H * NF_LOCAL_COLUMNS, m->w + H * NF_LOCAL_COLUMNS);
+    add_query(uniform, reach, m->x + (H + 1) * NF_LOCAL_COLUMNS, m->w + (H + 1) * NF_LOCAL_COLUMNS);
 }
 
 uint64_t nf_locality_sinks(const struct nf_mergeable_means *m, size_t H, double threshold)

@@ -12,9 +12,10 @@
  *
  * Rows of columns: H heads; their mean; uniform attention, A[t, s] = 1 / (t + 1), over the very same queries.
  *
- * BOS.  As a query it is counted or not as everywhere in reduce-stats.  As a key it is one like any other, so queries with t <= w see it
- * in the sums (the notebook does the same, whatever its comment says).  `exclude`: in windows that begin with a BOS it is taken out of
- * the sums of these queries, from the offsets that are averaged over, and from the uniform sums.
+ * BOS. As a query it counts or not, as everywhere in reduce-stats. As a key it counts like any
+ * position, so queries with t <= w see it in the sums. (The notebook does the same, although its
+ * comment says otherwise.) `exclude`: in windows that begin with a BOS it is removed from the sums
+ * of these queries, from the offsets that are averaged over, and from the uniform sums.
  */
 #ifndef NF_STAGES_LOCALITY_H
 #define NF_STAGES_LOCALITY_H

@@ -6,11 +6,12 @@
  *
  *   |A| / |h|   |M| / |h|   |F| / |h|   |M| / |A|   cos(F, h)   cos(A, h)   cos(h, h')   |A|   |M|   |F|   |h|       h' = resid.post
  *
- * |M| over depth is Lad et al. 2024, arXiv:2406.19384, figure 10; of the streams as the model has them: the authors' library takes the mean over
- * D off every row first.
+ * |M| over depth is figure 10 of Lad et al. 2024, arXiv:2406.19384. Here it is of the streams as
+ * the model has them; the authors' library first subtracts the mean over D from every row.
  *
- * Means of the ratios of each position; the ratio of the mean norms, which moments of the site give, is another number: long vectors
- * weigh more in it.  A ratio whose divisor is 0, and a cosine with h = 0, is left out.
+ * These are means of the ratios of each position. The ratio of the mean norms, which moments of the
+ * site give, is another number: long vectors weigh more in it. A ratio with divisor 0, and a cosine
+ * with h = 0, is left out.
  */
 #ifndef NF_STAGES_RATIOS_H
 #define NF_STAGES_RATIOS_H

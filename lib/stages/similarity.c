@@ -15,32 +15,33 @@ enum { BLOCK = 64 };   /* rows whose cosines are worked out together */
 
 static const double pi = 3.14159265358979323846;
 
-static size_t pairs_of(size_t P)
+static size_t count_point_pairs(size_t P)
 {
     return P * (P - 1) / 2;
 }
 
 /* i < j: by i, then j */
-static size_t pair(size_t P, size_t i, size_t j)
+static size_t index_pair(size_t P, size_t i, size_t j)
 {
     return i * (2 * P - i - 1) / 2 + j - i - 1;
 }
 
 size_t nf_similarity_bytes(size_t P, size_t D, bool all, size_t B)
 {
-    return nf_cka_bytes(P, D, B) + 2 * nf_mergeable_means_bytes(2 * pairs_of(P), false) + BLOCK * 2 * pairs_of(P) * sizeof(double) +
-           (all ? 0 : P * B * D * sizeof(float));
+    return nf_cka_bytes(P, D, B) + 2 * nf_mergeable_means_bytes(2 * count_point_pairs(P), false) +
+           BLOCK * 2 * count_point_pairs(P) * sizeof(double) + (all ? 0 : P * B * D * sizeof(float));
 }
 
 int nf_similarity_open(struct nf_similarity *s, size_t P, size_t D, bool all, size_t B, size_t context, uint64_t memory,
                        struct nf_err *err)
 {
     *s = (struct nf_similarity){ .P = P, .D = D, .B = B, .all = all, .context = context, .memory = memory };
-    if (nf_cka_open(&s->cka, P, D, B, err) < 0 || nf_mergeable_means_open(&s->positions, 2 * pairs_of(P), false, err) < 0 ||
-        nf_mergeable_means_open(&s->lasts, 2 * pairs_of(P), false, err) < 0)
+    if (nf_cka_open(&s->cka, P, D, B, err) < 0 ||
+        nf_mergeable_means_open(&s->positions, 2 * count_point_pairs(P), false, err) < 0 ||
+        nf_mergeable_means_open(&s->lasts, 2 * count_point_pairs(P), false, err) < 0)
         return NF_ESYS;
     s->row = nf_alloc(P, sizeof *s->row, err);
-    s->value = nf_alloc(BLOCK * 2 * pairs_of(P), sizeof *s->value, err);
+    s->value = nf_alloc(BLOCK * 2 * count_point_pairs(P), sizeof *s->value, err);
     s->group = all ? NULL : nf_alloc(P * B * D, sizeof *s->group, err);
     return s->row && s->value && (all || s->group) ? NF_OK : NF_ESYS;
 }
@@ -89,7 +90,7 @@ int nf_similarity_rows(struct nf_similarity *s, size_t point, const struct nf_si
     nf_to_f32(t->dtype, t->data, R * D, x);
     for (size_t i = 0; i < R * D; i++)
         if (!(fabsf(x[i]) < 0x1p31f))
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are wanted",
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)rows->batch, rows->site, rows->layer, rows->row + i / D, (double)x[i]);
     s->row[point] += R;
     return NF_OK;
@@ -97,7 +98,7 @@ int nf_similarity_rows(struct nf_similarity *s, size_t point, const struct nf_si
 
 /* ---- cosines and angles ---- */
 
-static double dot(const float *a, const float *b, size_t n)
+static double dot_floats(const float *a, const float *b, size_t n)
 {
     double lane[8] = { 0 }, sum = 0;
 
@@ -119,11 +120,11 @@ static const float *point_row(const struct nf_similarity *s, size_t point, size_
 /* Cosines of all pairs, then angles.  A zero vector: the first is NaN. */
 static void compare_points(const struct nf_similarity *s, size_t row, double *value)
 {
-    size_t P = s->P, pairs = pairs_of(P);
+    size_t P = s->P, pairs = count_point_pairs(P);
     double square[NF_POINTS_MAX];
 
     for (size_t p = 0; p < P; p++) {
-        square[p] = dot(point_row(s, p, row), point_row(s, p, row), s->D);
+        square[p] = dot_floats(point_row(s, p, row), point_row(s, p, row), s->D);
         if (!(square[p] > 0)) {
             value[0] = NAN;
             return;
@@ -131,11 +132,11 @@ static void compare_points(const struct nf_similarity *s, size_t row, double *va
     }
     for (size_t i = 0; i < P; i++)
         for (size_t j = i + 1; j < P; j++) {
-            double c = dot(point_row(s, i, row), point_row(s, j, row), s->D) / sqrt(square[i] * square[j]);
+            double c = dot_floats(point_row(s, i, row), point_row(s, j, row), s->D) / sqrt(square[i] * square[j]);
 
             c = fmin(1, fmax(-1, c));
-            value[pair(P, i, j)] = c;
-            value[pairs + pair(P, i, j)] = acos(c) / pi;
+            value[index_pair(P, i, j)] = c;
+            value[pairs + index_pair(P, i, j)] = acos(c) / pi;
         }
 }
 
@@ -162,9 +163,9 @@ static void add_position(struct nf_similarity *s, size_t row, const double *valu
     nf_mergeable_means_add(&s->lasts, value);
 }
 
-static void add_positions(struct nf_similarity *s)
+static void add_window_positions(struct nf_similarity *s)
 {
-    size_t R = s->rows->R, stride = 2 * pairs_of(s->P);
+    size_t R = s->rows->R, stride = 2 * count_point_pairs(s->P);
 
     for (size_t first = 0; first < R; first += BLOCK) {
         size_t n = nf_min(BLOCK, R - first);
@@ -219,7 +220,7 @@ static int add_runs(struct nf_similarity *s, size_t first, size_t end, struct nf
     return NF_OK;
 }
 
-static int add_groups(struct nf_similarity *s, struct nf_err *err)
+static int add_cka_groups(struct nf_similarity *s, struct nf_err *err)
 {
     const struct nf_batch_rows *r = s->rows;
     int rc = NF_OK;
@@ -246,8 +247,8 @@ int nf_similarity_end(struct nf_similarity *s, struct nf_err *err)
                            (unsigned long long)s->rows->batch->batch, p, s->row[p], s->rows->R);
     if (!s->rows)
         return NF_OK;
-    add_positions(s);
-    rc = add_groups(s, err);
+    add_window_positions(s);
+    rc = add_cka_groups(s, err);
     s->rows = NULL;
     return rc;
 }
@@ -292,8 +293,8 @@ static void fill_matrices(const struct nf_mergeable_means *m, size_t P, bool ang
 {
     for (size_t i = 0; i < P; i++)
         for (size_t j = 0; j < P; j++) {
-            struct nf_cluster_estimate x =
-                nf_mergeable_means_get(m, (angle ? pairs_of(P) : 0) + (i == j ? 0 : pair(P, nf_min(i, j), nf_max(i, j))));
+            struct nf_cluster_estimate x = nf_mergeable_means_get(m, (angle ? count_point_pairs(P) : 0) +
+                                                                         (i == j ? 0 : index_pair(P, nf_min(i, j), nf_max(i, j))));
             double self = x.docs ? !angle : NAN, no_error = x.docs > 1 ? 0 : NAN;
 
             y[i * P + j] = i == j ? self : x.mean;
@@ -317,7 +318,7 @@ static int write_similarity(const struct nf_similarity *s, bool last, bool angle
                                      .se = y + P * P,
                                      .doc_mean = y + 2 * P * P,
                                      .doc_se = y + 3 * P * P,
-                                     .sums = m->sum + (angle ? pairs_of(P) : 0) };
+                                     .sums = m->sum + (angle ? count_point_pairs(P) : 0) };
 
     if (!y)
         return NF_ESYS;
@@ -337,7 +338,7 @@ int nf_similarity_write(struct nf_similarity *s, struct nf_writer *w, struct nf_
         if (write_similarity(s, which & 2, which & 1, w, err) < 0)
             return NF_ESYS;
     for (size_t l = 0; l + 1 < s->P; l++) {
-        struct nf_cluster_estimate x = nf_mergeable_means_get(&s->positions, pair(s->P, l, l + 1));
+        struct nf_cluster_estimate x = nf_mergeable_means_get(&s->positions, index_pair(s->P, l, l + 1));
 
         nf_influence_rec_write(w, &(struct nf_influence_rec){ l, x.n, x.docs, 1 - x.mean, x.se });
     }
@@ -381,14 +382,14 @@ static int merge_means(struct nf_similarity *s, const msgpack_object *rec, unsig
     if (nf_similarity_rec_read(rec, &r, err) < 0)
         return NF_EFORMAT;
     if (r.P != s->P)
-        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are wanted", r.P, s->P);
+        return nf_fail(err, NF_EFORMAT, "similarity: %zu points, %zu are expected", r.P, s->P);
     angle = strcmp(r.measure, "angle") == 0;
     last = strcmp(r.rows, "last") == 0;
     *bit = 2u << (2 * last + angle);
     if (!angle)
         *(last ? &s->zero_last : &s->zero) += r.zero;
-    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? pairs_of(s->P) : 0, pairs_of(s->P), r.docs,
-                                         r.sums, err);
+    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? count_point_pairs(s->P) : 0,
+                                         count_point_pairs(s->P), r.docs, r.sums, err);
 }
 
 int nf_similarity_merge(struct nf_similarity *s, const msgpack_object *rec, unsigned *seen, struct nf_err *err)

@@ -12,7 +12,8 @@
  *   angle of points l, l + n, last     d(l, n) of Gromov et al. 2024, arXiv:2403.17887
  *   1 - mean cos of points l, l + 1    block influence of layer l: Men et al. 2024 (ShortGPT), arXiv:2403.03853
  *
- * A position at which some point is the zero vector has no cosine and is left out of all pairs; how many there were is said.
+ * A position where some point is the zero vector has no cosine. It is left out of all pairs; the
+ * record holds how many there were.
  *
  * Groups of the CKA (cka.h), `rows`:
  *   last   the last positions of windows of full length, B windows a group, in the order of the stream, across documents.  Windows
@@ -21,8 +22,8 @@
  *   all    the counted positions of one window, cut into runs of B; runs of fewer than 4 are in none.  The shards of a corpus add up to
  *          the whole
  *
- * Blocks of its jackknife (cka.h): all: by document, doc mod 32, for positions of one document are not independent; last: by document and
- * window of the first row, hashed.
+ * Blocks of the jackknife (cka.h). all: by document (doc mod 32), because positions of one document
+ * are not independent. last: by a hash of document and window of the first row.
  */
 #ifndef NF_STAGES_SIMILARITY_H
 #define NF_STAGES_SIMILARITY_H

@@ -117,10 +117,10 @@ int nf_stages_get_header(const json_t *reduce, struct nf_stages_cfg *cfg, struct
     for (enum nf_measure m = 0; m < NF_MEASURES; m++)
         cfg->want[m] = json_object_get(measures, table[m].name);
     if (similarity && (!rows || batch < NF_CKA_ROWS_MIN || batch > NF_CKA_ROWS_MAX))
-        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.similarity: rows, and a batch of %d to %d are wanted",
+        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.similarity: rows, and a batch of %d to %d are expected",
                        NF_CKA_ROWS_MIN, NF_CKA_ROWS_MAX);
     if (locality && !json_is_number(json_object_get(locality, "sink")))
-        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.locality: sink is wanted");
+        return nf_fail(err, NF_EFORMAT, "header: reduce.measures.locality: sink is expected");
     cfg->cka_all = rows && strcmp(rows, "all") == 0;
     cfg->cka_batch = (uint64_t)batch;
     if (locality) {
@@ -171,7 +171,7 @@ static int add_source(struct nf_stages *s, bool pre, size_t layer, size_t width,
     return NF_OK;
 }
 
-static int add_layer(struct nf_stages *s, enum nf_measure m, size_t layer, size_t width, struct nf_err *err)
+static int add_stage_layer(struct nf_stages *s, enum nf_measure m, size_t layer, size_t width, struct nf_err *err)
 {
     struct rowwise *r = &s->rowwise[m];
 
@@ -194,11 +194,11 @@ int nf_stages_site(struct nf_stages *s, const char *site, size_t layer, size_t w
         return add_source(s, pre, layer, width, err);
     for (enum nf_measure m = 0; m < NF_MEASURES; m++)
         if (s->cfg.want[m] && table[m].site && strcmp(site, table[m].site) == 0)
-            return add_layer(s, m, layer, width, err);
+            return add_stage_layer(s, m, layer, width, err);
     return NF_OK;
 }
 
-static bool has(const struct nf_stages *s, size_t layer, bool pre)
+static bool has_layer(const struct nf_stages *s, size_t layer, bool pre)
 {
     return layer < s->sources && (pre ? s->source[layer].pre : s->source[layer].post);
 }
@@ -207,10 +207,10 @@ static bool has(const struct nf_stages *s, size_t layer, bool pre)
 static int check_points(const struct nf_stages *s, struct nf_err *err)
 {
     if (!s->L || s->L >= NF_POINTS_MAX)
-        return nf_fail(err, NF_EFORMAT, "similarity: a model of 1 to %d layers is wanted, the header says %zu", NF_POINTS_MAX - 1,
+        return nf_fail(err, NF_EFORMAT, "similarity: a model of 1 to %d layers is expected, the header says %zu", NF_POINTS_MAX - 1,
                        s->L);
     for (size_t p = 0; p <= s->L; p++)
-        if (!(p < s->L && has(s, p, true)) && !(p && has(s, p - 1, false)))
+        if (!(p < s->L && has_layer(s, p, true)) && !(p && has_layer(s, p - 1, false)))
             return nf_fail(err, NF_EFORMAT, "similarity needs resid.%s of layer %zu, which the stream lacks",
                            p < s->L ? "pre" : "post", p < s->L ? p : s->L - 1);
     return NF_OK;
@@ -294,7 +294,8 @@ int nf_stages_batch(struct nf_stages *s, const struct nf_batch_rows *rows, struc
 }
 
 /* Row `row` of the batch, its values in x. */
-static void add_row(const struct nf_stages *s, enum nf_measure m, struct nf_mergeable_means *means, size_t row, const float *x)
+static void add_measured_row(const struct nf_stages *s, enum nf_measure m, struct nf_mergeable_means *means, size_t row,
+                             const float *x)
 {
     const struct nf_batch_rows *r = s->rows;
     const struct nf_batch *b = r->batch;
@@ -319,7 +320,7 @@ static struct layer *find_layer(struct rowwise *r, size_t layer)
     return NULL;
 }
 
-static int take_rows(struct nf_stages *s, enum nf_measure m, const struct nf_site_rows *rows, struct nf_err *err)
+static int take_site_rows(struct nf_stages *s, enum nf_measure m, const struct nf_site_rows *rows, struct nf_err *err)
 {
     struct layer *l = find_layer(&s->rowwise[m], rows->layer);
     const struct nf_tensor *t = &rows->data;
@@ -336,10 +337,10 @@ static int take_rows(struct nf_stages *s, enum nf_measure m, const struct nf_sit
     nf_to_f32(t->dtype, t->data, R * W, s->x);
     for (size_t i = 0; i < R * W; i++)
         if (!(fabsf(s->x[i]) < 0x1p31f))
-            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are wanted",
+            return nf_fail(err, NF_EFORMAT, "batch %llu: %s of layer %zu, row %zu is %g: finite values under 2^31 are expected",
                            (unsigned long long)rows->batch, rows->site, rows->layer, rows->row + i / W, (double)s->x[i]);
     for (size_t i = 0; i < R; i++)
-        add_row(s, m, &l->m, l->row + i, s->x + i * W);
+        add_measured_row(s, m, &l->m, l->row + i, s->x + i * W);
     l->row += R;
     return NF_OK;
 }
@@ -347,15 +348,15 @@ static int take_rows(struct nf_stages *s, enum nf_measure m, const struct nf_sit
 int nf_stages_rows(struct nf_stages *s, const struct nf_site_rows *rows, struct nf_err *err)
 {
     if (s->cfg.want[NF_MEASURE_SIMILARITY]) {
-        if (strcmp(rows->site, "resid.pre") == 0 && rows->layer < s->L && has(s, rows->layer, true))
+        if (strcmp(rows->site, "resid.pre") == 0 && rows->layer < s->L && has_layer(s, rows->layer, true))
             return nf_similarity_rows(&s->similarity, rows->layer, rows, err);
-        if (strcmp(rows->site, "resid.post") == 0 && rows->layer < s->L && has(s, rows->layer, false) &&
-            (rows->layer + 1 == s->L || !has(s, rows->layer + 1, true)))
+        if (strcmp(rows->site, "resid.post") == 0 && rows->layer < s->L && has_layer(s, rows->layer, false) &&
+            (rows->layer + 1 == s->L || !has_layer(s, rows->layer + 1, true)))
             return nf_similarity_rows(&s->similarity, rows->layer + 1, rows, err);
     }
     for (enum nf_measure m = NF_MEASURE_RATIOS; m < NF_MEASURES; m++)
         if (s->cfg.want[m] && strcmp(rows->site, table[m].site) == 0)
-            return take_rows(s, m, rows, err);
+            return take_site_rows(s, m, rows, err);
     return NF_OK;
 }
 
@@ -419,7 +420,8 @@ static void write_ratios(const struct layer *l, struct nf_writer *w)
     }
 }
 
-static int write_layer(const struct nf_stages *s, enum nf_measure m, const struct layer *l, struct nf_writer *w, struct nf_err *err)
+static int write_stage_layer(const struct nf_stages *s, enum nf_measure m, const struct layer *l, struct nf_writer *w,
+                             struct nf_err *err)
 {
     struct nf_mergeable_means_rec means;
     size_t H = s->rowwise[m].H;
@@ -445,7 +447,7 @@ int nf_stages_write(struct nf_stages *s, struct nf_writer *w, struct nf_err *err
         return NF_ESYS;
     for (enum nf_measure m = NF_MEASURE_RATIOS; m < NF_MEASURES; m++)
         for (size_t i = 0; i < s->rowwise[m].n; i++)
-            if (write_layer(s, m, &s->rowwise[m].layer[i], w, err) < 0)
+            if (write_stage_layer(s, m, &s->rowwise[m].layer[i], w, err) < 0)
                 return NF_ESYS;
     return NF_OK;
 }
@@ -476,7 +478,8 @@ static int merge_cross(struct layer *l, const struct nf_merging_rec *r, struct n
 }
 
 /* The layer that a record of U columns is about, marked as seen; NULL: none. */
-static struct layer *target(struct nf_stages *s, enum nf_measure m, size_t layer, size_t part, size_t U, struct nf_err *err)
+static struct layer *find_record_layer(struct nf_stages *s, enum nf_measure m, size_t layer, size_t part, size_t U,
+                                       struct nf_err *err)
 {
     struct layer *l = find_layer(&s->rowwise[m], layer);
 
@@ -492,7 +495,8 @@ static struct layer *target(struct nf_stages *s, enum nf_measure m, size_t layer
 static int merge_ratio(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_ratio_rec r;
-    struct layer *l = nf_ratio_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_RATIOS, r.layer, r.of, NF_RATIOS, err) : NULL;
+    struct layer *l =
+        nf_ratio_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_RATIOS, r.layer, r.of, NF_RATIOS, err) : NULL;
 
     return l ? nf_mergeable_means_merge_part(&l->m, r.of, 1, r.docs, r.sums, err) : NF_EFORMAT;
 }
@@ -500,7 +504,8 @@ static int merge_ratio(struct nf_stages *s, const msgpack_object *rec, struct nf
 static int merge_locality(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_locality_rec r;
-    struct layer *l = nf_locality_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_LOCALITY, r.layer, 0, r.m.U, err) : NULL;
+    struct layer *l =
+        nf_locality_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_LOCALITY, r.layer, 0, r.m.U, err) : NULL;
 
     return l ? nf_mergeable_means_merge(&l->m, &r.m, err) : NF_EFORMAT;
 }
@@ -508,7 +513,8 @@ static int merge_locality(struct nf_stages *s, const msgpack_object *rec, struct
 static int merge_merging(struct nf_stages *s, const msgpack_object *rec, struct nf_err *err)
 {
     struct nf_merging_rec r;
-    struct layer *l = nf_merging_rec_read(rec, &r, err) == NF_OK ? target(s, NF_MEASURE_MERGING, r.layer, 0, r.m.U, err) : NULL;
+    struct layer *l =
+        nf_merging_rec_read(rec, &r, err) == NF_OK ? find_record_layer(s, NF_MEASURE_MERGING, r.layer, 0, r.m.U, err) : NULL;
 
     return l && nf_mergeable_means_merge(&l->m, &r.m, err) == NF_OK ? merge_cross(l, &r, err) : NF_EFORMAT;
 }

@@ -1,6 +1,7 @@
 /*
- * stages.h - the measures by which Lad et al. 2024 (arXiv:2406.19384) tell stages of inference apart, as far as they come from
- * activations: which are wanted, which sites they need, who gets which rows.
+ * stages.h - the measures of layers and heads that Lad et al. 2024 (arXiv:2406.19384) use to tell
+ * stages of inference apart, as far as they come from activations. This file knows which are
+ * selected, which sites they need, and hands rows to them.
  *
  *   similarity   residual streams of all layers against each other (similarity.h)   resid.pre of every layer and resid.post of the last
  *   ratios       what blocks add, relative to the residual stream (ratios.h)        norms
@@ -29,12 +30,15 @@ struct nf_stages_cfg {
     double sink;             /* a head whose mean attention on position 0 reaches this is a sink */
     bool exclude_bos_key;    /* locality: BOS is no key */
 };
-struct nf_stages_cfg nf_stages_defaults(void);   /* nothing wanted; last, 0, 0.3 (Gu et al. 2024, arXiv:2410.10781), false */
+struct nf_stages_cfg nf_stages_defaults(void);   /* nothing selected; last, 0, 0.3 (Gu et al. 2024, arXiv:2410.10781), false */
 
 /* nf_stages_name - "similarity", ..; NULL beyond the last. */
 const char *nf_stages_name(enum nf_measure m);
 
-/* What is said in a header, reduce.measures; nothing when nothing is wanted.  NF_EFORMAT: not what was written so. */
+/*
+ * nf_stages_put_header - write the selected measures to the header, as reduce.measures (omitted if
+ * none). nf_stages_get_header - read them back. NF_EFORMAT: the entry is not in that form.
+ */
 int nf_stages_put_header(const struct nf_stages_cfg *cfg, json_t *reduce, struct nf_err *err);
 int nf_stages_get_header(const json_t *reduce, struct nf_stages_cfg *cfg, struct nf_err *err);
 
@@ -55,7 +59,7 @@ int nf_stages_site(struct nf_stages *s, const char *site, size_t layer, size_t w
  *   memory   bytes at most
  *   bytes    out: what will be held, but for the residual streams of a batch, which get as much as `memory` again
  *
- * NF_EFORMAT  a site or layer that a wanted measure needs is not there (named), or has a size that makes no sense
+ * NF_EFORMAT  a site or layer that a selected measure needs is not there (named), or has a size that makes no sense
  * NF_EUSAGE   it takes more than `memory`
  */
 int nf_stages_ready(struct nf_stages *s, size_t L, size_t context, const struct nf_vocab *vocab, size_t memory, size_t *bytes,
@@ -71,7 +75,10 @@ void nf_stages_finish(struct nf_stages *s);
 
 int nf_stages_write(struct nf_stages *s, struct nf_writer *w, struct nf_err *err);
 
-/* nf_stages_groups - groups of the CKA so far, and rows that are in none (until nf_stages_finish() those of a group at hand, too); false: not wanted. */
+/*
+ * nf_stages_groups - groups of the CKA so far, and rows that are in none (before nf_stages_finish()
+ * also those of an incomplete group). false: the measure is not selected.
+ */
 bool nf_stages_groups(const struct nf_stages *s, uint64_t *groups, uint64_t *left_out);
 
 /* Merging: records of one stream between _begin and _end.  _record: NF_EOF: not one of ours. */

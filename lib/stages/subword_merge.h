@@ -9,12 +9,15 @@
  *            others are letters only
  *   single   the last token alone is a blank and such a word
  *
- * in both classes the next token of the window begins with white space (so the word ends there, as in the authors' text split at white
- * space), no token is special, and the position is 16 or later (so every offset exists, in both).  What a position sees does not depend on
- * the next token.  A row is [H,17] of site attn.back: attention on the positions 0 (itself), 1, .. 16 before.
+ * In both classes the next token of the window begins with white space, no token is special, and
+ * the position is 16 or later. White space means that the word ends there, as in the authors' text,
+ * which is split at white space. From position 16 on every offset exists. What a position sees does
+ * not depend on the next token. A row is [H,17] of site attn.back: attention on the positions 0
+ * (itself), 1, .. 16 before.
  *
- * Columns: [2, H, 17], class multi, then single: mean attention on each offset.  Their difference at offset 3, the first token of a word
- * of four, is the score A[-1,-4] multi less single.
+ * Columns: [2, H, 17], class multi, then single: mean attention on each offset. Offset 3 is the
+ * first token of a word of four. The difference of the classes there is the score A[-1,-4] multi
+ * minus single.
  */
 #ifndef NF_STAGES_SUBWORD_MERGE_H
 #define NF_STAGES_SUBWORD_MERGE_H

@@ -35,7 +35,7 @@ static int zstd_fail(struct nf_err *err, size_t code, const char *what)
     case ZSTD_error_memory_allocation:
         return nf_fail(err, NF_ESYS, "%s: out of memory in zstd", what);
     case ZSTD_error_frameParameter_windowTooLarge:
-        return nf_fail(err, NF_EFORMAT, "%s: the zstd frame wants a window over %d MiB", what, 1 << (NF_ZSTD_WINDOW_LOG - 20));
+        return nf_fail(err, NF_EFORMAT, "%s: the zstd frame needs a window over %d MiB", what, 1 << (NF_ZSTD_WINDOW_LOG - 20));
     case ZSTD_error_checksum_wrong:
         return nf_fail(err, NF_EFORMAT, "%s: corrupt: the zstd checksum does not match", what);
     default:
@@ -137,7 +137,7 @@ static ssize_t refill(struct nf_source *s, struct nf_err *err)
     return got;
 }
 
-static ssize_t read_zstd(struct nf_source *s, void *p, size_t n, struct nf_err *err)
+static ssize_t read_zstd_frame(struct nf_source *s, void *p, size_t n, struct nf_err *err)
 {
     ZSTD_outBuffer out = { p, n, 0 };
 
@@ -168,7 +168,7 @@ static ssize_t read_zstd(struct nf_source *s, void *p, size_t n, struct nf_err *
 
 ssize_t nf_source_read(struct nf_source *s, void *p, size_t n, struct nf_err *err)
 {
-    return s->zstd ? read_zstd(s, p, n, err) : read_raw(s, p, n, err);
+    return s->zstd ? read_zstd_frame(s, p, n, err) : read_raw(s, p, n, err);
 }
 
 bool nf_source_whole(const struct nf_source *s)

@@ -1,5 +1,6 @@
 /*
- * frame.h - a file descriptor as the bytes of a stream: raw, or inside one zstd frame.  FORMAT.md section 1.
+ * frame.h - reads and writes the bytes of a stream on a file descriptor: raw, or inside one zstd
+ * frame. FORMAT.md section 1.
  */
 #ifndef NF_STREAM_FRAME_H
 #define NF_STREAM_FRAME_H
@@ -13,7 +14,7 @@
 
 enum {
     NF_PIPE_BYTES = 1 << 20,     /* asked of the kernel for both ends of a pipe: what an ordinary user may have */
-    NF_ZSTD_WINDOW_LOG = 23,     /* 8 MiB, what RFC 8878 section 3.1.1.1.2 asks of every decoder; a frame that wants more is refused */
+    NF_ZSTD_WINDOW_LOG = 23,     /* 8 MiB, what RFC 8878 section 3.1.1.1.2 asks of every decoder; a frame that needs more is refused */
 };
 
 /* ---- reading ---- */
@@ -37,7 +38,10 @@ struct nf_source *nf_source_open(int fd, const char *what, struct nf_err *err);
  */
 ssize_t nf_source_read(struct nf_source *s, void *p, size_t n, struct nf_err *err);
 
-/* nf_source_whole - after 0 from nf_source_read(): did the frame end, its checksum compared?  Always true of raw input. */
+/*
+ * nf_source_whole - after 0 from nf_source_read(): true when the frame is complete and its checksum
+ * is right. Always true of raw input.
+ */
 bool nf_source_whole(const struct nf_source *s);
 
 void nf_source_close(struct nf_source *s);   /* does not close fd; accepts NULL */
@@ -49,7 +53,7 @@ struct nf_sink;
 /* nf_sink_open - begin to write to `fd`; raw: without zstd.  NF_ESYS: memory. */
 struct nf_sink *nf_sink_open(int fd, bool raw, struct nf_err *err);
 
-/* nf_sink_write - all n bytes, sooner or later: small ones are gathered into large writes. */
+/* nf_sink_write - write all n bytes. Small pieces are collected into large writes. */
 int nf_sink_write(struct nf_sink *s, const void *p, size_t n, struct nf_err *err);
 
 /* nf_sink_finish - end the frame and write what is left. */

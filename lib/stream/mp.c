@@ -495,7 +495,7 @@ int nf_mp_tensor(const msgpack_object *rec, const char *key, enum nf_dtype dtype
     if (!o || nf_mp_tensor_any(o, t) < 0)
         return bad_field(rec, key, err, "is not a tensor, or its shape does not fit its data");
     if (t->dtype != dtype || t->ndim != ndim) {
-        snprintf(wanted, sizeof wanted, "is a tensor of %s with %zu dimensions; %s with %zu is wanted", nf_dtype_name(t->dtype),
+        snprintf(wanted, sizeof wanted, "is a tensor of %s with %zu dimensions; %s with %zu is expected", nf_dtype_name(t->dtype),
                  t->ndim, nf_dtype_name(dtype), ndim);
         return bad_field(rec, key, err, wanted);
     }
@@ -575,7 +575,7 @@ static json_t *json_scalar(const msgpack_object *o, struct nf_err *err)
         nf_fail(err, NF_EFORMAT, "text that is not UTF-8, or holds a NUL");
         return NULL;
     default:
-        nf_fail(err, NF_EFORMAT, "binary data where text or numbers are wanted");
+        nf_fail(err, NF_EFORMAT, "binary data where text or numbers are expected");
         return NULL;
     }
 }

@@ -1,5 +1,6 @@
 /*
- * mp.h - msgpack in memory: an encoder over msgpack-c, the bounded scan that goes before every unpack, and typed access to a map.
+ * mp.h - msgpack in memory: an encoder over msgpack-c, a bounded scan before every unpack, and
+ * typed access to a map.
  *
  * Tensors are msgpack-numpy maps (FORMAT.md section 3).
  */

@@ -38,7 +38,7 @@ struct nf_reader {
 };
 
 /* Room for `need` bytes from pos on, and read some.  0 at the end of the input. */
-static ssize_t read_more(struct nf_reader *r, size_t need)
+static ssize_t read_ahead(struct nf_reader *r, size_t need)
 {
     size_t have = r->len - r->pos;
     ssize_t got;
@@ -63,7 +63,7 @@ static int cut(struct nf_reader *r)
     return nf_fail(r->err, NF_EFORMAT, "%s ends before its END record (%" PRIu64 " records read)", r->what, r->records);
 }
 
-static int bad(struct nf_reader *r, const char *why)
+static int refuse_stream(struct nf_reader *r, const char *why)
 {
     if (!r->header)
         return nf_fail(r->err, NF_EFORMAT, "%s is not a neurofilters stream: %s", r->what, why);
@@ -82,9 +82,9 @@ static int unpack(struct nf_reader *r)
     case MSGPACK_UNPACK_NOMEM_ERROR:
         return nf_fail(r->err, NF_ESYS, "%s: out of memory", r->what);
     default:
-        return bad(r, "not msgpack");
+        return refuse_stream(r, "not msgpack");
     }
-    return off == r->pos - r->last ? NF_OK : bad(r, "not msgpack");
+    return off == r->pos - r->last ? NF_OK : refuse_stream(r, "not msgpack");
 }
 
 /* The next object, whole, into r->obj. */
@@ -97,14 +97,14 @@ static int next_object(struct nf_reader *r, size_t limit)
 
     nf_scan_init(&scan, limit);
     while ((rc = nf_scan_more(&scan, r->buf + r->pos, r->len - r->pos, &why)) == NF_EOF) {
-        got = read_more(r, scan.want);
+        got = read_ahead(r, scan.want);
         if (got < 0)
             return (int)got;
         if (got == 0)
             return cut(r);
     }
     if (rc < 0)
-        return bad(r, why.text);
+        return refuse_stream(r, why.text);
     r->last = r->pos;
     r->pos += scan.at;
     if (r->digest)
@@ -130,7 +130,7 @@ static bool kind_is(const char *kind, const char *wanted)
     return false;
 }
 
-static int read_header(struct nf_reader *r, const char *wanted)
+static int read_stream_header(struct nf_reader *r, const char *wanted)
 {
     struct nf_err why = NF_ERR_INIT;
     const msgpack_object_map *m = &r->obj.via.map;
@@ -140,7 +140,7 @@ static int read_header(struct nf_reader *r, const char *wanted)
         return r->err->code;
     if (r->obj.type != MSGPACK_OBJECT_MAP || m->size == 0 || !str_is(&m->ptr[0].key, "format") ||
         !str_is(&m->ptr[0].val, "neurofilters"))
-        return bad(r, "it does not begin with the header");
+        return refuse_stream(r, "it does not begin with the header");
     header = nf_mp_json(&r->obj, &why);
     if (!header)
         return nf_fail(r->err, why.code, "%s: header: %s", r->what, why.text);
@@ -152,7 +152,7 @@ static int read_header(struct nf_reader *r, const char *wanted)
     if (!json_is_string(json_object_get(header, "kind")))
         return nf_fail(r->err, NF_EFORMAT, "%s: header: kind is missing", r->what);
     if (wanted && !kind_is(nf_reader_kind(r), wanted))
-        return nf_fail(r->err, NF_EFORMAT, "%s is a stream of kind '%.40s'; '%s' is wanted", r->what, nf_reader_kind(r), wanted);
+        return nf_fail(r->err, NF_EFORMAT, "%s is a stream of kind '%.40s'; '%s' is expected", r->what, nf_reader_kind(r), wanted);
     return NF_OK;
 }
 
@@ -175,7 +175,7 @@ struct nf_reader *nf_reader_open(int fd, const char *what, const char *kind, str
         return NULL;
     }
     r->source = nf_source_open(fd, r->what, err);
-    if (!r->source || read_header(r, kind) < 0) {
+    if (!r->source || read_stream_header(r, kind) < 0) {
         nf_reader_close(r);
         return NULL;
     }
@@ -214,7 +214,7 @@ const char *nf_reader_what(const struct nf_reader *r)
 }
 
 /* After END: the frame must close and the input must end. */
-static int read_end(struct nf_reader *r)
+static int read_stream_end(struct nf_reader *r)
 {
     struct nf_err why = NF_ERR_INIT;
     unsigned char byte;
@@ -222,7 +222,7 @@ static int read_end(struct nf_reader *r)
     ssize_t got = 0;
 
     if (nf_mp_uint(&r->obj, "records", UINT64_MAX, &n, &why) < 0)
-        return bad(r, why.text);
+        return refuse_stream(r, why.text);
     if (n != r->records)
         return nf_fail(r->err, NF_EFORMAT, "%s: END counts %" PRIu64 " records, %" PRIu64 " were read", r->what, n, r->records);
     if (r->pos == r->len)
@@ -249,9 +249,9 @@ int nf_reader_next(struct nf_reader *r, const msgpack_object **rec)
         return r->err->code;
     if (r->obj.type != MSGPACK_OBJECT_MAP || r->obj.via.map.size == 0 || !str_is(&r->obj.via.map.ptr[0].key, "r") ||
         r->obj.via.map.ptr[0].val.type != MSGPACK_OBJECT_STR)
-        return bad(r, "an object that is no record");
+        return refuse_stream(r, "an object that is no record");
     if (nf_mp_is(&r->obj, "end"))
-        return read_end(r);
+        return read_stream_end(r);
     r->records++;
     *rec = &r->obj;
     return NF_OK;

@@ -58,9 +58,12 @@ const msgpack_object *nf_reader_end(const struct nf_reader *r);
 uint64_t nf_reader_records(const struct nf_reader *r);
 
 /*
- * nf_reader_hash - ask for the stream's digest; before the first nf_reader_next().  NF_ESYS: memory.
- * nf_reader_digest - after NF_EOF: SHA-256, lower-case hex, of the whole stream from header to END as msgpack, so that compression does not
- * change it (`zstd -dc x.nf | sha256sum`); borrowed.  NULL before, or when it was not asked for.
+ * nf_reader_hash - compute the stream's digest. Call it before the first nf_reader_next(). NF_ESYS:
+ * memory.
+ *
+ * nf_reader_digest - after NF_EOF: SHA-256, lower-case hex, of the whole stream from header to END as
+ * msgpack. Compression does not change it (`zstd -dc x.nf | sha256sum`). Borrowed. NULL before NF_EOF,
+ * or without nf_reader_hash().
  */
 int nf_reader_hash(struct nf_reader *r);
 const char *nf_reader_digest(const struct nf_reader *r);

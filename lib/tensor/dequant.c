@@ -59,7 +59,7 @@ static inline void split_scales(const byte *p, byte *sc, byte *mn)
 /* ---- bytes into floats ---- */
 
 /* y[i] = d (q[i] - offset) */
-static inline void scale(const byte *restrict q, size_t n, int offset, float d, float *restrict y)
+static inline void unpack_scale(const byte *restrict q, size_t n, int offset, float d, float *restrict y)
 {
     for (size_t i = 0; i < n; i++)
         y[i] = d * (float)(q[i] - offset);
@@ -92,7 +92,7 @@ static void read_q4_0(const byte *p, float *y)
     byte q[32];
 
     split_nibbles(p + 2, 16, q);
-    scale(q, 32, 8, half_at(p), y);
+    unpack_scale(q, 32, 8, half_at(p), y);
 }
 
 static void read_q4_1(const byte *p, float *y)
@@ -109,7 +109,7 @@ static void read_q5_0(const byte *p, float *y)
 
     split_nibbles(p + 6, 16, q);
     add_fifth_bits(p + 2, q);
-    scale(q, 32, 16, half_at(p), y);
+    unpack_scale(q, 32, 16, half_at(p), y);
 }
 
 static void read_q5_1(const byte *p, float *y)
@@ -202,7 +202,7 @@ static void read_q3_k(const byte *p, float *y)
         for (size_t i = 0; i < 32; i++)
             q[32 * j + i] |= (byte)((p[i] >> j & 1) << 2);
     for (size_t g = 0; g < 16; g++)
-        scale(q + 16 * g, 16, 4, d * (float)(q3_scale(p + 96, g) - 32), y + 16 * g);
+        unpack_scale(q + 16 * g, 16, 4, d * (float)(q3_scale(p + 96, g) - 32), y + 16 * g);
 }
 
 /* Groups of 32, whose q is known. */
@@ -249,7 +249,7 @@ static void read_q6_k(const byte *p, float *y)
     for (size_t i = 0; i < 256; i++)
         q[i] |= (byte)(top[i] << 4);
     for (size_t g = 0; g < 16; g++)
-        scale(q + 16 * g, 16, 32, d * (float)(int8_t)p[192 + g], y + 16 * g);
+        unpack_scale(q + 16 * g, 16, 32, d * (float)(int8_t)p[192 + g], y + 16 * g);
 }
 
 static void read_iq4_xs(const byte *p, float *y)

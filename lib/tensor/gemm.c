@@ -140,7 +140,7 @@ static int failed(const char *what, dnnl_status_t s, const struct nf_gemm_shape 
     return nf_fail(err, NF_ESYS, "oneDNN: %s of %zu x %zu failed with status %d", what, shape->N, shape->K, (int)s);
 }
 
-static dnnl_data_type_t type_of(enum nf_dtype t)
+static dnnl_data_type_t type_of_dtype(enum nf_dtype t)
 {
     return t == NF_BF16 ? dnnl_bf16 : dnnl_f32;
 }
@@ -176,13 +176,13 @@ static dnnl_status_t product_new(const struct nf_gemm *g, size_t rows, dnnl_prim
 
     memset(&x, 0, sizeof x);
     w = bias = y = x;
-    s = md_new(&x, M, K, type_of(sh->in), dnnl_ab);
+    s = md_new(&x, M, K, type_of_dtype(sh->in), dnnl_ab);
     if (s == dnnl_success)
-        s = md_new(&w, K, N, type_of(sh->in), dnnl_format_tag_any);
+        s = md_new(&w, K, N, type_of_dtype(sh->in), dnnl_format_tag_any);
     if (s == dnnl_success)
         s = md_new(&bias, 1, N, dnnl_f32, dnnl_ab);
     if (s == dnnl_success)
-        s = md_new(&y, M, N, type_of(sh->out), dnnl_ab);
+        s = md_new(&y, M, N, type_of_dtype(sh->out), dnnl_ab);
     if (s == dnnl_success)
         s = attr_new(g, &attr);
     if (s == dnnl_success)
@@ -324,7 +324,7 @@ size_t nf_gemm_packed_size(const struct nf_gemm *g)
 }
 
 /* `layout` of w as [K,N]: dnnl_ab as it is, dnnl_ba seen through [N,K]. */
-static int pack(const struct nf_gemm *g, const float *w, dnnl_format_tag_t layout, void *packed, struct nf_err *err)
+static int pack_layout(const struct nf_gemm *g, const float *w, dnnl_format_tag_t layout, void *packed, struct nf_err *err)
 {
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_primitive_desc_t pd = NULL;
@@ -359,12 +359,12 @@ static int pack(const struct nf_gemm *g, const float *w, dnnl_format_tag_t layou
 
 int nf_gemm_pack(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err)
 {
-    return pack(g, w, dnnl_ba, packed, err);
+    return pack_layout(g, w, dnnl_ba, packed, err);
 }
 
 int nf_gemm_pack_transposed(const struct nf_gemm *g, const float *w, void *packed, struct nf_err *err)
 {
-    return pack(g, w, dnnl_ab, packed, err);
+    return pack_layout(g, w, dnnl_ab, packed, err);
 }
 
 /* The prepared call for `rows` <= PIECE, a multiple of STEP or below it. */

@@ -22,7 +22,7 @@ static double now(void)
 }
 
 /* Numbers in [-1, 1): products of zeros or denormals may run at another speed. */
-static void fill(float *x, size_t n, enum nf_dtype t, void *y)
+static void fill_operand(float *x, size_t n, enum nf_dtype t, void *y)
 {
     struct nf_rng rng = { 1 };
 
@@ -60,8 +60,8 @@ double nf_speed_gemm(enum nf_dtype dtype, size_t K, size_t N, struct nf_err *err
     double t = 0;
 
     if (packed && w && x && y && half) {
-        fill(w, N * K, NF_F32, NULL);
-        fill(x, ROWS * K, dtype, half);
+        fill_operand(w, N * K, NF_F32, NULL);
+        fill_operand(x, ROWS * K, dtype, half);
         if (nf_gemm_pack(g, w, packed, err) == NF_OK)
             t = fastest(g, packed, dtype == NF_BF16 ? (const void *)half : x, y, err);
     }

@@ -1,5 +1,5 @@
 /*
- * speed.h - how fast this machine multiplies matrices, for an estimate of time.
+ * speed.h - measures how fast this machine multiplies matrices, for an estimate of time.
  */
 #ifndef NF_TENSOR_SPEED_H
 #define NF_TENSOR_SPEED_H

@@ -25,15 +25,15 @@ int nf_bpe_add(struct nf_bpe *b, struct nf_merge m, struct nf_err *err)
 }
 
 /* The high bits of a product with an odd constant (2^64 / golden ratio) are well mixed: Knuth, TAOCP 3, section 6.4. */
-static size_t slot_of(uint64_t pair, size_t mask)
+static size_t hash_pair(uint64_t pair, size_t mask)
 {
     return (size_t)((pair * 0x9e3779b97f4a7c15u) >> 32) & mask;
 }
 
-static struct nf_bpe_slot *find(const struct nf_bpe *b, uint32_t left, uint32_t right)
+static struct nf_bpe_slot *find_merge(const struct nf_bpe *b, uint32_t left, uint32_t right)
 {
     uint64_t pair = (uint64_t)left << 32 | right;
-    size_t i = slot_of(pair, b->mask);
+    size_t i = hash_pair(pair, b->mask);
 
     while (b->slots[i].rank != NONE && b->slots[i].pair != pair)
         i = (i + 1) & b->mask;
@@ -56,7 +56,7 @@ int nf_bpe_index(struct nf_bpe *b, struct nf_err *err)
     for (size_t rank = 0; rank < b->n; rank++) {
         const struct nf_merge *m = &b->merges[rank];
 
-        *find(b, m->left, m->right) = (struct nf_bpe_slot){ (uint64_t)m->left << 32 | m->right, (uint32_t)rank, m->id };
+        *find_merge(b, m->left, m->right) = (struct nf_bpe_slot){ (uint64_t)m->left << 32 | m->right, (uint32_t)rank, m->id };
     }
     return NF_OK;
 }
@@ -75,7 +75,7 @@ static size_t merge_short(const struct nf_bpe *b, size_t n, uint32_t *ids)
     const struct nf_bpe_slot *s;
 
     for (size_t i = 0; i + 1 < n; i++) {
-        s = find(b, ids[i], ids[i + 1]);
+        s = find_merge(b, ids[i], ids[i + 1]);
         rank[i] = s->rank;
         made[i] = s->id;
     }
@@ -93,7 +93,7 @@ static size_t merge_short(const struct nf_bpe *b, size_t n, uint32_t *ids)
         memmove(rank + best, rank + best + 1, (n - best - 1) * sizeof *rank);
         memmove(made + best, made + best + 1, (n - best - 1) * sizeof *made);
         for (size_t i = best ? best - 1 : 0; i <= best && i + 1 < n; i++) {
-            s = find(b, ids[i], ids[i + 1]);
+            s = find_merge(b, ids[i], ids[i + 1]);
             rank[i] = s->rank;
             made[i] = s->id;
         }
@@ -116,29 +116,29 @@ struct heap {
     size_t n;
 };
 
-static bool before(const struct candidate *a, const struct candidate *b)
+static bool merges_before(const struct candidate *a, const struct candidate *b)
 {
     return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
 }
 
-static void push(struct heap *h, struct candidate c)
+static void push_candidate(struct heap *h, struct candidate c)
 {
     size_t i = h->n++;
 
-    for (; i && before(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
+    for (; i && merges_before(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
         h->c[i] = h->c[(i - 1) / 2];
     h->c[i] = c;
 }
 
-static struct candidate pop(struct heap *h)
+static struct candidate pop_candidate(struct heap *h)
 {
     struct candidate top = h->c[0], last = h->c[--h->n];
     size_t i = 0, child;
 
     while ((child = 2 * i + 1) < h->n) {
-        if (child + 1 < h->n && before(&h->c[child + 1], &h->c[child]))
+        if (child + 1 < h->n && merges_before(&h->c[child + 1], &h->c[child]))
             child++;
-        if (!before(&h->c[child], &last))
+        if (!merges_before(&h->c[child], &last))
             break;
         h->c[i] = h->c[child];
         i = child;
@@ -153,9 +153,9 @@ static void consider(const struct nf_bpe *b, struct heap *h, const struct symbol
 
     if (at == NONE || s[at].next == NONE)
         return;
-    slot = find(b, s[at].id, s[s[at].next].id);
+    slot = find_merge(b, s[at].id, s[s[at].next].id);
     if (slot->rank != NONE)
-        push(h, (struct candidate){ slot->rank, at });
+        push_candidate(h, (struct candidate){ slot->rank, at });
 }
 
 static size_t merge_long(const struct nf_bpe *b, uint32_t n, struct symbol *s, struct heap *h, uint32_t *ids)
@@ -167,13 +167,13 @@ static size_t merge_long(const struct nf_bpe *b, uint32_t n, struct symbol *s, s
     for (uint32_t i = 0; i < n; i++)
         consider(b, h, s, i);
     while (h->n) {
-        struct candidate c = pop(h);
+        struct candidate c = pop_candidate(h);
         struct symbol *left = &s[c.at], *right = &s[left->next == NONE ? c.at : left->next];
         const struct nf_bpe_slot *slot;
 
         if (!left->alive || left->next == NONE)
             continue;
-        slot = find(b, left->id, right->id);
+        slot = find_merge(b, left->id, right->id);
         if (slot->rank != c.rank)
             continue;
         left->id = slot->id;

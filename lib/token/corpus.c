@@ -31,7 +31,7 @@ struct cutter {
     struct nf_err *err;
 };
 
-static int begin(struct cutter *k, const char *domain)
+static int begin_document(struct cutter *k, const char *domain)
 {
     char name[NAME_MAX_BYTES], shown_domain[NAME_MAX_BYTES], shown[NAME_MAX_BYTES + 24];
 
@@ -45,7 +45,7 @@ static int begin(struct cutter *k, const char *domain)
     return k->sink->begin(k->sink->self, shown, shown_domain, k->err);
 }
 
-static int end(struct cutter *k)
+static int end_document(struct cutter *k)
 {
     k->held.n = 0;
     if (!k->open)
@@ -54,14 +54,14 @@ static int end(struct cutter *k)
     return k->sink->end(k->sink->self, k->err);
 }
 
-static int text(struct cutter *k, const unsigned char *p, size_t n)
+static int cut_text(struct cutter *k, const unsigned char *p, size_t n)
 {
     return n ? k->sink->text(k->sink->self, p, n, k->err) : NF_OK;
 }
 
 static int file_bytes(struct cutter *k, const unsigned char *p, size_t n)
 {
-    return text(k, p, n);
+    return cut_text(k, p, n);
 }
 
 /* Text of the current line: what was held belongs to the document after all; a \r at the end may be half a line break. */
@@ -72,13 +72,13 @@ static int line_text(struct cutter *k, const unsigned char *p, size_t n)
 
     if (k->held.n || n > cr) {
         if (!k->open)
-            rc = begin(k, k->domain);
+            rc = begin_document(k, k->domain);
         if (rc == NF_OK)
-            rc = text(k, k->held.p, k->held.n);
+            rc = cut_text(k, k->held.p, k->held.n);
         k->held.n = 0;
     }
     if (rc == NF_OK)
-        rc = text(k, p, n - cr);
+        rc = cut_text(k, p, n - cr);
     return rc == NF_OK ? nf_bytes_add(&k->held, "\r", cr, k->err) : rc;
 }
 
@@ -93,7 +93,7 @@ static int line_bytes(struct cutter *k, const unsigned char *p, size_t n)
         if (len)
             rc = line_text(k, p + i, len);
         if (eol && rc == NF_OK)
-            rc = end(k);
+            rc = end_document(k);
         k->line += eol != NULL;
         i += len;
     }
@@ -123,7 +123,7 @@ static int paragraph_bytes(struct cutter *k, const unsigned char *p, size_t n)
         if (i == n || rc != NF_OK)
             break;
         if (p[i] == '\n') {
-            rc = k->blank ? end(k) : nf_bytes_add(&k->held, "\n", 1, k->err);
+            rc = k->blank ? end_document(k) : nf_bytes_add(&k->held, "\n", 1, k->err);
             k->blank = true;
             k->line++;
             i++;
@@ -177,11 +177,11 @@ static int json_document(struct cutter *k)
         json_decref(object);
         return bad_line(k, why);
     }
-    rc = begin(k, domain);
+    rc = begin_document(k, domain);
     if (rc == NF_OK)
-        rc = text(k, (const unsigned char *)s, json_string_length(json_object_get(object, k->c->field)));
+        rc = cut_text(k, (const unsigned char *)s, json_string_length(json_object_get(object, k->c->field)));
     json_decref(object);
-    return rc == NF_OK ? end(k) : rc;
+    return rc == NF_OK ? end_document(k) : rc;
 }
 
 /* The whole line is in `held`; one of nothing but spaces is left out. */
@@ -221,8 +221,8 @@ static int last_bytes(struct cutter *k)
     if (k->c->split == NF_SPLIT_JSONL)
         rc = json_line(k);
     else if (k->open && k->held.n == 1 && k->held.p[0] == '\r')
-        rc = text(k, k->held.p, 1);
-    return rc == NF_OK ? end(k) : rc;
+        rc = cut_text(k, k->held.p, 1);
+    return rc == NF_OK ? end_document(k) : rc;
 }
 
 static int read_file(struct nf_corpus *c, const char *path, const char *domain, const struct nf_corpus_sink *sink,
@@ -237,7 +237,7 @@ static int read_file(struct nf_corpus *c, const char *path, const char *domain, 
     struct cutter k = {
         .c = c, .sink = sink, .path = path, .domain = c->domain ? c->domain : domain, .line = 1, .blank = true, .err = err
     };
-    struct nf_text *t = nf_text_open(path, err);
+    struct nf_text_file *t = nf_text_file_open(path, err);
     const unsigned char *p;
     ssize_t n;
     int rc = NF_OK;
@@ -245,13 +245,13 @@ static int read_file(struct nf_corpus *c, const char *path, const char *domain, 
     if (!t)
         return (int)err->code;
     if (c->split == NF_SPLIT_FILE)
-        rc = begin(&k, k.domain);
-    while (rc == NF_OK && (n = nf_text_read(t, &p, err)) != 0)
+        rc = begin_document(&k, k.domain);
+    while (rc == NF_OK && (n = nf_text_file_read(t, &p, err)) != 0)
         rc = n < 0 ? (int)n : cut[c->split](&k, p, (size_t)n);
     if (rc == NF_OK)
         rc = last_bytes(&k);
     nf_bytes_clear(&k.held);
-    nf_text_close(t);
+    nf_text_file_close(t);
     return rc;
 }
 

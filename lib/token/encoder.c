@@ -168,7 +168,7 @@ static void make_key(const unsigned char *p, size_t n, uint64_t key[3])
     key[2] |= (uint64_t)n << 56;
 }
 
-static struct cached *slot_of(struct nf_encoder *e, const uint64_t key[3])
+static struct cached *find_cached(struct nf_encoder *e, const uint64_t key[3])
 {
     uint64_t h = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xbf58476d1ce4e5b9u ^ key[2] * 0x94d049bb133111ebu;
 
@@ -218,7 +218,7 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n, 
         return NF_ESYS;
     if (n <= CACHE_KEY) {
         make_key(p, n, key);
-        c = slot_of(e, key);
+        c = find_cached(e, key);
         if (c->key[0] == key[0] && c->key[1] == key[1] && c->key[2] == key[2]) {
             memcpy(out->ids + out->n, c->ids, sizeof c->ids);
             out->n += c->n;
@@ -302,7 +302,7 @@ static int encode_chars(struct nf_encoder *e, const unsigned char *p, size_t n, 
     return rc == NF_EOF ? NF_OK : rc;
 }
 
-static int put_token(struct nf_encoder *e, const struct nf_added_token *t, struct nf_err *err)
+static int put_added_token(struct nf_encoder *e, const struct nf_added_token *t, struct nf_err *err)
 {
     if (nf_grow(&e->out->ids, &e->out->cap, e->out->n + 1, sizeof *e->out->ids, err) < 0)
         return NF_ESYS;
@@ -349,7 +349,7 @@ static int run_text(struct nf_encoder *e, bool last, struct nf_err *err)
         if (!t)
             break;
         if (rc == NF_OK)
-            rc = put_token(e, t, err);
+            rc = put_added_token(e, t, err);
         pos = at + t->n;
     }
     nf_bytes_drop(&e->text, pos);
@@ -394,7 +394,7 @@ int nf_encode(struct nf_encoder *e, const void *text, size_t n, bool last, struc
         if (!t)
             break;
         if (rc == NF_OK)
-            rc = put_token(e, t, err);
+            rc = put_added_token(e, t, err);
         e->raw_begins = true;
         pos = at + t->n;
     }

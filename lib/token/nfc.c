@@ -39,12 +39,12 @@ static int normalize(const unsigned char *p, size_t n, struct nf_bytes *out, str
 }
 
 /* A run of text that has not been put out: p[run .. ). */
-struct run {
+struct nfc_run {
     size_t start, last;   /* its first character; the last one, where it is plain */
     bool plain;           /* all its characters are inert */
 };
 
-static int put_out(const unsigned char *p, const struct run *r, size_t end, struct nf_bytes *out, struct nf_err *err)
+static int put_out(const unsigned char *p, const struct nfc_run *r, size_t end, struct nf_bytes *out, struct nf_err *err)
 {
     if (end == r->start)
         return NF_OK;
@@ -52,7 +52,7 @@ static int put_out(const unsigned char *p, const struct run *r, size_t end, stru
 }
 
 /* Where the run is to be cut before character c at i.  An inert one is cut only from what it could change. */
-static size_t cut_at(const struct run *r, uint32_t c, size_t i)
+static size_t cut_at(const struct nfc_run *r, uint32_t c, size_t i)
 {
     if (inert(c))
         return r->plain ? r->start : i;
@@ -61,7 +61,7 @@ static size_t cut_at(const struct run *r, uint32_t c, size_t i)
 
 int nf_nfc(const unsigned char *text, size_t n, bool last, struct nf_bytes *out, size_t *used, struct nf_err *err)
 {
-    struct run r = { 0, 0, true };
+    struct nfc_run r = { 0, 0, true };
     size_t i = 0, len, cut;
     uint32_t c = 0;
     int rc = NF_OK;
@@ -73,12 +73,12 @@ int nf_nfc(const unsigned char *text, size_t n, bool last, struct nf_bytes *out,
         cut = len ? cut_at(&r, c, i) : i;
         if (cut > r.start) {
             rc = put_out(text, &r, cut, out, err);
-            r = (struct run){ cut, cut, true };
+            r = (struct nfc_run){ cut, cut, true };
         }
         if (!len && rc == NF_OK) {   /* a byte that is no UTF-8 */
             rc = nf_bytes_add(out, text + i, 1, err);
             len = 1;
-            r = (struct run){ i + 1, i + 1, true };
+            r = (struct nfc_run){ i + 1, i + 1, true };
             continue;
         }
         r.last = i;

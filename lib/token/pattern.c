@@ -9,7 +9,8 @@
 
 /* The complement of NF_PATTERN_SPACES. */
 #define NOT_SPACES                                                                                                                 \
-    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}" \
+    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-"   \
+    "\\x{202e}"                                                                                                                    \
     "\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
 
 /*
@@ -56,13 +57,33 @@ static size_t char_bytes(const char *p)
 
 /* Long names of general categories, as far as a name is not PCRE2's own; letters only, lower case. */
 static const char *const long_names[][2] = {
-    { "letter", "L" },          { "mark", "M" },           { "number", "N" },          { "punctuation", "P" },
-    { "punct", "P" },           { "symbol", "S" },         { "separator", "Z" },       { "other", "C" },
-    { "uppercaseletter", "Lu" }, { "lowercaseletter", "Ll" }, { "titlecaseletter", "Lt" }, { "modifierletter", "Lm" },
-    { "otherletter", "Lo" },    { "nonspacingmark", "Mn" }, { "spacingmark", "Mc" },   { "enclosingmark", "Me" },
-    { "decimalnumber", "Nd" },  { "letternumber", "Nl" },  { "othernumber", "No" },    { "control", "Cc" },
-    { "cntrl", "Cc" },          { "format", "Cf" },        { "unassigned", "Cn" },     { "lc", "L&" },
-    { "casedletter", "L&" },    { "any", "Any" },          { "digit", "Nd" },
+    { "letter", "L" },
+    { "mark", "M" },
+    { "number", "N" },
+    { "punctuation", "P" },
+    { "punct", "P" },
+    { "symbol", "S" },
+    { "separator", "Z" },
+    { "other", "C" },
+    { "uppercaseletter", "Lu" },
+    { "lowercaseletter", "Ll" },
+    { "titlecaseletter", "Lt" },
+    { "modifierletter", "Lm" },
+    { "otherletter", "Lo" },
+    { "nonspacingmark", "Mn" },
+    { "spacingmark", "Mc" },
+    { "enclosingmark", "Me" },
+    { "decimalnumber", "Nd" },
+    { "letternumber", "Nl" },
+    { "othernumber", "No" },
+    { "control", "Cc" },
+    { "cntrl", "Cc" },
+    { "format", "Cf" },
+    { "unassigned", "Cn" },
+    { "lc", "L&" },
+    { "casedletter", "L&" },
+    { "any", "Any" },
+    { "digit", "Nd" },
 };
 
 /* Properties that are written as the items of a class. */
@@ -168,9 +189,8 @@ static int read_shorthand(struct reader *r, struct set *s)
         bool negative;
         const char *items;
     } sets[] = {
-        { 's', false, NF_PATTERN_SPACES }, { 'S', false, NOT_SPACES }, { 'w', false, WORD },
-        { 'W', true, WORD },               { 'd', false, "\\p{Nd}" },  { 'D', false, "\\P{Nd}" },
-        { 'h', false, "0-9A-Fa-f" },       { 'H', true, "0-9A-Fa-f" },
+        { 's', false, NF_PATTERN_SPACES }, { 'S', false, NOT_SPACES }, { 'w', false, WORD },        { 'W', true, WORD },
+        { 'd', false, "\\p{Nd}" },         { 'D', false, "\\P{Nd}" },  { 'h', false, "0-9A-Fa-f" }, { 'H', true, "0-9A-Fa-f" },
     };
     const char *at = r->p - 1;
 
@@ -230,7 +250,7 @@ static int read_escaped(struct reader *r, unsigned long *u)
     return NF_OK;
 }
 
-static int put_char(struct reader *r, unsigned long u)
+static int put_pattern_char(struct reader *r, unsigned long u)
 {
     char text[16];
 
@@ -246,7 +266,7 @@ static int put_literal(struct reader *r)
     int rc;
 
     if (c < 0x80 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9'))
-        rc = put_char(r, c);
+        rc = put_pattern_char(r, c);
     else
         rc = nf_bytes_add(r->out, r->p, n, r->err);
     r->p += n;
@@ -258,7 +278,8 @@ static int put_literal(struct reader *r)
 /*
  * A class being read: the union of `items`, which one PCRE2 class can hold, and of `others`, alternatives that each match one character.
  */
-struct class {
+struct class
+{
     struct nf_bytes items, others;
     bool negative;
 };
@@ -349,7 +370,7 @@ static int read_class_char(struct reader *r, struct class *c)
         r->p++;
         rc = read_escaped(r, &u);
         if (rc == NF_OK)
-            rc = put_char(r, u);
+            rc = put_pattern_char(r, u);
     } else {
         rc = put_literal(r);
     }
@@ -471,7 +492,7 @@ static int read_class(struct reader *r, struct class *c)
 static int read_alternatives(struct reader *r);
 
 /* Options of a group behind "(?", up to their end; NF_EOF: these are none. */
-static int read_options(struct reader *r)
+static int read_inline_options(struct reader *r)
 {
     const char *at = r->p;
     bool off = false, dot_all = r->dot_all, caseless = false, caseful = false;
@@ -513,7 +534,7 @@ static int read_group(struct reader *r, bool first)
         rc = put(r, "(?:");   /* nothing refers to what a group holds */
     } else if (rc == NF_EOF && r->p[1] && strchr("im-", r->p[1])) {
         r->p++;
-        rc = read_options(r);
+        rc = read_inline_options(r);
         rest = rc == NF_OK && *r->p == ')';
         if (rest && !first)
             return refuse_pattern(r, at, 4);
@@ -558,7 +579,7 @@ static int read_escape(struct reader *r)
     rc = read_shorthand(r, &s);
     if (rc == NF_EOF) {
         rc = read_escaped(r, &u);
-        return rc == NF_OK ? put_char(r, u) : rc;
+        return rc == NF_OK ? put_pattern_char(r, u) : rc;
     }
     if (rc == NF_OK && strcmp(s.items, WORD) == 0)
         strcat(s.items, MORE_WORD);

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 
-struct nf_text {
+struct nf_text_file {
     int fd;
     char *name;
     unsigned char in[NF_TEXT_CHUNK], out[NF_TEXT_CHUNK];
@@ -24,7 +24,7 @@ struct nf_text {
 };
 
 /* Fill `in` with what is left in it and more, up to its size or the end of the file. */
-static int fill(struct nf_text *t, struct nf_err *err)
+static int fill_input(struct nf_text_file *t, struct nf_err *err)
 {
     memmove(t->in, t->in + t->in_pos, t->in_n - t->in_pos);
     t->in_n -= t->in_pos;
@@ -42,14 +42,14 @@ static int fill(struct nf_text *t, struct nf_err *err)
     return NF_OK;
 }
 
-static bool begins(const struct nf_text *t, const char *magic, size_t n)
+static bool begins(const struct nf_text_file *t, const char *magic, size_t n)
 {
     return t->in_n >= n && memcmp(t->in, magic, n) == 0;
 }
 
-static int look(struct nf_text *t, struct nf_err *err)
+static int detect_compression(struct nf_text_file *t, struct nf_err *err)
 {
-    if (fill(t, err) < 0)
+    if (fill_input(t, err) < 0)
         return NF_ESYS;
     if (begins(t, "\x1f\x8b\x08", 3) || begins(t, "BZh", 3) ||
         begins(t,
@@ -65,9 +65,9 @@ static int look(struct nf_text *t, struct nf_err *err)
     return NF_OK;
 }
 
-struct nf_text *nf_text_open(const char *path, struct nf_err *err)
+struct nf_text_file *nf_text_file_open(const char *path, struct nf_err *err)
 {
-    struct nf_text *t = nf_alloc(1, sizeof *t, err);
+    struct nf_text_file *t = nf_alloc(1, sizeof *t, err);
     bool standard = strcmp(path, "-") == 0;
 
     if (!t)
@@ -83,14 +83,14 @@ struct nf_text *nf_text_open(const char *path, struct nf_err *err)
         nf_fail_errno(err, "%s", path);
         goto fail;
     }
-    if (look(t, err) == NF_OK)
+    if (detect_compression(t, err) == NF_OK)
         return t;
 fail:
-    nf_text_close(t);
+    nf_text_file_close(t);
     return NULL;
 }
 
-static ssize_t read_zstd(struct nf_text *t, struct nf_err *err)
+static ssize_t read_zstd_text(struct nf_text_file *t, struct nf_err *err)
 {
     ZSTD_outBuffer out = { t->out, sizeof t->out, 0 };
 
@@ -98,7 +98,7 @@ static ssize_t read_zstd(struct nf_text *t, struct nf_err *err)
         ZSTD_inBuffer in;
         size_t before;
 
-        if (t->in_pos == t->in_n && fill(t, err) < 0)
+        if (t->in_pos == t->in_n && fill_input(t, err) < 0)
             return NF_ESYS;
         if (t->in_n == 0 && t->frame == 0)
             break;
@@ -115,15 +115,15 @@ static ssize_t read_zstd(struct nf_text *t, struct nf_err *err)
     return (ssize_t)out.pos;
 }
 
-ssize_t nf_text_read(struct nf_text *t, const unsigned char **p, struct nf_err *err)
+ssize_t nf_text_file_read(struct nf_text_file *t, const unsigned char **p, struct nf_err *err)
 {
     size_t n;
 
     if (t->zstd) {
         *p = t->out;
-        return read_zstd(t, err);
+        return read_zstd_text(t, err);
     }
-    if (t->in_pos == t->in_n && fill(t, err) < 0)
+    if (t->in_pos == t->in_n && fill_input(t, err) < 0)
         return NF_ESYS;
     *p = t->in;
     n = t->in_n - t->in_pos;
@@ -131,7 +131,7 @@ ssize_t nf_text_read(struct nf_text *t, const unsigned char **p, struct nf_err *
     return (ssize_t)n;
 }
 
-void nf_text_close(struct nf_text *t)
+void nf_text_file_close(struct nf_text_file *t)
 {
     if (!t)
         return;

@@ -77,7 +77,7 @@ int nf_load_merge(struct nf_load *l, const char *file, size_t rank, const char *
     struct nf_merge m;
 
     if (!left_n || !right_n || left_n + right_n > sizeof both)
-        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are wanted", l->dir, file,
+        return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens of together at most %zu bytes are expected", l->dir, file,
                        rank, sizeof both);
     memcpy(both, left, left_n);
     memcpy(both + left_n, right, right_n);
@@ -273,7 +273,7 @@ static int fill_vocab(struct nf_load *l, size_t V, const char **entries, const s
     return buf ? rc : NF_ESYS;
 }
 
-static int check_bytes(struct nf_load *l)
+static int check_byte_tokens(struct nf_load *l)
 {
     const struct nf_tokenizer *t = l->t;
 
@@ -333,7 +333,7 @@ static int make_vocab(struct nf_load *l)
     if (rc == NF_OK)
         rc = fill_vocab(l, V, entries, added);
     if (rc == NF_OK)
-        rc = check_bytes(l);
+        rc = check_byte_tokens(l);
     if (rc == NF_OK && l->t->chars)
         rc = join_chars(l, entries);
     free(entries);
@@ -438,7 +438,7 @@ static void settle_normalized(struct nf_tokenizer *t)
         t->added.tokens[i].normalized = false;
 }
 
-static int finish(struct nf_load *l)
+static int finish_tokenizer(struct nf_load *l)
 {
     struct nf_tokenizer *t = l->t;
     int rc;
@@ -463,7 +463,7 @@ static int load_parts(struct nf_load *l, json_t *root)
 {
     int rc = root ? nf_load_tokenizer_json(l, root) : nf_load_vocab_merges(l);
 
-    return rc == NF_OK ? finish(l) : rc;
+    return rc == NF_OK ? finish_tokenizer(l) : rc;
 }
 
 static int load_directory(struct nf_load *l)

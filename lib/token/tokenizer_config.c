@@ -25,7 +25,7 @@ static int read_merges(struct nf_load *l, const char *p, size_t n)
             continue;
         space = memchr(line, ' ', n);
         if (!space)
-            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are wanted", l->dir, MERGES,
+            return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: two tokens with a space between them are expected", l->dir, MERGES,
                            rank);
         rc = nf_load_merge(l, MERGES, rank++, line, (size_t)(space - line), space + 1, (size_t)(line + n - space - 1));
     }
@@ -42,7 +42,7 @@ int nf_load_vocab_merges(struct nf_load *l)
     if (rc == NF_OK && (!vocab || !nf_file_exists(path)) && (model = nf_path_join(l->dir, "tokenizer.model", l->err)) &&
         nf_file_exists(model))
         rc = nf_fail(l->err, NF_EFORMAT,
-                     "%s: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is wanted", l->dir);
+                     "%s: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is expected", l->dir);
     else if (rc == NF_OK && (!vocab || !nf_file_exists(path)))
         rc = nf_fail(l->err, NF_EFORMAT, "%s: no tokenizer there: neither tokenizer.json nor vocab.json with merges.txt", l->dir);
     if (rc == NF_OK)
@@ -129,7 +129,7 @@ static int add_special(struct nf_load *l, const char *file, const json_t *v, int
     return rc;
 }
 
-static int read_special(struct nf_load *l, const struct beside *b, const char *key)
+static int read_special_token(struct nf_load *l, const struct beside *b, const char *key)
 {
     const char *file, *text = unnamed(l, b, key);
     const json_t *v = named(b, key, &file);
@@ -189,7 +189,7 @@ static int read_added_maps(struct nf_load *l, const struct beside *b)
 }
 
 /* A list of special tokens, or a map of names to them. */
-static int read_more(struct nf_load *l, const struct beside *b, const char *key)
+static int read_special_list(struct nf_load *l, const struct beside *b, const char *key)
 {
     const char *file, *name;
     const json_t *more = named(b, key, &file);
@@ -211,10 +211,10 @@ static int read_specials(struct nf_load *l, const struct beside *b)
     int rc = read_added_maps(l, b);
 
     for (const char *const *k = keys; *k && rc == NF_OK; k++)
-        rc = read_special(l, b, *k);
+        rc = read_special_token(l, b, *k);
     if (rc == NF_OK)
-        rc = read_more(l, b, "additional_special_tokens");
-    return rc == NF_OK ? read_more(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
+        rc = read_special_list(l, b, "additional_special_tokens");
+    return rc == NF_OK ? read_special_list(l, b, "extra_special_tokens") : rc;   /* its name in transformers 5 */
 }
 
 /*
@@ -256,12 +256,12 @@ static int check_files(struct nf_load *l, const struct beside *b)
 
     if (l->files && class && !one_of(class, gpt2))
         return nf_fail(l->err, NF_EFORMAT,
-                       "%s/tokenizer_config.json: a %s from vocab.json and merges.txt is not implemented: tokenizer.json is wanted",
+                       "%s/tokenizer_config.json: a %s from vocab.json and merges.txt is not implemented: tokenizer.json is expected",
                        l->dir, class);
     if (l->files && !class && type && one_of(type, other))
         return nf_fail(
             l->err, NF_EFORMAT,
-            "%s/config.json: the tokenizer of %s from vocab.json and merges.txt is not implemented: tokenizer.json is wanted",
+            "%s/config.json: the tokenizer of %s from vocab.json and merges.txt is not implemented: tokenizer.json is expected",
             l->dir, type);
     return NF_OK;
 }

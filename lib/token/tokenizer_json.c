@@ -6,14 +6,14 @@
 
 static const char FILE_NAME[] = "tokenizer.json";
 
-static const char *type_of(const json_t *component)
+static const char *type_of_component(const json_t *component)
 {
     const char *type = json_string_value(json_object_get(component, "type"));
 
     return type ? type : "without a type";
 }
 
-static int refuse(struct nf_load *l, const char *part, const char *name)
+static int refuse_component(struct nf_load *l, const char *part, const char *name)
 {
     return nf_fail(l->err, NF_EFORMAT, "%s/%s: %s %s is not implemented", l->dir, FILE_NAME, part, name);
 }
@@ -40,7 +40,7 @@ static int read_merge(struct nf_load *l, size_t rank, const json_t *m)
     return nf_fail(l->err, NF_EFORMAT, "%s/%s: merge %zu: neither \"left right\" nor [left, right]", l->dir, FILE_NAME, rank);
 }
 
-static int read_model(struct nf_load *l, const json_t *model)
+static int read_merge_model(struct nf_load *l, const json_t *model)
 {
     static const char *const off[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", NULL };
     const json_t *merges = json_object_get(model, "merges"), *type = json_object_get(model, "type");
@@ -48,11 +48,11 @@ static int read_model(struct nf_load *l, const json_t *model)
 
     if (!json_is_object(model))
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: no model", l->dir, FILE_NAME);
-    if (type && strcmp(type_of(model), "BPE") != 0)   /* old files have no type */
-        return refuse(l, "model", type_of(model));
+    if (type && strcmp(type_of_component(model), "BPE") != 0)   /* old files have no type */
+        return refuse_component(l, "model", type_of_component(model));
     for (const char *const *f = off; *f; f++)
         if (!is_off(json_object_get(model, *f)))
-            return refuse(l, "model BPE:", *f);
+            return refuse_component(l, "model BPE:", *f);
     l->unk = json_string_value(json_object_get(model, "unk_token"));
     l->fuse_unk = !is_off(json_object_get(model, "fuse_unk"));
     l->byte_fallback = !is_off(json_object_get(model, "byte_fallback"));
@@ -65,7 +65,7 @@ static int read_model(struct nf_load *l, const json_t *model)
     return rc;
 }
 
-static bool is_text(const json_t *v, const char *text)
+static bool equals_text(const json_t *v, const char *text)
 {
     return json_is_string(v) && strcmp(json_string_value(v), text) == 0;
 }
@@ -77,13 +77,13 @@ static int read_blanks(struct nf_load *l, const json_t *n, bool prepend)
 {
     bool *set = prepend ? &l->t->prepend : &l->t->replace;
 
-    if (prepend && !is_text(json_object_get(n, "prepend"), BLANK))
-        return refuse(l, "normalizer Prepend:", "anything but U+2581");
-    if (!prepend &&
-        (!is_text(json_object_get(json_object_get(n, "pattern"), "String"), " ") || !is_text(json_object_get(n, "content"), BLANK)))
-        return refuse(l, "normalizer Replace:", "anything but U+0020 by U+2581");
+    if (prepend && !equals_text(json_object_get(n, "prepend"), BLANK))
+        return refuse_component(l, "normalizer Prepend:", "anything but U+2581");
+    if (!prepend && (!equals_text(json_object_get(json_object_get(n, "pattern"), "String"), " ") ||
+                     !equals_text(json_object_get(n, "content"), BLANK)))
+        return refuse_component(l, "normalizer Replace:", "anything but U+0020 by U+2581");
     if (*set)
-        return refuse(l, "normalizer Sequence: a second", type_of(n));
+        return refuse_component(l, "normalizer Sequence: a second", type_of_component(n));
     *set = true;
     return NF_OK;
 }
@@ -95,15 +95,15 @@ static int read_normalizer(struct nf_load *l, const json_t *n)
 
     if (is_off(n))
         return NF_OK;
-    if (strcmp(type_of(n), "Sequence") == 0) {
+    if (strcmp(type_of_component(n), "Sequence") == 0) {
         for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
             rc = read_normalizer(l, json_array_get(list, i));
         return rc;
     }
-    if (strcmp(type_of(n), "Prepend") == 0 || strcmp(type_of(n), "Replace") == 0)
-        return read_blanks(l, n, strcmp(type_of(n), "Prepend") == 0);
-    if (strcmp(type_of(n), "NFC") != 0)
-        return refuse(l, "normalizer", type_of(n));
+    if (strcmp(type_of_component(n), "Prepend") == 0 || strcmp(type_of_component(n), "Replace") == 0)
+        return read_blanks(l, n, strcmp(type_of_component(n), "Prepend") == 0);
+    if (strcmp(type_of_component(n), "NFC") != 0)
+        return refuse_component(l, "normalizer", type_of_component(n));
     l->t->nfc = true;
     return NF_OK;
 }
@@ -111,7 +111,7 @@ static int read_normalizer(struct nf_load *l, const json_t *n)
 static int set_pattern(struct nf_load *l, const char *pattern)
 {
     if (l->pattern)
-        return refuse(l, "pre_tokenizer Sequence:", "a second pattern");
+        return refuse_component(l, "pre_tokenizer Sequence:", "a second pattern");
     l->pattern = pattern;
     return NF_OK;
 }
@@ -122,11 +122,11 @@ static int read_split(struct nf_load *l, const json_t *p)
     const char *behavior = json_string_value(json_object_get(p, "behavior"));
 
     if (!pattern)
-        return refuse(l, "pre_tokenizer Split:", "a pattern other than Regex");
+        return refuse_component(l, "pre_tokenizer Split:", "a pattern other than Regex");
     if (!behavior || strcmp(behavior, "Isolated") != 0)
-        return refuse(l, "pre_tokenizer Split: behavior", behavior ? behavior : "none");
+        return refuse_component(l, "pre_tokenizer Split: behavior", behavior ? behavior : "none");
     if (!is_off(json_object_get(p, "invert")))
-        return refuse(l, "pre_tokenizer Split:", "invert");
+        return refuse_component(l, "pre_tokenizer Split:", "invert");
     return set_pattern(l, pattern);
 }
 
@@ -143,7 +143,7 @@ static int read_byte_level(struct nf_load *l, const json_t *p)
     const json_t *regex = json_object_get(p, "use_regex");
 
     if (!is_off(json_object_get(p, "add_prefix_space")))
-        return refuse(l, "pre_tokenizer ByteLevel:", "add_prefix_space");
+        return refuse_component(l, "pre_tokenizer ByteLevel:", "add_prefix_space");
     return regex && is_off(regex) ? NF_OK : set_pattern(l, NF_PRETOK_GPT2);
 }
 
@@ -152,17 +152,17 @@ static int read_metaspace(struct nf_load *l, const json_t *p)
 {
     const json_t *scheme = json_object_get(p, "prepend_scheme"), *split = json_object_get(p, "split");
 
-    if (!is_text(json_object_get(p, "replacement"), BLANK))
-        return refuse(l, "pre_tokenizer Metaspace: a replacement", "other than U+2581");
-    if (!scheme || is_text(scheme, "always"))
+    if (!equals_text(json_object_get(p, "replacement"), BLANK))
+        return refuse_component(l, "pre_tokenizer Metaspace: a replacement", "other than U+2581");
+    if (!scheme || equals_text(scheme, "always"))
         l->t->front = NF_FRONT_ALWAYS;
-    else if (is_text(scheme, "first"))
+    else if (equals_text(scheme, "first"))
         l->t->front = NF_FRONT_FIRST;
-    else if (!is_text(scheme, "never"))
-        return refuse(l, "pre_tokenizer Metaspace: prepend_scheme",
-                      json_is_string(scheme) ? json_string_value(scheme) : "of no name");
+    else if (!equals_text(scheme, "never"))
+        return refuse_component(l, "pre_tokenizer Metaspace: prepend_scheme",
+                                json_is_string(scheme) ? json_string_value(scheme) : "of no name");
     if (json_is_false(json_object_get(p, "add_prefix_space")) && l->t->front != NF_FRONT_NEVER)
-        return refuse(l, "pre_tokenizer Metaspace:", "add_prefix_space false with a prepend_scheme other than never");
+        return refuse_component(l, "pre_tokenizer Metaspace:", "add_prefix_space false with a prepend_scheme other than never");
     l->split = !json_is_false(split);
     return NF_OK;
 }
@@ -174,20 +174,21 @@ static int read_pre_tokenizer(struct nf_load *l, const json_t *p, struct cutting
 
     if (is_off(p))
         return NF_OK;
-    if (strcmp(type_of(p), "Sequence") == 0) {
+    if (strcmp(type_of_component(p), "Sequence") == 0) {
         for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
             rc = read_pre_tokenizer(l, json_array_get(list, i), have);
         return rc;
     }
     if (have->level || have->metaspace)
-        return refuse(l, have->level ? "pre_tokenizer after ByteLevel:" : "pre_tokenizer after Metaspace:", type_of(p));
-    if (strcmp(type_of(p), "Split") == 0)
+        return refuse_component(
+            l, have->level ? "pre_tokenizer after ByteLevel:" : "pre_tokenizer after Metaspace:", type_of_component(p));
+    if (strcmp(type_of_component(p), "Split") == 0)
         return read_split(l, p);
-    have->level = strcmp(type_of(p), "ByteLevel") == 0;
-    have->metaspace = strcmp(type_of(p), "Metaspace") == 0;
+    have->level = strcmp(type_of_component(p), "ByteLevel") == 0;
+    have->metaspace = strcmp(type_of_component(p), "Metaspace") == 0;
     if (have->level)
         return read_byte_level(l, p);
-    return have->metaspace ? read_metaspace(l, p) : refuse(l, "pre_tokenizer", type_of(p));
+    return have->metaspace ? read_metaspace(l, p) : refuse_component(l, "pre_tokenizer", type_of_component(p));
 }
 
 /* A template is [BOS,] text: what follows the text is not for a causal model's corpus. */
@@ -198,14 +199,14 @@ static int read_template(struct nf_load *l, const json_t *p)
     const char *name;
 
     if (n < 1 || n > 2 || !json_object_get(json_array_get(single, n - 1), "Sequence"))
-        return refuse(l, "post_processor TemplateProcessing:", "anything but one token before the text");
+        return refuse_component(l, "post_processor TemplateProcessing:", "anything but one token before the text");
     if (n == 1)
         return NF_OK;
     bos = json_object_get(json_array_get(single, 0), "SpecialToken");
     name = json_string_value(json_object_get(bos, "id"));
     id = name ? json_array_get(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name), "ids"), 0) : NULL;
     if (json_array_size(json_object_get(json_object_get(json_object_get(p, "special_tokens"), name ? name : ""), "ids")) > 1)
-        return refuse(l, "post_processor TemplateProcessing:", "a first token of several ids");
+        return refuse_component(l, "post_processor TemplateProcessing:", "a first token of several ids");
     if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > NF_TOKEN_ID_MAX)
         return nf_fail(l->err, NF_EFORMAT, "%s/%s: post_processor TemplateProcessing: its first token has no id", l->dir,
                        FILE_NAME);
@@ -219,12 +220,12 @@ static int read_post_processor(struct nf_load *l, const json_t *p)
     const json_t *list = json_object_get(p, "processors");
     int rc = NF_OK;
 
-    if (is_off(p) || strcmp(type_of(p), "ByteLevel") == 0)   /* ByteLevel only trims offsets */
+    if (is_off(p) || strcmp(type_of_component(p), "ByteLevel") == 0)   /* ByteLevel only trims offsets */
         return NF_OK;
-    if (strcmp(type_of(p), "TemplateProcessing") == 0)
+    if (strcmp(type_of_component(p), "TemplateProcessing") == 0)
         return read_template(l, p);
-    if (strcmp(type_of(p), "Sequence") != 0)
-        return refuse(l, "post_processor", type_of(p));
+    if (strcmp(type_of_component(p), "Sequence") != 0)
+        return refuse_component(l, "post_processor", type_of_component(p));
     for (size_t i = 0; rc == NF_OK && i < json_array_size(list); i++)
         rc = read_post_processor(l, json_array_get(list, i));
     return rc;
@@ -251,17 +252,17 @@ static int check_kind(struct nf_load *l, struct cutting have)
 
     if (have.level) {
         if (blanks || l->byte_fallback)
-            return refuse(l, "pre_tokenizer ByteLevel with", blanks ? "normalizer Prepend or Replace" : "byte_fallback");
-        return l->pattern ? NF_OK : refuse(l, "pre_tokenizer", "without a pattern");
+            return refuse_component(l, "pre_tokenizer ByteLevel with", blanks ? "normalizer Prepend or Replace" : "byte_fallback");
+        return l->pattern ? NF_OK : refuse_component(l, "pre_tokenizer", "without a pattern");
     }
     if (!have.metaspace && !l->t->replace)
-        return refuse(l, "pre_tokenizer", "without ByteLevel or Metaspace");
+        return refuse_component(l, "pre_tokenizer", "without ByteLevel or Metaspace");
     if (l->pattern)
-        return refuse(l, "pre_tokenizer", "Split without ByteLevel");
+        return refuse_component(l, "pre_tokenizer", "Split without ByteLevel");
     if (l->t->prepend && !l->t->replace)
-        return refuse(l, "normalizer", "Prepend without Replace");
+        return refuse_component(l, "normalizer", "Prepend without Replace");
     if (l->t->nfc || l->ignore_merges)
-        return refuse(l, l->t->nfc ? "normalizer NFC" : "model BPE: ignore_merges", "without ByteLevel");
+        return refuse_component(l, l->t->nfc ? "normalizer NFC" : "model BPE: ignore_merges", "without ByteLevel");
     return NF_OK;
 }
 
@@ -271,7 +272,7 @@ int nf_load_tokenizer_json(struct nf_load *l, json_t *root)
     struct cutting have = { false, false };
     int rc;
 
-    if ((rc = read_model(l, json_object_get(root, "model"))) < 0 ||
+    if ((rc = read_merge_model(l, json_object_get(root, "model"))) < 0 ||
         (rc = read_added(l, json_object_get(root, "added_tokens"))) < 0 ||
         (rc = read_normalizer(l, json_object_get(root, "normalizer"))) < 0 ||
         (rc = read_pre_tokenizer(l, json_object_get(root, "pre_tokenizer"), &have)) < 0 ||

@@ -19,7 +19,7 @@ int nf_whole_add(struct nf_whole *w, const void *p, size_t n, uint32_t id, struc
 }
 
 /* FNV-1a (Fowler, Noll, Vo), 64 bits, its halves folded. */
-static size_t hash(const unsigned char *p, size_t n)
+static size_t hash_bytes(const unsigned char *p, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325u;
 
@@ -28,9 +28,9 @@ static size_t hash(const unsigned char *p, size_t n)
     return (size_t)(h ^ h >> 32);
 }
 
-static uint32_t *find(const struct nf_whole *w, const void *p, size_t n)
+static uint32_t *find_whole(const struct nf_whole *w, const void *p, size_t n)
 {
-    size_t i = hash(p, n) & w->mask;
+    size_t i = hash_bytes(p, n) & w->mask;
 
     for (; w->slots[i]; i = (i + 1) & w->mask) {
         const struct nf_whole_entry *e = &w->entries[w->slots[i] - 1];
@@ -53,13 +53,13 @@ int nf_whole_index(struct nf_whole *w, struct nf_err *err)
         return NF_ESYS;
     w->mask = size - 1;
     for (size_t i = 0; i < w->n; i++)
-        *find(w, w->bytes.p + w->entries[i].at, w->entries[i].n) = (uint32_t)i + 1;
+        *find_whole(w, w->bytes.p + w->entries[i].at, w->entries[i].n) = (uint32_t)i + 1;
     return NF_OK;
 }
 
 int64_t nf_whole_find(const struct nf_whole *w, const void *p, size_t n)
 {
-    uint32_t slot = n && n <= w->longest ? *find(w, p, n) : 0;
+    uint32_t slot = n && n <= w->longest ? *find_whole(w, p, n) : 0;
 
     return slot ? (int64_t)w->entries[slot - 1].id : -1;
 }

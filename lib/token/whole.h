@@ -1,5 +1,6 @@
 /*
- * whole.h - pieces that are tokens as they stand: with ignore_merges a piece that is in the vocabulary is that token, merges or not.
+ * whole.h - finds pieces that are whole tokens. With ignore_merges such a piece is that token,
+ * whatever the merges are.
  */
 #ifndef NF_TOKEN_WHOLE_H
 #define NF_TOKEN_WHOLE_H

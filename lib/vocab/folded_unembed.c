@@ -47,7 +47,7 @@ bool nf_folded_unembed_layernorm(const struct nf_folded_unembed *u)
 
 /* ---- columns ---- */
 
-static void stored(const struct nf_folded_unembed *u, size_t v, float *y)
+static void read_stored_row(const struct nf_folded_unembed *u, size_t v, float *y)
 {
     nf_tensor_f32(&u->end.unembed, v * u->E, u->E, y);
 }
@@ -64,9 +64,9 @@ static bool centred(const struct nf_folded_unembed *u)
 }
 
 /* u_v times scale. */
-static void column(const struct nf_folded_unembed *u, size_t v, double scale, float *y)
+static void fold_column(const struct nf_folded_unembed *u, size_t v, double scale, float *y)
 {
-    stored(u, v, y);
+    read_stored_row(u, v, y);
     for (size_t e = 0; e < u->E; e++)
         y[e] = (float)((gain(u, e) * y[e] - u->shift[v] - u->mean[e]) * scale);
 }
@@ -75,11 +75,11 @@ void nf_folded_unembed_columns(const struct nf_folded_unembed *u, const uint32_t
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++)
-        column(u, id[i], unit ? 1 / u->length[id[i]] : 1, y + i * u->E);
+        fold_column(u, id[i], unit ? 1 / u->length[id[i]] : 1, y + i * u->E);
 }
 
 /* sum [E] += weight[i] times row i of x [n, E]; each component is summed by one thread in the order of the rows. */
-static void add_rows(const float *x, const double *weight, size_t n, size_t E, double *sum)
+static void add_weighted_rows(const float *x, const double *weight, size_t n, size_t E, double *sum)
 {
 #pragma omp parallel for schedule(static)
     for (size_t first = 0; first < E; first += SPAN)
@@ -103,13 +103,13 @@ static void measure_means(struct nf_folded_unembed *u, float *tile, double *weig
             float *y = tile + i * u->E;
             double total = 0;
 
-            stored(u, first + i, y);
+            read_stored_row(u, first + i, y);
             for (size_t e = 0; centred(u) && !u->project && e < u->E; e++)
                 total += gain(u, e) * y[e];
             u->shift[first + i] = total / (double)u->E;
-            column(u, first + i, 1, y);   /* mean is still 0 */
+            fold_column(u, first + i, 1, y);   /* mean is still 0 */
         }
-        add_rows(tile, weight, n, u->E, sum);
+        add_weighted_rows(tile, weight, n, u->E, sum);
     }
     for (size_t e = 0; e < u->E; e++)
         u->mean[e] = sum[e] / (double)u->V;
@@ -137,14 +137,14 @@ static void measure_lengths(struct nf_folded_unembed *u, float *tile, double *we
         for (size_t i = 0; i < n; i++) {
             double length;
 
-            column(u, first + i, 1, tile + i * u->E);
+            fold_column(u, first + i, 1, tile + i * u->E);
             length = measure_length(u, tile + i * u->E);
             u->length[first + i] = length;
             weight[i] = length > 0 ? 1 / length : 0;
         }
         for (size_t i = 0; i < n; i++)
             kept += weight[i] > 0;
-        add_rows(tile, weight, n, u->E, u->centre);
+        add_weighted_rows(tile, weight, n, u->E, u->centre);
     }
     for (size_t e = 0; kept > 0 && e < u->E; e++)
         u->centre[e] /= (double)kept;
@@ -166,7 +166,7 @@ static int measure(struct nf_folded_unembed *u, struct nf_err *err)
     return rc;
 }
 
-static int read_end(struct nf_folded_unembed *u, struct nf_err *err)
+static int read_final_norm(struct nf_folded_unembed *u, struct nf_err *err)
 {
     const struct nf_output_end *end = &u->end;
 
@@ -199,7 +199,7 @@ struct nf_folded_unembed *nf_folded_unembed_open(const struct nf_output_end *end
     u->mean = nf_alloc(u->E, sizeof *u->mean, err);
     u->length = nf_alloc(V, sizeof *u->length, err);
     u->centre = nf_alloc(u->E, sizeof *u->centre, err);
-    if (!u->shift || !u->mean || !u->length || !u->centre || read_end(u, err) < 0 || measure(u, err) < 0) {
+    if (!u->shift || !u->mean || !u->length || !u->centre || read_final_norm(u, err) < 0 || measure(u, err) < 0) {
         nf_folded_unembed_close(u);
         return NULL;
     }
@@ -263,8 +263,8 @@ int nf_folded_unembed_sum(const struct nf_folded_unembed *u, const double *weigh
 
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < n; i++)
-            column(u, first + i, 1, tile + i * u->E);
-        add_rows(tile, weight + first, n, u->E, y);
+            fold_column(u, first + i, 1, tile + i * u->E);
+        add_weighted_rows(tile, weight + first, n, u->E, y);
     }
     free(tile);
     return NF_OK;
@@ -275,7 +275,7 @@ static void wide(const struct nf_folded_unembed *u, size_t first, size_t n, size
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
-        column(u, first + i, 1, tile + i * u->E);
+        fold_column(u, first + i, 1, tile + i * u->E);
         for (size_t e = 0; e < u->E; e++)
             x[i * width + e] = tile[i * u->E + e];
     }

@@ -1,5 +1,6 @@
 /*
- * folded_unembed.h - the unembedding as neurons meet it: columns u_v of width E, without what softmax or the final norm ignores.
+ * folded_unembed.h - the unembedding with the final norm folded in: columns u_v of width E, without
+ * the parts that softmax or the final norm ignores.
  *
  *   u_v = g o e_v  - mean over E (LayerNorm)  - mean over the columns
  *

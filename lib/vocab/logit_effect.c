@@ -184,7 +184,7 @@ static void fold(const struct nf_logit_effects *e, float *w)
         w[d] = (float)(w[d] - mean);
 }
 
-static double cosine(const float *x, const float *y, size_t n, double nx, double ny)
+static double compute_cosine(const float *x, const float *y, size_t n, double nx, double ny)
 {
     return nx > 0 && ny > 0 ? nf_dot(x, y, n) / (nx * ny) : NAN;
 }
@@ -209,14 +209,14 @@ static void measure_reading(struct nf_logit_effects *e, size_t layer, struct nf_
 
             fold(e, in);
             x->in_norm = sqrt(nf_dot(in, in, D));
-            x->cos_in_out = cosine(in, out, D, x->in_norm, x->out_norm);
+            x->cos_in_out = compute_cosine(in, out, D, x->in_norm, x->out_norm);
             x->gate_norm = x->cos_gate_out = x->cos_gate_in = NAN;
             if (!r->gated)
                 continue;
             fold(e, gate);
             x->gate_norm = sqrt(nf_dot(gate, gate, D));
-            x->cos_gate_out = cosine(gate, out, D, x->gate_norm, x->out_norm);
-            x->cos_gate_in = cosine(gate, in, D, x->gate_norm, x->in_norm);
+            x->cos_gate_out = compute_cosine(gate, out, D, x->gate_norm, x->out_norm);
+            x->cos_gate_in = compute_cosine(gate, in, D, x->gate_norm, x->in_norm);
         }
     }
 }
@@ -260,7 +260,7 @@ static void begin_layer(struct nf_logit_effects *e, size_t layer, struct nf_logi
     memset(e->sums, 0, e->F * sizeof *e->sums);
 }
 
-static int pack_tile(struct nf_logit_effects *e, size_t first, size_t n, struct nf_err *err)
+static int pack_output_tile(struct nf_logit_effects *e, size_t first, size_t n, struct nf_err *err)
 {
     nf_folded_unembed_columns(e->u, e->id + first, n, !e->rules->raw_product, e->tile);
     memset(e->tile + n * e->E, 0, (TILE - n) * e->E * sizeof *e->tile);
@@ -313,7 +313,7 @@ int nf_logit_effects_layer(struct nf_logit_effects *e, size_t layer, struct nf_l
     for (size_t first = 0; first < e->kept; first += TILE) {
         size_t n = nf_min(TILE, e->kept - first);
 
-        if (pack_tile(e, first, n, err) < 0 || add_tile(e, first, n, err) < 0)
+        if (pack_output_tile(e, first, n, err) < 0 || add_tile(e, first, n, err) < 0)
             return NF_ESYS;
     }
     for (size_t f = 0; f < e->F; f++)
@@ -389,10 +389,10 @@ int nf_logit_effects_classify(const struct nf_logit_effects *e, const struct nf_
     const struct nf_vocab_rules *rules = e->rules;
 
     *summary = (struct nf_logit_effect_summary){ .partition = rules->raw_product || rules->partition * (double)e->E >= 2,
-                                           .entropy = L - layer <= rules->entropy_layers,
-                                           .frequency = e->direction && !isnan(e->direction[0]),
-                                           .norm_limit = NAN,
-                                           .var_limit = NAN };
+                                                 .entropy = L - layer <= rules->entropy_layers,
+                                                 .frequency = e->direction && !isnan(e->direction[0]),
+                                                 .norm_limit = NAN,
+                                                 .var_limit = NAN };
     if (summary->entropy && find_limits(rules, effect, e->F, summary, err) < 0)
         return NF_ESYS;
     for (size_t f = 0; f < e->F; f++) {

@@ -1,5 +1,6 @@
 /*
- * logit_effect.h - what each neuron's output does to the logits of the whole vocabulary, from the weights alone; and the classes that follow.
+ * logit_effect.h - the effect of each neuron's output on the logits of the whole vocabulary, from
+ * the weights alone, and the classes that follow from it.
  *
  * Over the columns u_v of the unembedding (folded_unembed.h) that have a direction, n of them, with w the neuron's output row as the columns meet it:
  *
@@ -50,9 +51,11 @@ size_t nf_logit_effects_no_direction(const struct nf_logit_effects *e);   /* col
  *
  *   effect  [F]  out
  *
- * The product of F x V values runs in float through tiles that stay in the cache, its powers are summed in double about the exact mean; the values are never
- * in memory together.  Needs room for the layer's output rows, twice, and one tile.  The same bits for any number of threads.  NF_ESYS: memory; oneDNN.
- * Checked: tests/unit/test_logit_effect.c against two passes in double; tests/oracle/effects.tsv (NumPy).
+ * The product of F x V values runs in float through tiles that stay in the cache. Its powers are
+ * summed in double about the exact mean. The values are never in memory together. It needs room for
+ * the layer's output rows, twice, and one tile. The bits are the same for any number of threads.
+ * NF_ESYS: memory; oneDNN. Checked: tests/unit/test_logit_effect.c against two passes in double;
+ * tests/oracle/effects.tsv (NumPy).
  */
 int nf_logit_effects_layer(struct nf_logit_effects *e, size_t layer, struct nf_logit_effect *effect, struct nf_err *err);
 

@@ -107,7 +107,7 @@ AVX2 static void gram_avx2(const double *a, const double *b, size_t n, size_t wi
 }
 
 /* 2: AVX-512, 1: AVX2, 0: neither. */
-static int level(void)
+static int detect_simd(void)
 {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") ? 2
@@ -129,7 +129,7 @@ static void gram_any(const double *a, const double *b, size_t n, size_t width, d
 void nf_simd_powers(const float *c, const double *length, size_t n, double shift, struct nf_power_sums *sums)
 {
 #ifdef __x86_64__
-    int have = level();
+    int have = detect_simd();
 
     (have == 2 ? powers_avx512 : have == 1 ? powers_avx2 : powers_any)(c, length, n, shift, sums);
 #else
@@ -140,7 +140,7 @@ void nf_simd_powers(const float *c, const double *length, size_t n, double shift
 void nf_simd_gram(const double *a, const double *b, size_t n, size_t width, double *sum)
 {
 #ifdef __x86_64__
-    int have = level();
+    int have = detect_simd();
 
     (have == 2 ? gram_avx512 : have == 1 ? gram_avx2 : gram_any)(a, b, n, width, sum);
 #else

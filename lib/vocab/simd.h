@@ -1,7 +1,8 @@
 /*
  * simd.h - the two inner loops of the pass over the vocabulary, in double, compiled for each instruction set.
  *
- * Sums run in 8 lanes that are added in one order, and products are not fused with sums: the same bits on every processor.
+ * Sums run in 8 lanes that are added in a fixed order. Products are not fused with sums. So the
+ * bits are the same on every processor.
  */
 #ifndef NF_VOCAB_SIMD_H
 #define NF_VOCAB_SIMD_H

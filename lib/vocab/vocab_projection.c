@@ -22,7 +22,7 @@ struct nf_vocab_projection {
 };
 
 /* Rows r .. r+n-1 of E as float. */
-static void rows_of(const struct nf_vocab_projection *s, size_t r, size_t n, float *y)
+static void read_unembed_rows(const struct nf_vocab_projection *s, size_t r, size_t n, float *y)
 {
     nf_tensor_f32(&s->end.unembed, r * s->E, n * s->E, y);
 }
@@ -34,7 +34,7 @@ static int measure_rows(struct nf_vocab_projection *s, struct nf_err *err)
     if (!row)
         return NF_ESYS;
     for (size_t t = 0; t < s->end.V; t++) {
-        rows_of(s, t, 1, row);
+        read_unembed_rows(s, t, 1, row);
         s->norm[t] = sqrt(nf_dot(row, row, s->E));
         for (size_t e = 0; e < s->E; e++)
             s->mean[e] += row[e];
@@ -173,7 +173,7 @@ int nf_vocab_projection_project(const struct nf_vocab_projection *s, const float
             failed |= !row;
             if (!row)
                 continue;
-            rows_of(s, first, k, row);
+            read_unembed_rows(s, first, k, row);
             project_rows(s, &x, n, row, first, k, p);
             free(row);
         }

@@ -1,5 +1,6 @@
 /*
- * vocab_projection.h - does a token detector's output lower the logits of its own tokens?  Paper section 4.4, figures 5, 6.
+ * vocab_projection.h - projects the output of a token detector on the vocabulary, to see whether it
+ * lowers the logits of its own tokens. Paper section 4.4, figures 5, 6.
  *
  * When neuron n fires, column n of the second FFN matrix (w, [D]) times its value joins the residual stream.  E[t] is row t of the
  * unembedding.  Where the checkpoint has a project_out P, E has its width and w stands for P w.  Four projections on the vocabulary:

@@ -1,5 +1,6 @@
 /*
- * vocab_rules.h - the rules that name neurons by what their weights do to the vocabulary.
+ * vocab_rules.h - the rules that give neurons a class by the effect of their weights on the
+ * vocabulary.
  *
  * Source: Gurnee et al. 2024 (arXiv 2401.12181), whose thresholds Lad et al. 2024 (arXiv 2406.19384) take over.  "ours": no paper gives the number.
  */

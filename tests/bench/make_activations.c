@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 
     nf_prog_start("make_activations", argv);
     if (argc != 6)
-        nf_die(NF_EXIT_USAGE, "LAYERS FFN VOCABULARY WINDOWS DENSITY are wanted");
+        nf_die(NF_EXIT_USAGE, "LAYERS FFN VOCABULARY WINDOWS DENSITY are expected");
     s = (struct shape){ strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10) / 8 * 8, strtoul(argv[3], NULL, 10),
                         strtoul(argv[4], NULL, 10), (unsigned)lround(-log2(strtod(argv[5], NULL))) };
     bits = nf_alloc(b.T, s.F / 8, &err);

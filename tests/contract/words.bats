@@ -3,10 +3,10 @@
 
 ROOT=$BATS_TEST_DIRNAME/../..
 
-# pages: the documents that these rules hold for.  FORMAT.md is a specification, its tables are long; the demo's model card is text of a test.
+# pages: the documents that these rules hold for, but for the model card of the demonstration, which is text of a test.
 pages() {
     (cd "$ROOT" && find README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md src lib pipelines tests -name '*.md' \
-        ! -path 'pipelines/demo/model/*' ! -path 'tests/golden/*' ! -name FORMAT.md | sort)
+        ! -path 'pipelines/demo/model/*' ! -path 'tests/golden/*' | sort)
 }
 
 # wordy FILE...: lines over 100 columns and paragraphs over 80 words, outside of tables, code and links.  A list item is a paragraph.
@@ -72,10 +72,15 @@ missing() {
     [ -z "$output" ]
 }
 
-@test "the map of lib has every room, and no other" {
+# The rows of its first table.
+rooms() {
+    awk -F'|' '/^\| room /, /^$/ { gsub(/ /, "", $2); print $2 }' "$ROOT/lib/README.md" | grep -vE '^(room|-*)$'
+}
+
+@test "the map of lib has every room, and no other, in the order of the tests of rooms" {
     cd "$ROOT"
-    diff <(awk -F'|' '/^\| room /, /^$/ { gsub(/ /, "", $2); print $2 }' lib/README.md | grep -vE '^(room|-*)$' | sort) \
-         <(find lib -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+    diff <(rooms | sort) <(find lib -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+    diff <(rooms) <(sed -n "/^ROOMS='/,/^src /p" tests/rooms.bats | awk '!/^ROOMS/ && $1 != "src" { print $1 }')
 }
 
 @test "a name that does not exist is found" {

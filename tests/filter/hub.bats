@@ -106,5 +106,5 @@ of() { model-info -f json "$@" | jq -r '[.name, .revision, .weights_sha256[:8]] 
     says "commit $B is not in the Hub cache"
     printf 'not a commit' >"$HF_HUB_CACHE/models--bare/refs/main"
     exits 3 model-info bare
-    says "the name of a commit is wanted"
+    says "the name of a commit is expected"
 }

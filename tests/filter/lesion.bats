@@ -234,43 +234,43 @@ refuses() {
 }
 
 @test "what is no intervention, or not one of this model, is refused by name" {
-    refuses "an intervention is wanted"
+    refuses "an intervention is required"
     exits 2 lesion --drop all <"$ROOT/tests/data/opt-preln/tokens.nf"
-    says "-m MODEL is wanted"
+    says "-m MODEL is required"
     refuses "--drop 2: the model has layers 0 to 1" --drop 2
     refuses "--drop 18446744073709551615: the model has layers 0 to 1" --drop 99999999999999999999
-    refuses "--drop x: a layer, or all, is wanted" --drop x
-    refuses "--drop 1x: a layer, or all, is wanted" --drop 0,1x
-    refuses "--drop -1: a layer, or all, is wanted" --drop=-1
+    refuses "--drop x: a layer, or all, is expected" --drop x
+    refuses "--drop 1x: a layer, or all, is expected" --drop 0,1x
+    refuses "--drop -1: a layer, or all, is expected" --drop=-1
     refuses "--swap 1: the model has layers 0 to 1" --swap 1
-    refuses "--repeat 0: from 1 to 2 layers are wanted" --repeat 0
-    refuses "--repeat 3: from 1 to 2 layers are wanted" --repeat 3
+    refuses "--repeat 0: from 1 to 2 layers are expected" --repeat 0
+    refuses "--repeat 3: from 1 to 2 layers are expected" --repeat 3
     refuses "--skip 1:1: this changes nothing" --skip 1:1
     refuses "--skip 1:0: this changes nothing" --skip 1:0
     refuses "--skip 0:3: the model has layers 0 to 1" --skip 0:3
-    refuses "--skip 0: A:B is wanted" --skip 0
-    refuses "--skip 0:1:2: A:B is wanted" --skip 0:1:2
+    refuses "--skip 0: A:B is expected" --skip 0
+    refuses "--skip 0:1:2: A:B is expected" --skip 0:1:2
     refuses "--reverse 0:1: this changes nothing" --reverse 0:1
     refuses "--parallel 1:2: this changes nothing" --parallel 1:2
     refuses "--move 1:1: this changes nothing" --move 1:1
     refuses "--move 0:2: the model has layers 0 to 1" --move 0:2
     refuses "--replace 0:0: this changes nothing" --replace 0:0
-    refuses "--replace 0:-1: A:B is wanted" --replace 0:-1
+    refuses "--replace 0:-1: A:B is expected" --replace 0:-1
     refuses "--drop-attention 2: the model has layers 0 to 1" --drop-attention 2
     refuses "--drop-ffn 2: the model has layers 0 to 1" --drop-ffn 2
     refuses "--drop-head 0.4: the model has heads 0 to 3" --drop-head 0.4
     refuses "--drop-head 2.0: the model has layers 0 to 1" --drop-head 2.all
-    refuses "--drop-head 1: L.H, L.all or all is wanted" --drop-head 1
-    refuses "--drop-head 1:2: L.H, L.all or all is wanted" --drop-head 1:2
+    refuses "--drop-head 1: L.H, L.all or all is expected" --drop-head 1
+    refuses "--drop-head 1:2: L.H, L.all or all is expected" --drop-head 1:2
     refuses "neuron 0.37: the model has layers 0 to 1 and neurons 0 to 36" --neuron 0.37
     refuses "neuron 4294967296.0: the model has layers 0 to 1" --neuron 4294967296.0
-    refuses "--neuron -1.3: LAYER.NEURON is wanted" --neuron=-1.3
-    refuses "--neuron 3: LAYER.NEURON is wanted" --neuron 3
+    refuses "--neuron -1.3: LAYER.NEURON is expected" --neuron=-1.3
+    refuses "--neuron 3: LAYER.NEURON is expected" --neuron 3
     refuses "neuron 0.1: twice" --neuron 0.1,1.1,0.1
-    refuses "--class dead: --neurons FILE is wanted" --class dead
-    refuses "--neurons x: --class CLASS is wanted" --drop 0 --neurons x
-    refuses "--ablate mean: --stats FILE is wanted" --neuron 0.1 --ablate mean
-    refuses "--ablate mean: --neuron or --class is wanted" --drop 0 --ablate mean --stats x
+    refuses "--class dead: --neurons FILE is required" --class dead
+    refuses "--neurons x: --class CLASS is required" --drop 0 --neurons x
+    refuses "--ablate mean: --stats FILE is required" --neuron 0.1 --ablate mean
+    refuses "--ablate mean: --neuron or --class is required" --drop 0 --ablate mean --stats x
     refuses "--stats x: is of use with --ablate mean only" --neuron 0.1 --stats x
     refuses "--ablate median: one of zero|mean is expected" --neuron 0.1 --ablate median
     refuses "--memory 1024 is too small: one layer and the streams of one window need " --drop 0 --memory 1k
@@ -355,14 +355,14 @@ denied() {
     exits "$status" lesion -q -m "$MODEL" "$@" <"$BATS_TEST_TMPDIR/tokens" && says "$text" && [ ! -s "$BATS_TEST_TMPDIR/out" ]
 }
 
-@test "files of another model, without what is wanted, cut, or not there, are refused" {
+@test "files of another model, without what is expected, cut, or not there, are refused" {
     known
     t=$BATS_TEST_TMPDIR
     d=$ROOT/tests/data/opt-preln
     denied 2 "$t/neurons: no neuron of class detector" --neurons "$t/neurons" --class positional,detector
     denied 1 "$t/nowhere: " --neurons "$t/nowhere" --class dead
-    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is wanted" --neurons "$t/stats" --class dead
-    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is wanted" --neuron 0.1 --ablate mean --stats "$t/neurons"
+    denied 3 "$t/stats is a stream of kind 'stats'; 'neurons' is expected" --neurons "$t/stats" --class dead
+    denied 3 "$t/neurons is a stream of kind 'neurons'; 'stats' is expected" --neuron 0.1 --ablate mean --stats "$t/neurons"
     head -c "$(($(stat -Lc %s "$t/neurons") / 2))" "$t/neurons" >"$t/cut"
     denied 3 "$t/cut ends before its END record" --neurons "$t/cut" --class dead
     forward-capture -q -m "$d" --sites ffn.active,ffn.act <"$d/tokens.nf" | reduce-stats -q >"$t/other-stats"

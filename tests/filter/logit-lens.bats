@@ -238,7 +238,7 @@ entropy_at_embedding() {
     cmp <(means "$BATS_TEST_TMPDIR/want") <(means "$BATS_TEST_TMPDIR/got")
 }
 
-@test "activations that are not all that is wanted, or another model's, are refused by name" {
+@test "activations that are not all that is expected, or another model's, are refused by name" {
     d=$D/gpt2-plain
     all=resid.pre,resid.post
     capture() { forward-capture -q -m "$d" "$@" <"$d/tokens.nf" >"$BATS_TEST_TMPDIR/a"; }
@@ -259,7 +259,7 @@ entropy_at_embedding() {
     # a row less, a wider one: the stream of transformers, its records changed
     zstd -dcq "$BATS_TEST_TMPDIR/a" | LC_ALL=C sed 's/\xa4site\xa9resid.pre\xa5layer\x01/\xa4site\xa9resid.pre\xa5layer\x00/' >"$BATS_TEST_TMPDIR/b"
     mv "$BATS_TEST_TMPDIR/b" "$BATS_TEST_TMPDIR/a"
-    refused 3 "layer 0: rows of 12 from 26 on are wanted"
+    refused 3 "layer 0: rows of 12 from 26 on are expected"
     capture --sites $all --out-dtype f16    # what was rounded is taken as it is
     exits 0 logit-lens -q -m "$d" <"$BATS_TEST_TMPDIR/a"
 }

@@ -33,7 +33,7 @@ faulty() {
 
 @test "a stream of another kind is refused" {
     exits 3 stream-check --kind 'stats|neurons' "$S/tokens.nf"
-    says "kind 'tokens'; 'stats|neurons' is wanted"
+    says "kind 'tokens'; 'stats|neurons' is expected"
     exits 0 stream-check --kind 'stats|tokens' "$S/tokens.nf"
 }
 
@@ -141,7 +141,7 @@ faulty() {
     prints 'intervention 7 of 3'
     changed effects 's/\xa2by\xa3all/\xa2by\xa3alk/'
     exits 3 stream-check "$T/x.nf"
-    prints "by 'alk': all, domain or position is wanted"
+    prints "by 'alk': all, domain or position is expected"
     changed effects 's/\xa2kl\x86\xa1n\x03/\xa2kl\x86\xa1n\x02/'
     exits 3 stream-check "$T/x.nf"
     prints 'intervention 0: 42 rows, by domain 42, by position 41'

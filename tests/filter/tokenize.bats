@@ -265,14 +265,14 @@ a/x" ]
     rm "$T/m/config.json"
     cp "$MODEL/tokenizer.json" "$T/m"
     exits 2 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "--context N is wanted"
+    says "--context N is required"
 }
 
 @test "a directory with SentencePiece's own file alone" {
     mkdir "$T/m"
     printf x >"$T/m/tokenizer.model"
     exits 3 tokenize -m "$T/m" "$ROOT/LICENSE"
-    says "m: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is wanted"
+    says "m: only tokenizer.model, SentencePiece's own file: not implemented, a tokenizer.json is expected"
 }
 
 @test "each family: its kind, its BOS, and the text of its tokens" {
@@ -308,7 +308,7 @@ family() {
 
 @test "a bad command line is status 2" {
     exits 2 tokenize "$ROOT/LICENSE"
-    says "-m MODEL is wanted"
+    says "-m MODEL is required"
     for shard in 0/3 4/3 3 /3 1/ 1/x -1/3; do
         exits 2 tokenize -m "$MODEL" "--shard=$shard" "$ROOT/LICENSE"
         says "K/N with K from 1 to N"

@@ -50,6 +50,7 @@ class Fixture:
     form: int = 4             # 5: config.json is written by transformers 5
     strip: str = ""           # prefix that the names in the file do without
     stale: tuple = ()         # tensors that old versions saved in each layer: (name, value)
+    head: bool = True         # False: without the unembedding, as AutoModel saves it; the reference has no logits
     matters: tuple = ()       # changes of config.json that the numbers must tell from it
     context: int = 20
     windows: tuple = (1, 20, 5)
@@ -116,6 +117,9 @@ FIXTURES = [
             GPT2 | {"activation_function": "gelu", "layer_norm_epsilon": 0.05, "n_inner": 31, "scale_attn_weights": False,
                     "tie_word_embeddings": False},
             "F16", files="shards", form=5, matters=({"scale_attn_weights": True}, {"layer_norm_epsilon": 1e-5})),
+    Fixture("gpt2-relu", "relu; hidden_size beside n_embd, keys of old versions (n_special, output_past)",
+            GPT2 | {"activation_function": "relu", "hidden_size": 16, "n_inner": 35, "n_special": 0, "output_past": True}, "F16",
+            matters=({"activation_function": "relu2"},)),
     Fixture("gpt-neo-local", "global and local (window 5) layers, intermediate_size null, stale attn.attention.bias and masked_bias",
             NEO | {"attention_layers": ["global", "local"], "attention_types": [[["global", "local"], 1]], "hidden_size": 12, "num_heads": 3,
                    "window_size": 5},
@@ -135,6 +139,8 @@ FIXTURES = [
             matters=({"use_parallel_residual": True}, {"layer_norm_eps": 1e-5},
                      {"rope_parameters": {"partial_rotary_factor": 0.25, "rope_theta": 500, "rope_type": "default"}},
                      {"rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 10000, "rope_type": "default"}})),
+    Fixture("gpt-neox-quick", "quick_gelu, rotary_pct 1",
+            NEOX | {"hidden_act": "quick_gelu", "rotary_pct": 1.0}, form=5, matters=({"hidden_act": "gelu"},)),
     Fixture("phi-half", "as Phi-2: partial_rotary_factor 0.5, bias of lm_head", PHI | {"torch_dtype": "float16"}, "F16", files="shards",
             matters=({"partial_rotary_factor": 1.0},)),
     Fixture("phi-gqa", "partial_rotary_factor 0.4, num_key_value_heads 1 of 2, qk_layernorm, layer_norm_eps 0.05, rope_theta 500",
@@ -154,6 +160,9 @@ FIXTURES = [
     Fixture("llama-bias", "attention_bias, mlp_bias, head_dim 6 (H K = 24, D = 16), rope_scaling llama3, tied",
             LLAMA | {"attention_bias": True, "head_dim": 6, "max_position_embeddings": 128, "mlp_bias": True, "num_key_value_heads": 2,
                      "rope_scaling": LLAMA3, "tie_word_embeddings": True}, form=5),
+    Fixture("llama-base", "relu2, gated; a base model without unembedding, untied; partial_rotary_factor 0.5, which plays no part",
+            LLAMA | {"architectures": ["LlamaModel"], "hidden_act": "relu2", "num_key_value_heads": 2, "partial_rotary_factor": 0.5}, form=5,
+            head=False, matters=({"hidden_act": "relu"},)),
     Fixture("mistral-window", "sliding_window 5, 2 queries a key", MISTRAL, matters=({"sliding_window": 6}, {"sliding_window": None})),
     Fixture("mistral-full", "sliding_window null, head_dim 6, rope_theta 1000000, rms_norm_eps 0.05",
             MISTRAL | {"head_dim": 6, "rms_norm_eps": 0.05, "rope_theta": 1000000.0, "sliding_window": None}, "BF16", form=5,
@@ -394,7 +403,7 @@ def write_tokens(path, f, tokens):
 
 def write_reference(folder, f, model, single, bf16, tokens):
     """reference.nf, its header with what transformers is off by in bfloat16; for OPT a stream a site, with the header of the first version."""
-    sites = reference.sites_of(reference.family_of(model.config))
+    sites = [s for s in reference.sites_of(reference.family_of(model.config)) if f.head or s not in ("pred", "logits")]
     config = reference.model_header(model, folder, None, torch.float64)
     for chosen, file in [([s], s + ".nf") for s in sites] if is_opt(f) else [(sites, "reference.nf")]:
         if is_opt(f):
@@ -441,6 +450,8 @@ def make(f):
     write_tokens(os.path.join(folder, "tokens.nf"), f, tokens)
     bf16 = float(np.abs(logits_of(folder, torch.bfloat16, windows) - logits).max())
     write_reference(folder, f, model, single, bf16, tokens)
+    if not f.head:
+        write_weights(folder, f, {n: x for n, x in in_file(f, w).items() if n != "lm_head.weight"})
     print(f"{f.name}: seed {seed}, bf16 {bf16:.2g} of {np.abs(logits).max():.3g}")
     return noise, bf16
 

@@ -118,8 +118,23 @@ static void from_a_directory(void)
           strstr(err.text, "pipelines/demo/nowhere/config.json"));
 }
 
+/* With or without a model beside it: transformers, with peft, would run the adapter. */
+static void a_folder_with_an_adapter_is_refused(void)
+{
+    char dir[] = "/tmp/nf-adapter-XXXXXX", path[64];
+
+    CHECK(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/adapter_config.json", dir);
+    CHECK(fclose(fopen(path, "w")) == 0);
+    err = (struct nf_err)NF_ERR_INIT;
+    CHECK(nf_config_read(dir, &cfg, &err) == NF_EFORMAT && strstr(err.text, "adapter_config.json") && strstr(err.text, "merge_and_unload"));
+    remove(path);
+    remove(dir);
+}
+
 int main(void)
 {
     return RUN(opt_125m_is_what_missing_keys_stand_for, opt_350m, switches, what_changes_the_computation_is_refused_by_name,
-               impossible_values_are_refused_by_name, text_that_is_no_config, from_a_directory);
+               impossible_values_are_refused_by_name, text_that_is_no_config, from_a_directory,
+               a_folder_with_an_adapter_is_refused);
 }

@@ -134,18 +134,18 @@ static void family(const char *name, bool bytes)
     static uint32_t want[1 << 16];
     char dir[128], path[160];
     struct nf_bytes lists = { 0 };
-    struct nf_text *ids;
+    struct nf_text_file *ids;
     const unsigned char *part;
     ssize_t got;
     char *p;
 
     snprintf(dir, sizeof dir, "tests/data/tokenizers/%s", name);
     snprintf(path, sizeof path, "%s/ids.zst", dir);
-    ids = nf_text_open(path, NULL);
-    while ((got = nf_text_read(ids, &part, NULL)) > 0)
+    ids = nf_text_file_open(path, NULL);
+    while ((got = nf_text_file_read(ids, &part, NULL)) > 0)
         CHECK(nf_bytes_add(&lists, part, (size_t)got, NULL) == NF_OK);
     CHECK(nf_bytes_add(&lists, "", 1, NULL) == NF_OK);
-    nf_text_close(ids);
+    nf_text_file_close(ids);
     p = (char *)lists.p;
     for (size_t i = 0; i < (bytes ? 3 : 2); i++) {
         size_t n = next_list(&p, want, sizeof want / sizeof *want);

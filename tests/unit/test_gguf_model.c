@@ -120,6 +120,17 @@ static void compare_rope(const struct nf_rope_config *a, const struct nf_rope_co
     nf_rope_clear(&q);
 }
 
+static void what_is_undone_is_said(void)
+{
+    struct nf_err err = NF_ERR_INIT;
+    struct nf_config cfg;
+
+    CHECK(nf_config_read("tests/data/gguf/llama-rope3.gguf", &cfg, &err) == NF_OK);
+    CHECK(strcmp(cfg.taken, "rows of queries and keys lie in pairs: put back; rope_freqs.weight is rope_type llama3, factor 8, "
+                            "original_max_position_embeddings 64") == 0);
+    CHECK(nf_config_read("tests/data/gguf/qwen2-tied.gguf", &cfg, &err) == NF_OK && !*cfg.taken);
+}
+
 /* ---- weights ---- */
 
 enum { FLOATS = 1 << 14 };
@@ -372,6 +383,6 @@ static void parts_must_fit(void)
 
 int main(void)
 {
-    return RUN(every_family_is_its_checkpoint, query_key_and_value_in_one_matrix, any_part_opens_all,
+    return RUN(every_family_is_its_checkpoint, query_key_and_value_in_one_matrix, what_is_undone_is_said, any_part_opens_all,
                what_is_not_known_is_refused_by_name, factors_of_no_known_scaling_are_refused, parts_must_fit);
 }

@@ -293,7 +293,7 @@ static void another_kind_is_refused_by_name(void)
     uint64_t n;
 
     CHECK(read_all(f.data, f.size, "tokens|stats", &err, &n) == NF_EFORMAT);
-    CHECK(strcmp(err.text, "in is a stream of kind 'things'; 'tokens|stats' is wanted") == 0);
+    CHECK(strcmp(err.text, "in is a stream of kind 'things'; 'tokens|stats' is expected") == 0);
     CHECK(read_all(f.data, f.size, "thing", &err, &n) == NF_EFORMAT);
     CHECK(read_all(f.data, f.size, "things", &err, &n) == NF_EOF);
     free(f.data);

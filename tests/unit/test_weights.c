@@ -17,7 +17,7 @@ enum { MOST = 40 };
 
 struct item {
     char name[96];
-    const char *type; /* "F32": element i is value + i / 64 */
+    const char *type;   /* "F32": element i is value + i / 64 */
     size_t shape[3], ndim;
     float value;
 };
@@ -27,7 +27,7 @@ static size_t n_items;
 static const char *config =
     "{\"model_type\": \"opt\", \"num_hidden_layers\": 1, \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6,"
     " \"vocab_size\": 5, \"max_position_embeddings\": 3";
-static char more[256]; /* of config.json */
+static char more[256];   /* of config.json */
 static char dir[] = "/tmp/nf-weights-XXXXXX";
 static struct nf_err err;
 static struct nf_config cfg;
@@ -208,7 +208,7 @@ static void every_tensor_has_its_role(void)
         float x[6];
         nf_to_f32(NF_F32, w.layer[0].ffn_in.b.data, 6, x);
         CHECK(x[0] == find("fc1.bias")->value && x[5] == x[0] + 5.0f / 64);
-        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0); /* the prefix does not matter */
+        CHECK(!*digest || strcmp(digest, cfg.weights_sha256) == 0);   /* the prefix does not matter */
         strcpy(digest, cfg.weights_sha256);
         nf_weights_close(&w);
     }
@@ -258,12 +258,24 @@ static void shards_are_the_single_file(void)
     CHECK(open_dir(dir) == NF_OK && strcmp(digest, cfg.weights_sha256) == 0);
     nf_weights_close(&w);
     put_index(", \"decoder.x\": \"a.safetensors\"");
-    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "decoder.x is not in a.safetensors"));
+    CHECK(open_dir(dir) == NF_OK && strcmp(digest, cfg.weights_sha256) == 0);   /* nobody needs it */
+    nf_weights_close(&w);
     put_index(", \"decoder.x\": \"../a.safetensors\"");
     CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "decoder.x"));
     put_index("");
+    put_file("b.safetensors", 0, 1);   /* all of them, those of a.safetensors once more */
+    CHECK(open_dir(dir) == NF_OK && strcmp(digest, cfg.weights_sha256) == 0 && !w.n_passed);
+    nf_weights_close(&w);
+    item[2].value += 1;
     put_file("b.safetensors", 0, 1);
-    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "two shards"));
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, item[2].name) && strstr(err.text, "two shards"));
+    item[2].value -= 1;
+    add("model.decoder.", "embed_positions._float_tensor", 1, 0);   /* in a shard, not in the index */
+    put_file("b.safetensors", 1, 2);
+    n_items--;
+    put_index("");
+    CHECK(open_dir(dir) == NF_OK && strcmp(digest, cfg.weights_sha256) == 0);
+    nf_weights_close(&w);
     clear();
     put_config();
     put_index("");
@@ -300,7 +312,93 @@ static void lm_head_tied_or_not(void)
     CHECK(open_items() == NF_OK && !cfg.tied && w.unembed.data != w.embed.data);
     nf_weights_close(&w);
     n_items--;
-    CHECK(refused("lm_head.weight is missing", "not tied"));
+    CHECK(open_items() == NF_OK && !w.unembed.data);   /* as AutoModel saves it */
+    err = (struct nf_err)NF_ERR_INIT;
+    CHECK(nf_weights_need_unembed(&cfg, &w, &err) == NF_EFORMAT && strstr(err.text, "AutoModelForCausalLM"));
+    nf_weights_close(&w);
+    strcpy(more, "");
+    CHECK(open_items() == NF_OK && w.unembed.data == w.embed.data && nf_weights_need_unembed(&cfg, &w, NULL) == NF_OK);
+    nf_weights_close(&w);
+}
+
+/* Each of another version or program; the numbers are those of a file without it. */
+static void tensors_without_a_role_are_passed_over(void)
+{
+    static const char *const names[] = {
+        "model.decoder.version",
+        "model.decoder.embed_positions._float_tensor",
+        "model.rotary_emb.inv_freq",
+        "model.decoder.layers.0.self_attn.rotary_emb.inv_freq",
+        "model.decoder.layers.7.self_attn.rotary_emb.cos_cached",
+        "model.decoder.position_ids",
+        "decoder.position_ids",
+        "model.decoder.layers.0._extra_state",
+        "score.weight",
+        "classifier.bias",
+        "v_head.summary.weight",
+        "vision_tower.x.weight",
+        "model.norm.weight",
+    };
+    static const char *const bare[] = { "score.weight", "version", "qa_outputs.bias" };
+    char digest[65];
+
+    whole("model.decoder.");
+    CHECK(open_items() == NF_OK && !w.n_passed);
+    strcpy(digest, cfg.weights_sha256);
+    nf_weights_close(&w);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        whole("model.decoder.");
+        add("", names[i], 2, 0);
+        CHECK(open_items() == NF_OK && w.n_passed == 1 && strcmp(w.passed, names[i]) == 0 &&
+              strcmp(digest, cfg.weights_sha256) == 0);
+        nf_weights_close(&w);
+    }
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        whole("decoder.");
+        add("", bare[i], 2, 0);
+        CHECK(open_items() == NF_OK && w.n_passed == 1);
+        nf_weights_close(&w);
+    }
+    whole("decoder.");
+    add("decoder.", "layers.0.self_attn.causal", 2, 0);
+    CHECK(refused("layers.0.self_attn.causal", "not part"));
+    add("decoder.", "layers.0.self_attn.other", 2, 0);
+    CHECK(refused("layers.0.self_attn.causal", "and 1 more"));
+}
+
+static void many_missing_are_one_message(void)
+{
+    whole("decoder.");
+    drop("q_proj.weight");
+    drop("fc1.weight");
+    drop("fc1.bias");
+    CHECK(refused("decoder.layers.0.self_attn.q_proj.weight is missing", "and 2 more"));
+    add("decoder.", "layers.0.self_attn.q_proj.qweight", 4, 4);
+    CHECK(refused("q_proj.weight is missing", "quantised"));
+}
+
+static void weights_in_another_form_are_named(void)
+{
+    static const char *const names[][2] = { { "adapter_model.safetensors", "adapter" },
+                                            { "tf_model.h5", "TensorFlow" },
+                                            { "flax_model.msgpack", "Flax" },
+                                            { "consolidated.00.pth", "authors' own" } };
+
+    clear();
+    *more = '\0';
+    put_config();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = nf_path_join(dir, names[i][0], NULL);
+
+        CHECK(fclose(create(names[i][0])) == 0);
+        CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, names[i][0]) && strstr(err.text, names[i][1]));
+        unlink(path);
+        free(path);
+    }
+    FILE *f = create("model.safetensors");
+    fputs("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", f);
+    fclose(f);
+    CHECK(open_dir(dir) == NF_EFORMAT && strstr(err.text, "git lfs pull"));
 }
 
 /* ---- what is refused ---- */
@@ -373,7 +471,7 @@ static void unknown(void)
     find("fc1.bias")->type = "I16";
     CHECK(refused("layers.0.fc1.bias", "I16"));
     whole("model.decoder.");
-    add("", "score.weight", 2, 4); /* a head for another task: outside the decoder */
+    add("", "score.weight", 2, 4);   /* a head for another task: outside the decoder */
     CHECK(open_items() == NF_OK);
     nf_weights_close(&w);
 }
@@ -421,7 +519,8 @@ static void headers(void)
     CHECK(no_file("{\"a\":{" T("-8,0") "}}", 8, "offsets -8"));
     CHECK(no_file("{\"a\":{" T("0,4") "}}", 4, "its shape asks for 8"));
     CHECK(no_file("{\"a\":{" T("0,8") "},\"a\":{" T("0,8") "}}", 8, "tensor a is there twice"));
-    CHECK(no_file("{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "F31"));
+    CHECK(no_file("{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "dtype"));
+    CHECK(no_file("{\"a\":{\"dtype\":\"C64\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "its shape asks for 16"));
     CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,8]}}", 8, "too large"));
     CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "whole numbers"));
     CHECK(no_file("{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8, "an array"));
@@ -432,6 +531,32 @@ static void headers(void)
     CHECK(nf_st_parse((const unsigned char *)"\xff\xff\xff\xff\0\0\0\0", 8, "f", &f, NULL) == NF_EFORMAT);
     CHECK(nf_st_parse((const unsigned char *)"\x05\0\0\0\0\0\0\0{}", 10, "f", &f, NULL) == NF_EFORMAT);
     CHECK(nf_st_parse((const unsigned char *)"\x02\0\0", 3, "f", &f, NULL) == NF_EFORMAT);
+}
+
+/* Beside the model any type may stand, one that a later version of the format brings too; in it only those that are computed with. */
+static void types_that_stand_beside_the_model(void)
+{
+    static const struct {
+        const char *type;
+        size_t elements;   /* in 12 bytes */
+    } types[] = { { "C64", 0 },      { "F4", 24 },      { "F6_E2M3", 16 }, { "F8_E8M0", 12 }, { "F8_E4M3FNUZ", 12 },
+                  { "F8_E5M2", 12 }, { "BOOL", 12 },    { "I16", 6 },      { "U32", 3 },      { "F64", 0 },
+                  { "F31", 1000 },   { "F8_E4M3", 12 }, { "I64", 0 } };
+    unsigned char bytes[200] = { 0 };
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        size_t data = types[i].elements ? 12 : 0;
+        struct nf_tf f = { 0 };
+        int n = snprintf((char *)bytes + 8, sizeof bytes - 8, "{\"a\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}",
+                         types[i].type, types[i].elements, data);
+
+        bytes[0] = (unsigned char)n;
+        CHECK(nf_st_parse(bytes, 8 + (size_t)n + data, "f", &f, NULL) == NF_OK && f.n == 1 && !f.entry->weight);
+        nf_tf_close(&f);
+    }
+    whole("decoder.");
+    find("fc1.bias")->type = "F31";
+    CHECK(refused("layers.0.fc1.bias", "F32, F16 or BF16"));
 }
 
 static void cut_anywhere(void)
@@ -609,9 +734,11 @@ int main(void)
 
     if (!mkdtemp(dir))
         return 1;
-    status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types,
-                 lm_head_tied_or_not, missing, doubled, misshapen, not_finite, unknown, no_weights, headers, cut_anywhere,
-                 query_key_value_group_by_group, experts_in_one_tensor, experts_with_a_tensor_each);
+    status =
+        RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types, lm_head_tied_or_not,
+            tensors_without_a_role_are_passed_over, many_missing_are_one_message, weights_in_another_form_are_named, missing,
+            doubled, misshapen, not_finite, unknown, no_weights, headers, types_that_stand_beside_the_model, cut_anywhere,
+            query_key_value_group_by_group, experts_in_one_tensor, experts_with_a_tensor_each);
     clear();
     rmdir(dir);
     return status;

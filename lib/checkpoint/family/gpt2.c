@@ -5,7 +5,7 @@ static const struct nf_key keys[] = {
     KEY_LAYERS("n_layer", 12),
     KEY_WIDTH("n_embd", D, 768),
     KEY_WIDTH("n_head", H, 12),
-    KEY_WIDTH("n_inner", F, 0), /* 0: 4 n_embd */
+    KEY_WIDTH("n_inner", F, 0),   /* 0: 4 n_embd */
     KEY_VOCAB("vocab_size", 50257),
     KEY_POSITIONS("n_positions", max_positions, 1024),
     KEY_ACT("activation_function", NF_ACT_GELU_TANH),

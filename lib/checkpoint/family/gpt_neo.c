@@ -7,7 +7,7 @@ static const struct nf_key keys[] = {
     KEY_LAYERS("num_layers", 24),
     KEY_WIDTH("hidden_size", D, 2048),
     KEY_WIDTH("num_heads", H, 16),
-    KEY_WIDTH("intermediate_size", F, 0), /* 0: 4 hidden_size */
+    KEY_WIDTH("intermediate_size", F, 0),   /* 0: 4 hidden_size */
     KEY_VOCAB("vocab_size", 50257),
     KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
     KEY_POSITIONS("window_size", window, 256),
@@ -75,14 +75,14 @@ static int read_attention_types(const struct nf_reading *r, const json_t *types)
         json_int_t times = json_integer_value(json_array_get(item, 1));
 
         if (!json_array_size(names))
-            return nf_config_refuse(r, "attention_types", types, "[[[\"global\", \"local\"], times]] is wanted");
+            return nf_config_refuse(r, "attention_types", types, "[[[\"global\", \"local\"], times]] is expected");
         for (json_int_t t = 0; t < times && n <= L; t++)
             for (size_t k = 0; k < json_array_size(names) && n <= L; k++)
                 if (set_attention_type(r, types, json_string_value(json_array_get(names, k)), &n) < 0)
                     return NF_EFORMAT;
     }
     return n == L ? check_attention_layers(r)
-                  : nf_config_refuse(r, "attention_types", types, "as many layers as num_layers are wanted");
+                  : nf_config_refuse(r, "attention_types", types, "as many layers as num_layers are expected");
 }
 
 static int finish_gpt_neo(struct nf_reading *r)

@@ -41,7 +41,7 @@ static const struct nf_slot layer[] = {
     SLOT_END,
 };
 
-static const struct nf_tensors tensors = { prefixes, "layers.", "embed_out", stale, model, layer, NULL };
+static const struct nf_tensors tensors = { prefixes, "layers.", "embed_out|lm_head", stale, model, layer, NULL };
 
 /* Later versions of transformers 4 also wrote the values under the names that Llama has for them; no version reads those. */
 static int check_twins(const struct nf_reading *r)

@@ -7,9 +7,9 @@ static const struct nf_key keys[] = {
     KEY_WIDTH("num_attention_heads", H, 12),
     KEY_WIDTH("ffn_dim", F, 3072),
     KEY_VOCAB("vocab_size", 50272),
-    KEY_WIDTH("word_embed_proj_dim", E, 0), /* 0: hidden_size */
+    KEY_WIDTH("word_embed_proj_dim", E, 0),   /* 0: hidden_size */
     KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
-    KEY_CHOICE("position_embedding_type", positions, NF_POS_LEARNED, "none|learned"), /* ours: OPTConfig has no such key */
+    KEY_CHOICE("position_embedding_type", positions, NF_POS_LEARNED, "none|learned"),   /* ours: OPTConfig has no such key */
     KEY_ACT("activation_function", NF_ACT_RELU),
     KEY_BOOL("do_layer_norm_before", pre_norm, true),
     KEY_BOOL("layer_norm_elementwise_affine", norm_affine, true),
@@ -62,7 +62,7 @@ static int finish_opt(struct nf_reading *r)
     cfg->final_norm = cfg->pre_norm && !no_final_norm;
     cfg->bias_qkv = cfg->bias_o = cfg->bias_ffn = bias;
     cfg->position_offset = 2;
-    cfg->norm_eps = 1e-5; /* torch.nn.LayerNorm; OPT has no key for it */
+    cfg->norm_eps = 1e-5;   /* torch.nn.LayerNorm; OPT has no key for it */
     return NF_OK;
 }
 

@@ -11,7 +11,7 @@ static const struct nf_key keys[] = {
     KEY_POSITIONS("max_position_embeddings", max_positions, 2048),
     KEY_ACT("hidden_act", NF_ACT_GELU_TANH),
     KEY_REAL("layer_norm_eps", norm_eps, 1e-5, 1),
-    KEY_CHOICE("qk_layernorm", qk_norm, NF_NORM_NONE, "false|true"), /* NONE, LAYER */
+    KEY_CHOICE("qk_layernorm", qk_norm, NF_NORM_NONE, "false|true"),   /* NONE, LAYER */
     KEY_BOOL("tie_word_embeddings", tied, false),
     KEY_BOS(1),
     KEY_ROPE,

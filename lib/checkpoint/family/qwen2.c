@@ -14,7 +14,7 @@ int nf_qwen2_windows(const struct nf_reading *r)
     bool use, named;
 
     if ((first && !json_is_null(first) && !json_is_integer(first)) || full < 0)
-        return nf_config_refuse(r, "max_window_layers", first, "a number of layers is wanted");
+        return nf_config_refuse(r, "max_window_layers", first, "a number of layers is expected");
     if (nf_config_flag(r, "use_sliding_window", false, &use) < 0 ||
         nf_config_size(r, "sliding_window", 4096, NF_POSITIONS_MAX, &cfg->window) < 0)
         return NF_EFORMAT;
