@@ -31,13 +31,6 @@ struct model {
     struct nf_output_end end;
 };
 
-static const char *text_of(const json_t *header, const char *map, const char *key)
-{
-    const char *s = json_string_value(json_object_get(json_object_get(header, map), key));
-
-    return s ? s : "";
-}
-
 static size_t read_header_count(const json_t *header, const char *map, const char *key)
 {
     json_int_t v = json_integer_value(json_object_get(json_object_get(header, map), key));
@@ -56,14 +49,8 @@ static int check_vocabulary(const json_t *header, const struct nf_config *cfg, c
 /* The checkpoint must be the one that fired. */
 static int check_fired_model(const json_t *header, const struct nf_config *cfg, const char *dir, struct nf_err *err)
 {
-    const char *config = text_of(header, "model", "config_sha256"), *weights = text_of(header, "model", "weights_sha256");
-
-    if (strcmp(config, cfg->config_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: config.json has SHA-256 %.12s.., the counts were made with %.12s..", dir,
-                       cfg->config_sha256, config);
-    if (strcmp(weights, cfg->weights_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: the weights have SHA-256 %.12s.., the counts were made with %.12s..", dir,
-                       cfg->weights_sha256, weights);
+    if (nf_model_check_made_with(header, cfg, "standard input", err) < 0)
+        return NF_EFORMAT;
     if (read_header_count(header, "model", "L") != cfg->L || read_header_count(header, "model", "F") != cfg->F)
         return nf_fail(err, NF_EFORMAT, "%s: %zu layers of %zu neurons, the stream says %zu of %zu", dir, cfg->L, cfg->F,
                        read_header_count(header, "model", "L"), read_header_count(header, "model", "F"));
@@ -124,7 +111,7 @@ static void ffn_gain(void *ctx, size_t layer, float *gain)
 
 /* weights: the model's entry, which a stream of tokens has not; NULL: it is there. */
 static struct nf_writer *open_neurons_output(const struct nf_cmd *cmd, const json_t *in, const struct nf_loaded_model *weights,
-                                     struct nf_err *err)
+                                             struct nf_err *err)
 {
     json_t *header = nf_header_new("neurons", in, cmd, err);
     struct nf_writer *out;
@@ -305,7 +292,8 @@ int main(int argc, char **argv)
     };
 
     nf_prog_start(cmd.name, argv);
-    if (nf_opt_parse(&cmd, argc, argv, &err) > 0 && check_classify_options(&o, &err) == NF_OK && nf_output_open(true, &err) == NF_OK)
+    if (nf_opt_parse(&cmd, argc, argv, &err) > 0 && check_classify_options(&o, &err) == NF_OK &&
+        nf_output_open(true, &err) == NF_OK)
         find_and_classify(&o, &cmd, &err);
     return nf_prog_end(&err);
 }

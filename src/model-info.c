@@ -352,13 +352,12 @@ static json_t *facts_json(const struct facts *f)
                   (json_int_t)c->K, "F", (json_int_t)c->F, "V", (json_int_t)c->V, "E", (json_int_t)c->E, "positions",
                   positions_json(c), "norm", c->norm == NF_NORM_RMS ? "rms" : "layer", "pre_norm", c->pre_norm, "norm_eps",
                   c->norm_eps, "activation", nf_act_name(c->act), "gated", c->gated, "parallel", c->parallel, "tied", c->tied);
-    json_object_update_new(j,
-                           json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
-                                     (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding, "unembedding",
-                                     (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context, "f32",
-                                     need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
-                                     "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
-                                     "analyses", analyses));
+    json_object_update_new(j, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "parameters",
+                                        (json_int_t)f->parameters.all, "embedding", (json_int_t)f->parameters.embedding,
+                                        "unembedding", (json_int_t)f->parameters.unembedding, "context", (json_int_t)f->context,
+                                        "f32", need_json(&f->f32), "bf16", need_json(&f->bf16), "tokenizer", tokenizer_json(f),
+                                        "config_sha256", c->config_sha256, "weights_sha256", c->weights_sha256, "differs", differs,
+                                        "analyses", analyses));
     return j;
 }
 
@@ -435,7 +434,8 @@ static json_t *site_json(const struct info_options *o, const json_t *reference, 
                      (json_int_t)s->window, "position", (json_int_t)s->position, "unit", (json_int_t)s->unit);
 }
 
-static void print_verify(const struct info_options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static void print_verify(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
+                         const struct nf_verify *p)
 {
     const char *dtype = json_string_value(json_object_get(reference, "dtype"));
 
@@ -450,7 +450,8 @@ static void print_verify(const struct info_options *o, const struct nf_config *c
                p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
 }
 
-static json_t *verify_json(const struct info_options *o, const struct nf_config *cfg, const json_t *reference, const struct nf_verify *p)
+static json_t *verify_json(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
+                           const struct nf_verify *p)
 {
     json_t *sites = json_array();
 
@@ -497,7 +498,8 @@ static int verify(const struct info_options *o, struct facts *f, struct nf_err *
     const json_t *reference = in ? json_object_get(nf_reader_header(in), "reference") : NULL;
     struct nf_verify p;
 
-    if (in && check_reference_tokenizer(f, in, err) == NF_OK && nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
+    if (in && check_reference_tokenizer(f, in, err) == NF_OK &&
+        nf_verify_run(&f->cfg, &f->weights, &forward, in, &p, err) == NF_OK) {
         if (o->json)
             print_json(verify_json(o, &f->cfg, reference, &p), err);
         else

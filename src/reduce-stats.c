@@ -88,18 +88,6 @@ static int start_reduction(struct reduce_run *run, struct nf_reader *in, struct 
     return nf_reduce_begin(run->reduce, nf_reader_header(in), err);
 }
 
-/* Failures of the reduction do not know which input they are about. */
-static int name_input(int rc, const char *what, struct nf_err *err)
-{
-    struct nf_err named = NF_ERR_INIT;
-
-    if (rc != NF_EFORMAT || strncmp(err->text, what, strlen(what)) == 0)
-        return rc;
-    nf_fail(&named, NF_EFORMAT, "%s: %.400s", what, err->text);
-    *err = named;
-    return rc;
-}
-
 static int take_input(struct reduce_run *run, const char *path, struct nf_err *err)
 {
     struct nf_reader *in = nf_reader_open_file(path, run->many ? "stats" : "activations|stats", err);
@@ -114,7 +102,8 @@ static int take_input(struct reduce_run *run, const char *path, struct nf_err *e
         rc = nf_reduce_end(run->reduce, err);
     if (rc == NF_OK && run->many)
         rc = nf_header_input(run->header, nf_reader_header(in), nf_reader_digest(in), err);
-    rc = in ? name_input(rc, nf_reader_what(in), err) : rc;
+    if (in) /* the reduction does not know which input it is about */
+        nf_err_name(err, nf_reader_what(in));
     nf_reader_close(in);
     return rc;
 }

@@ -91,7 +91,7 @@ static void print_worst(const struct nf_compare *c)
 
 /* Both are whole, and what was compared is printed: are they the same?  rc: of compare_streams(). */
 static int say_difference(const struct nf_compare *c, int rc, const struct nf_reader *a, const struct nf_reader *b,
-                        struct nf_err *err)
+                          struct nf_err *err)
 {
     if (c->different)
         print_worst(c);

@@ -354,7 +354,7 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct tokenize_options o = { .sample = 1 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: directory, GGUF file, or name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
         OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
         OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD"),
         OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD"),

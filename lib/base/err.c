@@ -48,3 +48,13 @@ int nf_fail_errno(struct nf_err *err, const char *fmt, ...)
     }
     return NF_ESYS;
 }
+
+void nf_err_name(struct nf_err *err, const char *what)
+{
+    struct nf_err named = NF_ERR_INIT;
+
+    if (err->code != NF_EFORMAT || strncmp(err->text, what, strlen(what)) == 0)
+        return;
+    nf_fail(&named, NF_EFORMAT, "%s: %s", what, err->text);
+    *err = named;
+}

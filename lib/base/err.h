@@ -2,7 +2,7 @@
  * err.h - one error slot: the first failure stays, the rest of the program looks at it once.
  *
  * Library functions return NF_OK, NF_EOF, or one of the negative codes, and write one line into the slot with
- * nf_fail(). They never print and never exit. src/ maps the slot to an exit status at the end: nf_die_err().
+ * nf_fail(). They never print and never exit. main() maps the slot to an exit status at its end: nf_prog_end().
  */
 #ifndef NF_BASE_ERR_H
 #define NF_BASE_ERR_H
@@ -37,5 +37,8 @@ int nf_fail(struct nf_err *err, enum nf_code code, const char *fmt, ...) __attri
 
 /* nf_fail_errno - nf_fail(NF_ESYS) with ": " and the text of errno appended. */
 int nf_fail_errno(struct nf_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* nf_err_name - bad input (NF_EFORMAT) whose message does not begin with `what`, the input's name: now it does. */
+void nf_err_name(struct nf_err *err, const char *what);
 
 #endif

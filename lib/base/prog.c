@@ -96,26 +96,6 @@ int nf_prog_end(struct nf_err *err)
     return status_of(err->code);
 }
 
-void nf_die(enum nf_exit status, const char *fmt, ...)
-{
-    struct nf_err err = NF_ERR_INIT;
-    char text[480];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    nf_fail(&err, status == NF_EXIT_USAGE ? NF_EUSAGE : status == NF_EXIT_INPUT ? NF_EFORMAT : NF_ESYS, "%s", text);
-    exit(nf_prog_end(&err));
-}
-
-void nf_die_err(const struct nf_err *err)
-{
-    struct nf_err copy = *err;
-
-    exit(nf_prog_end(&copy));
-}
-
 void nf_progress(int quiet, const char *fmt, ...)
 {
     static struct timespec last;

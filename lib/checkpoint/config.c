@@ -361,6 +361,19 @@ static void add_name(char *list, size_t size, const char *name)
     snprintf(list + n, size - n, "%s%s", n ? ", " : "", name);
 }
 
+/* Of a multimodal model: what the file says outside of text_config and is not only of the other parts. */
+static void check_outer_keys(const struct nf_reading *r)
+{
+    const char *name;
+    json_t *v;
+
+    json_object_foreach ((json_t *)r->outer, name, v)
+        if (!json_is_null(v) && is_quantised(name))
+            refuse_quantised(r, name, v);
+    if (json_object_size(json_object_get(r->outer, "auto_map")))
+        nf_config_refuse_text(r, "auto_map names code of the checkpoint's own, which may read any key");
+}
+
 /* A key that no row reads is harmless, quantises, or plays no part; the last is not believed where the checkpoint has code of its own. */
 static void check_keys(const struct nf_reading *r)
 {
@@ -402,18 +415,40 @@ static const char *first_architecture(const struct nf_reading *r)
     return json_string_value(json_array_get(json_object_get(r->root, "architectures"), 0));
 }
 
+/* Multimodal models whose text model is no plain one, whatever family it names: PaliGemma's prefix sees itself whole. */
+static const char *const not_plain[] = { "paligemma", "colpali", "pi0", NULL };
+
+/* The text model of a multimodal one becomes the root. */
+static void enter_text_config(struct nf_reading *r, const char *type)
+{
+    const json_t *text = json_object_get(r->root, "text_config");
+    const char *inner = json_string_value(json_object_get(text, "model_type"));
+
+    if (!inner || is_listed(not_plain, type) || nf_family_find(type))
+        return;
+    r->family = nf_family_find(inner);
+    if (!r->family)
+        return;
+    r->root = text;
+    r->cfg->wrapped = true;
+    nf_config_take(r, "the text model (%s) of %.40s is run, nothing else of it", inner, type);
+}
+
 /* By model_type, as transformers does; the class that is named decides only where that is missing, as in files of 2019. */
 static int find_family(struct nf_reading *r)
 {
     const char *type = json_string_value(nf_config_get(r, "model_type")), *name = first_architecture(r);
-    char known[400];
+    char known[400], shown[96];
 
     r->family = type ? nf_family_find(type) : NULL;
     if (!type && name && (r->family = nf_family_of(name)))
         nf_config_take(r, "model_type is missing, architectures names %s", name);
+    if (type && !r->family)
+        enter_text_config(r, type);
+    nf_utf8_show(type ? type : "", type ? strlen(type) : 0, shown, sizeof shown);
     if (!r->family)
         return nf_fail(r->err, NF_EFORMAT, "%s: model_type: %s is not implemented, only %s are", r->path,
-                       type ? type : "a missing type", nf_family_list(known, sizeof known));
+                       type ? shown : "a missing type", nf_family_list(known, sizeof known));
     r->cfg->family = r->family;
     nf_utf8_show(name ? name : r->family->architecture, strlen(name ? name : r->family->architecture), r->cfg->architecture,
                  sizeof r->cfg->architecture);
@@ -487,6 +522,8 @@ static int read_all(struct nf_reading *r)
     if (find_family(r) < 0)
         return NF_EFORMAT;
     check_keys(r);
+    if (cfg->wrapped)
+        check_outer_keys(r);
     if (read_key_rows(r) && set_heads(r)) {
         if (!has_row(r->family->keys, "layer_types"))
             nf_config_layer_types(r, &named);
@@ -495,6 +532,7 @@ static int read_all(struct nf_reading *r)
     }
     if (r->refused->n)
         return fail_refused(r);
+    cfg->tied = cfg->tied || (cfg->wrapped && json_is_true(json_object_get(r->outer, "tie_word_embeddings")));
     if (cfg->E == 0)
         cfg->E = cfg->D;
     if (cfg->positions == NF_POS_NONE || cfg->positions == NF_POS_ALIBI)
@@ -555,7 +593,7 @@ int nf_config_parse(const char *text, size_t size, const char *path, struct nf_c
     root = nf_json_parse(text, size, JSON_REJECT_DUPLICATES, path, err);
     if (!root)
         return err ? (int)err->code : NF_EFORMAT;
-    r.root = root;
+    r.root = r.outer = root;
     memcpy(fresh.name, cfg->name, sizeof cfg->name);
     memcpy(fresh.revision, cfg->revision, sizeof cfg->revision);
     rc = json_is_object(root) ? read_all(&r) : nf_fail(err, NF_EFORMAT, "%s: not a JSON object", path);

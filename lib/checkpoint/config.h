@@ -44,6 +44,7 @@ struct nf_family;   /* family.h */
 /* A switch that is 0 is off: the factors, the caps and the counts too. */
 struct nf_config {
     const struct nf_family *family;
+    bool wrapped;              /* the text model of a multimodal one: text_config of its config.json */
     char architecture[64];     /* "OPTForCausalLM" */
     char name[128];            /* last part of the path, or of the model's name on the Hub, for people */
     char revision[65];         /* commit of a snapshot in the Hub cache; "" */
@@ -106,6 +107,9 @@ size_t nf_config_window(const struct nf_config *cfg, size_t layer);
  *
  * NF_EFORMAT  an adapter_config.json in the folder; no JSON, a key twice, an architecture that is not there, an impossible or refused value: all of them in one message
  * NF_ESYS     the file cannot be read
+ *
+ * A multimodal model is read as its text model: the object text_config, of a family that is there.  What stands outside it plays no part, but for
+ * quantisation, code of the checkpoint's own, the class, and a tie of the embeddings.
  *
  * config.json may be of transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters, layer_types).  `architectures` is not looked at, but for a
  * missing model_type.  One key is ours: "position_embedding_type": "none" stands for an OPT model

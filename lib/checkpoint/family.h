@@ -132,7 +132,8 @@ struct nf_refusals {
 /* config.json, being read. */
 struct nf_reading {
     const char *path;              /* for messages */
-    const json_t *root;
+    const json_t *root;            /* the object with the keys: text_config of a multimodal model */
+    const json_t *outer;           /* the whole file */
     const struct nf_family *family;
     struct nf_config *cfg;         /* G and K are 0 until the heads are set, before finish() */
     struct nf_refusals *refused;

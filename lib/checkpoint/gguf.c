@@ -328,7 +328,7 @@ static int place_tensors(struct cursor *c, const uint64_t *offset, struct nf_ggu
     return rc == NF_OK ? nf_tf_sort(f, c->path, c->err) : rc;
 }
 
-static int read_tensors(struct cursor *c, size_t n, struct nf_gguf *g)
+static int read_tensor_list(struct cursor *c, size_t n, struct nf_gguf *g)
 {
     struct nf_tf *f = &g->tensors;
     uint64_t *offset;
@@ -378,7 +378,7 @@ int nf_gguf_parse(const unsigned char *p, size_t size, const char *path, struct 
     if (rc == NF_OK)
         rc = read_values(&c, values, g);
     if (rc == NF_OK)
-        rc = read_tensors(&c, tensors, g);
+        rc = read_tensor_list(&c, tensors, g);
     if (rc < 0)
         nf_gguf_close(g);
     return rc;

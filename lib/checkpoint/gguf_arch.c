@@ -161,7 +161,7 @@ static const struct key granite_keys[] = {
 static const struct key no_keys[] = { LAST };
 
 static int finish_gpt2(const struct build *b), finish_gptneox(const struct build *b), finish_bloom(const struct build *b);
-static int finish_falcon(const struct build *b), finish_llama(const struct build *b), finish_plain(const struct build *b);
+static int finish_falcon(const struct build *b), finish_llama_arch(const struct build *b), finish_plain(const struct build *b);
 static int finish_partial(const struct build *b), finish_gemma2(const struct build *b), finish_gemma3(const struct build *b);
 static int finish_olmo2(const struct build *b), finish_phi3(const struct build *b), finish_qwen3moe(const struct build *b);
 static int finish_gpt_oss(const struct build *b);
@@ -176,7 +176,7 @@ static const struct arch archs[] = {
     { "gpt2", "gpt2", gpt2_keys, finish_gpt2, false, "" },
     { "gptneox", "gpt_neox", gptneox_keys, finish_gptneox, false, "attention" },
     { "granite", "granite", granite_keys, finish_plain, true, "attention, mlp" },
-    { "llama", "llama", llama_keys, finish_llama, true, "attention, mlp" },
+    { "llama", "llama", llama_keys, finish_llama_arch, true, "attention, mlp" },
     { "olmo2", "olmo2", olmo2_keys, finish_olmo2, false, "attention" },
     { "phi2", "phi", no_keys, finish_partial, false, "" },
     { "phi3", "phi3", phi3_keys, finish_phi3, false, "" },
@@ -246,7 +246,7 @@ static json_t *value_of(const struct build *b, const char *suffix)
     return json ? one_of_all_layers(json) : NULL;
 }
 
-static double number_of(const struct build *b, const char *suffix, double absent)
+static double arch_number(const struct build *b, const char *suffix, double absent)
 {
     json_t *v = value_of(b, suffix);
     double x = json_is_number(v) ? json_number_value(v) : absent;
@@ -340,7 +340,7 @@ static bool has_tensor(const struct build *b, const char *name)
 }
 
 /* Rows of the embedding; tied where there is no other; biases that the family may have or not. */
-static int read_tensors(const struct build *b)
+static int set_from_tensors(const struct build *b)
 {
     const struct nf_tf_entry *embed = nf_gguf_model_tensor(b->m, "token_embd.weight");
     int rc;
@@ -369,7 +369,7 @@ static int read_heads(const struct build *b)
     heads = value_of(b, "attention.head_count");
     if (name && heads && !json_object_get(b->config, name))
         return set(b, name, heads);
-    if (!name && number_of(b, "attention.head_count_kv", json_number_value(heads)) != json_number_value(heads)) {
+    if (!name && arch_number(b, "attention.head_count_kv", json_number_value(heads)) != json_number_value(heads)) {
         json_decref(heads);
         return nf_fail(b->err, NF_EFORMAT, "%s: metadata %s.attention.head_count_kv: not implemented where it is not head_count",
                        b->m->path, b->m->arch);
@@ -378,7 +378,7 @@ static int read_heads(const struct build *b)
     return NF_OK;
 }
 
-static int read_bos(const struct build *b)
+static int set_bos_id(const struct build *b)
 {
     int64_t id;
 
@@ -401,19 +401,19 @@ static int check_version(const struct build *b)
 
 static double head_width(const struct build *b)
 {
-    return number_of(b, "attention.key_length",
-                     floor(number_of(b, "embedding_length", 0) / number_of(b, "attention.head_count", 1)));
+    return arch_number(b, "attention.key_length",
+                       floor(arch_number(b, "embedding_length", 0) / arch_number(b, "attention.head_count", 1)));
 }
 
 /* The share of a head that turns; K times it, cut to a whole number, is rope.dimension_count again. */
 static double rotary_share(const struct build *b)
 {
-    double K = head_width(b), R = number_of(b, "rope.dimension_count", K), share = R / K;
+    double K = head_width(b), R = arch_number(b, "rope.dimension_count", K), share = R / K;
 
     return floor(K * share) == R ? share : nextafter(share, 2);
 }
 
-static int set_real(const struct build *b, const char *key, double x)
+static int set_config_real(const struct build *b, const char *key, double x)
 {
     return set(b, key, json_real(x));
 }
@@ -484,7 +484,7 @@ static double original_of(const struct llama3 *p, double theta, double R, size_t
  */
 static bool find_llama3(const struct build *b, const struct nf_tf_entry *e, struct llama3 *p)
 {
-    double theta = number_of(b, "rope.freq_base", 10000);
+    double theta = arch_number(b, "rope.freq_base", 10000);
     size_t n = e->t.shape[0];
 
     *p = (struct llama3){ (double)nf_f4_at(e->t.data, n - 1), 1, 4, 0 };
@@ -551,7 +551,7 @@ static int read_longrope(const struct build *b)
 static int read_scaling(const struct build *b)
 {
     const struct nf_tf_entry *freqs = nf_gguf_model_tensor(b->m, "rope_freqs.weight");
-    double linear = number_of(b, "rope.scale_linear", 1);
+    double linear = arch_number(b, "rope.scale_linear", 1);
     json_t *v = value_of(b, "rope.scaling.type");
     const char *type = v ? json_string_value(v) : "none";
     int rc = NF_OK;
@@ -575,14 +575,14 @@ static int finish_plain(const struct build *b)
 {
     if (rotary_share(b) != 1)
         return nf_fail(b->err, NF_EFORMAT, "%s: metadata %s.rope.dimension_count: %g of %g coordinates of a head: not implemented",
-                       b->m->path, b->m->arch, number_of(b, "rope.dimension_count", 0), head_width(b));
-    return set_real(b, "rope_theta", number_of(b, "rope.freq_base", 10000)) < 0 ? NF_ESYS : read_scaling(b);
+                       b->m->path, b->m->arch, arch_number(b, "rope.dimension_count", 0), head_width(b));
+    return set_config_real(b, "rope_theta", arch_number(b, "rope.freq_base", 10000)) < 0 ? NF_ESYS : read_scaling(b);
 }
 
 static int finish_partial(const struct build *b)
 {
-    if (set_real(b, "rope_theta", number_of(b, "rope.freq_base", 10000)) < 0 ||
-        set_real(b, "partial_rotary_factor", rotary_share(b)) < 0)
+    if (set_config_real(b, "rope_theta", arch_number(b, "rope.freq_base", 10000)) < 0 ||
+        set_config_real(b, "partial_rotary_factor", rotary_share(b)) < 0)
         return NF_ESYS;
     return read_scaling(b);
 }
@@ -597,14 +597,15 @@ static int finish_gpt2(const struct build *b)
 
 static int finish_gptneox(const struct build *b)
 {
-    if (set_real(b, "rotary_emb_base", number_of(b, "rope.freq_base", 10000)) < 0 || set_real(b, "rotary_pct", rotary_share(b)) < 0)
+    if (set_config_real(b, "rotary_emb_base", arch_number(b, "rope.freq_base", 10000)) < 0 ||
+        set_config_real(b, "rotary_pct", rotary_share(b)) < 0)
         return NF_ESYS;
     return read_scaling(b);
 }
 
 static int finish_bloom(const struct build *b)
 {
-    double F = number_of(b, "feed_forward_length", 0), D = number_of(b, "embedding_length", 0);
+    double F = arch_number(b, "feed_forward_length", 0), D = arch_number(b, "embedding_length", 0);
 
     return F == 4 * D ? NF_OK
                       : nf_fail(b->err, NF_EFORMAT, "%s: metadata bloom.feed_forward_length: %g is not implemented, only 4 * %g is",
@@ -618,14 +619,14 @@ static int finish_falcon(const struct build *b)
     int rc = set(b, "new_decoder_architecture", json_boolean(two));
 
     if (rc == NF_OK)
-        rc = set(b, "multi_query", json_boolean(!two && number_of(b, "attention.head_count_kv", 0) == 1));
+        rc = set(b, "multi_query", json_boolean(!two && arch_number(b, "attention.head_count_kv", 0) == 1));
     return rc == NF_OK ? finish_plain(b) : rc;
 }
 
 /* One architecture for Llama and Mixtral. */
-static int finish_llama(const struct build *b)
+static int finish_llama_arch(const struct build *b)
 {
-    if (number_of(b, "expert_count", 0) > 0) {
+    if (arch_number(b, "expert_count", 0) > 0) {
         if (set(b, "model_type", json_string("mixtral")) < 0)
             return NF_ESYS;
     } else {
@@ -643,8 +644,8 @@ static int finish_qwen3moe(const struct build *b)
 /* Scores are divided by the root of this: of D / H in the largest model, which only its number of layers gives away, else of K. */
 static int set_score_scalar(const struct build *b, double layers_of_largest)
 {
-    double D = number_of(b, "embedding_length", 0), H = number_of(b, "attention.head_count", 1);
-    bool largest = number_of(b, "block_count", 0) == layers_of_largest;
+    double D = arch_number(b, "embedding_length", 0), H = arch_number(b, "attention.head_count", 1);
+    bool largest = arch_number(b, "block_count", 0) == layers_of_largest;
 
     return set(b, "query_pre_attn_scalar", json_integer((json_int_t)(largest ? floor(D / H) : head_width(b))));
 }
@@ -655,7 +656,7 @@ static int set_score_scalar(const struct build *b, double layers_of_largest)
 static int set_layer_types(const struct build *b, size_t period)
 {
     json_t *pattern = value_of(b, "attention.sliding_window_pattern"), *types = json_array();
-    size_t layers = (size_t)number_of(b, "block_count", 0);
+    size_t layers = (size_t)arch_number(b, "block_count", 0);
     int rc = NF_OK;
 
     if (json_is_integer(pattern) && json_integer_value(pattern) > 0)
@@ -683,7 +684,7 @@ static int finish_gemma2(const struct build *b)
 
 static int finish_gemma3(const struct build *b)
 {
-    if (!json_object_get(b->config, "rope_local_base_freq") && set_real(b, "rope_local_base_freq", 10000) < 0)
+    if (!json_object_get(b->config, "rope_local_base_freq") && set_config_real(b, "rope_local_base_freq", 10000) < 0)
         return NF_ESYS;
     return set_score_scalar(b, 62) < 0 || set_layer_types(b, 6) < 0 ? (int)b->err->code : finish_plain(b);
 }
@@ -691,7 +692,7 @@ static int finish_gemma3(const struct build *b)
 /* With a window it is OLMo 3. */
 static int finish_olmo2(const struct build *b)
 {
-    double window = number_of(b, "attention.sliding_window", 0);
+    double window = arch_number(b, "attention.sliding_window", 0);
 
     if (window > 0 && (set(b, "model_type", json_string("olmo3")) < 0 ||
                        set(b, "sliding_window", json_integer((json_int_t)window)) < 0 || set_layer_types(b, 4) < 0))
@@ -702,7 +703,8 @@ static int finish_olmo2(const struct build *b)
 /* No window is written as 0. */
 static int finish_phi3(const struct build *b)
 {
-    double window = number_of(b, "attention.sliding_window", 0), original = number_of(b, "rope.scaling.original_context_length", 0);
+    double window = arch_number(b, "attention.sliding_window", 0),
+           original = arch_number(b, "rope.scaling.original_context_length", 0);
     int rc = set(b, "sliding_window", window > 0 ? json_integer((json_int_t)window) : json_null());
 
     if (rc == NF_OK && original > 0)
@@ -736,9 +738,9 @@ static int fill(const struct build *b)
     if (rc == NF_OK)
         rc = read_heads(b);
     if (rc == NF_OK)
-        rc = read_bos(b);
+        rc = set_bos_id(b);
     if (rc == NF_OK)
-        rc = read_tensors(b);
+        rc = set_from_tensors(b);
     return rc == NF_OK ? b->arch->finish(b) : rc;
 }
 

@@ -26,7 +26,7 @@ struct part_name {
     unsigned number, count; /* 0: the name has no such end */
 };
 
-static bool read_digits(const char *s, unsigned *v)
+static bool read_part_number(const char *s, unsigned *v)
 {
     *v = 0;
     for (size_t i = 0; i < NUMBER; i++) {
@@ -43,8 +43,8 @@ static struct part_name split_name(const char *path)
     const char *at = n > end ? path + n - end : "";
     struct part_name p = { n > end ? n - end : n, 0, 0 };
 
-    if (at[0] == '-' && read_digits(at + 1, &p.number) && strncmp(at + 1 + NUMBER, "-of-", 4) == 0 &&
-        read_digits(at + 5 + NUMBER, &p.count) && strcmp(at + 5 + 2 * NUMBER, ".gguf") == 0)
+    if (at[0] == '-' && read_part_number(at + 1, &p.number) && strncmp(at + 1 + NUMBER, "-of-", 4) == 0 &&
+        read_part_number(at + 5 + NUMBER, &p.count) && strcmp(at + 5 + 2 * NUMBER, ".gguf") == 0)
         return p;
     return (struct part_name){ n, 0, 0 };
 }
@@ -61,7 +61,7 @@ void nf_gguf_model_name(const char *path, char *buf, size_t size)
 
 /* ---- parts ---- */
 
-static int64_t number_of(const struct nf_gguf *g, const char *key, int64_t absent)
+static int64_t split_number(const struct nf_gguf *g, const char *key, int64_t absent)
 {
     int64_t v;
 
@@ -81,9 +81,9 @@ static int open_part(struct nf_gguf_model *m, const char *path, const struct par
     if (rc == NF_OK) {
         const struct nf_gguf *g = &m->part[m->n++];
 
-        if (number_of(g, "split.count", 1) != n || number_of(g, "split.no", 0) != i - 1)
+        if (split_number(g, "split.count", 1) != n || split_number(g, "split.no", 0) != i - 1)
             rc = nf_fail(err, NF_EFORMAT, "%s: split.no %lld and split.count %lld do not fit the name", part,
-                         (long long)number_of(g, "split.no", 0), (long long)number_of(g, "split.count", 1));
+                         (long long)split_number(g, "split.no", 0), (long long)split_number(g, "split.count", 1));
     }
     if (rc == NF_OK && i == 1) {
         free(m->path);
@@ -123,12 +123,12 @@ static int open_first(struct nf_gguf_model *m, const char *path, struct nf_err *
     if (rc < 0)
         return rc;
     m->n = 1;
-    count = number_of(&m->part[0], "split.count", 1);
+    count = split_number(&m->part[0], "split.count", 1);
     return count > 1 ? open_all_parts(m, path, count, err) : NF_OK;
 }
 
 /* Every tensor once, and as many as the first part promises. */
-static int check_parts(const struct nf_gguf_model *m, struct nf_err *err)
+static int count_tensors(const struct nf_gguf_model *m, struct nf_err *err)
 {
     int64_t n = 0, promised;
 
@@ -139,7 +139,7 @@ static int check_parts(const struct nf_gguf_model *m, struct nf_err *err)
             if (nf_gguf_model_tensor(m, e->name) != e)
                 return nf_fail(err, NF_EFORMAT, "%s: tensor %.200s is in two parts", m->path, e->name);
         }
-    promised = number_of(&m->part[0], "split.tensors.count", n);
+    promised = split_number(&m->part[0], "split.tensors.count", n);
     if (promised != n)
         return nf_fail(err, NF_EFORMAT, "%s: %lld tensors in %zu parts, split.tensors.count is %lld", m->path, (long long)n, m->n,
                        (long long)promised);
@@ -157,7 +157,7 @@ static bool read_text(const struct nf_gguf *g, const char *key, char *buf, size_
     return *buf;
 }
 
-static int check_kind(struct nf_gguf_model *m, struct nf_err *err)
+static int check_model_kind(struct nf_gguf_model *m, struct nf_err *err)
 {
     const struct nf_gguf *g = &m->part[0];
     char type[32];
@@ -176,9 +176,9 @@ int nf_gguf_model_open(const char *path, struct nf_gguf_model *m, struct nf_err 
     *m = (struct nf_gguf_model){ 0 };
     rc = open_first(m, path, err);
     if (rc == NF_OK)
-        rc = check_parts(m, err);
+        rc = count_tensors(m, err);
     if (rc == NF_OK)
-        rc = check_kind(m, err);
+        rc = check_model_kind(m, err);
     if (rc < 0)
         nf_gguf_model_close(m);
     return rc;

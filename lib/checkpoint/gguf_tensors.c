@@ -86,12 +86,12 @@ static const struct nf_slot *slot_of(const struct nf_slot *s, size_t offset)
 }
 
 /* A table of slots, being filled. */
-struct table {
+struct slot_list {
     struct nf_slot *slot;
     size_t n;
 };
 
-static void add_slot(struct table *t, const struct role *r, const char *shape, unsigned needs)
+static void add_slot(struct slot_list *t, const struct role *r, const char *shape, unsigned needs)
 {
     if (t->n + 1 < NF_GGUF_SLOTS)
         t->slot[t->n++] = (struct nf_slot){ r->name, r->offset, shape, needs, NF_STACKED };
@@ -99,7 +99,7 @@ static void add_slot(struct table *t, const struct role *r, const char *shape, u
 }
 
 /* What the family has of a group. */
-static void add_group(struct table *t, const struct nf_slot *family, const struct group *g)
+static void add_maps(struct slot_list *t, const struct nf_slot *family, const struct group *g)
 {
     const struct nf_slot *w = slot_of(family, g->maps[0].offset), *b = slot_of(family, g->maps[1].offset);
 
@@ -122,7 +122,7 @@ static bool is_grouped(const struct group *g, size_t n, size_t offset)
 static int add_slots(struct nf_slot *slot, const struct nf_slot *family, const struct role *roles, const struct group *g, size_t n,
                      struct nf_err *err)
 {
-    struct table t = { slot, 0 };
+    struct slot_list t = { slot, 0 };
 
     *slot = (struct nf_slot)SLOT_END;
     for (const struct nf_slot *s = family; s && s->name; s++) {
@@ -135,7 +135,7 @@ static int add_slots(struct nf_slot *slot, const struct nf_slot *family, const s
         add_slot(&t, r, r->shape ? r->shape : s->shape, s->needs);
     }
     for (size_t i = 0; i < n; i++)
-        add_group(&t, family, &g[i]);
+        add_maps(&t, family, &g[i]);
     return NF_OK;
 }
 

@@ -84,14 +84,14 @@ static size_t size_of_letter(const struct nf_config *cfg, char c)
 struct load {
     const char *dir;
     const struct nf_tensors *tensors;
-    const char *prefix;
+    char prefix[64];                   /* before all names but the unembedding's: the one that is in use */
     struct nf_config *cfg;
     struct nf_weights *w;
     const struct nf_tf_entry **kept;   /* [n_kept] tensors with a role, the embedding first */
     char (*name)[NAME_MAX_BYTES];   /* [n_kept] their names without prefix: what is hashed */
     size_t n_kept;
     const struct nf_tf_entry *unembed;   /* one of its own, the last that is kept; NULL: none */
-    char missing[NAME_MAX_BYTES + 32];   /* the first that is */
+    char missing[NAME_MAX_BYTES + 64];   /* the first that is */
     size_t n_missing;
     bool quantised;   /* a quantised form of it is there */
     struct nf_err *err;
@@ -380,19 +380,25 @@ static int take_tensors(struct load *l)
     return rc;
 }
 
-/* "lm_head", or another of its names, with the end; NULL: not there. */
+/* What stands before the names of the text model in a multimodal one, as versions of transformers 4 and 5 have it; "": nothing. */
+static const char *const wrappings[] = { "language_model.", "model.language_model.", "model.text_model.", "text_model.", "", NULL };
+
+/* The tensor "lm_head", or another of its names, with the end; NULL: not there.  `name` [NAME_MAX_BYTES] out: without what wraps it. */
 static struct nf_tf_entry *find_head(const struct load *l, const char *end, char *name)
 {
-    for (const char *at = l->tensors->unembed; *at;) {
-        struct nf_tf_entry *e;
+    struct nf_tf_entry *e = NULL;
+    char whole[NAME_MAX_BYTES + 32];
 
+    for (const char *at = l->tensors->unembed; *at && !e;) {
         next_name(&at, "", 0, name, NAME_MAX_BYTES - strlen(end));
         strcat(name, end);
         e = find(l, name);
-        if (e)
-            return e;
+        for (const char *const *w = wrappings; l->cfg->wrapped && !e && *w; w++) {
+            snprintf(whole, sizeof whole, "%s%s", *w, name);
+            e = find(l, whole);
+        }
     }
-    return NULL;
+    return e;
 }
 
 /* An unembedding of its own is kept as a tensor to check and hash; whether it is the embedding is seen by their digests. */
@@ -483,6 +489,8 @@ static bool is_inside(const struct load *l, const char *name)
         if (starts(name, head))
             return true;
     }
+    if (l->cfg->wrapped)
+        return *l->prefix && starts(name, l->prefix);
     for (const char *const *p = l->tensors->prefixes; *p; p++)
         if (**p && starts(name, *p))
             return true;
@@ -523,20 +531,32 @@ static int check_rest(struct load *l)
     return first ? refuse_weights(l, "tensor %s is not part of the model that config.json describes", first) : NF_OK;
 }
 
+static bool has_prefix(struct load *l, const char *wrapping, const char *prefix)
+{
+    char name[NAME_MAX_BYTES];
+
+    snprintf(name, sizeof name, "%s%s%s", wrapping, prefix, l->tensors->model->name);
+    return find(l, name);
+}
+
 static int find_prefix(struct load *l)
 {
     const char *first = l->tensors->model->name, *found = NULL;
-    char name[NAME_MAX_BYTES];
 
     for (const char *const *p = l->tensors->prefixes; *p; p++) {
-        snprintf(name, sizeof name, "%s%s", *p, first);
-        if (!find(l, name))
+        if (!has_prefix(l, "", *p))
             continue;
         if (found)
             return refuse_weights(l, "tensor %s is there twice: with the prefixes \"%s\" and \"%s\"", first, found, *p);
         found = *p;
+        snprintf(l->prefix, sizeof l->prefix, "%s", *p);
     }
-    l->prefix = found;
+    for (const char *const *w = wrappings; l->cfg->wrapped && !found && *w; w++)
+        for (const char *const *p = l->tensors->prefixes; !found && *p; p++)
+            if (has_prefix(l, *w, *p)) {
+                found = *p;
+                snprintf(l->prefix, sizeof l->prefix, "%s%s", *w, *p);
+            }
     return found ? NF_OK : refuse_weights(l, "tensor %s%s is missing", l->tensors->prefixes[0], first);
 }
 
@@ -616,7 +636,7 @@ static int settle_tie(struct load *l, const struct seen *seen)
     if (!l->unembed)
         return NF_OK;
     equal = l->unembed->t.dtype == l->w->embed.dtype && strcmp(seen[l->n_kept - 1].hex, seen[0].hex) == 0;
-    if (l->cfg->tied && !equal)
+    if (l->cfg->tied && !equal && !l->cfg->wrapped)
         return refuse_weights(l, "tensor %s differs from the embedding that tie_word_embeddings in config.json ties it to",
                               l->unembed->name);
     if (equal) {
@@ -692,7 +712,7 @@ static size_t most_tensors(const struct nf_config *cfg, const struct nf_tensors 
     return count_slots(t->model) + cfg->L * (count_slots(t->layer) + cfg->experts * count_slots(t->expert)) + 2;
 }
 
-static int make_room(struct load *l)
+static int alloc_kept(struct load *l)
 {
     size_t n = most_tensors(l->cfg, l->tensors);
 
@@ -715,7 +735,7 @@ int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w
         l.tensors = &gguf.tensors;
     }
     if (rc == NF_OK)
-        rc = make_room(&l);
+        rc = alloc_kept(&l);
     if (rc == NF_OK)
         rc = find_prefix(&l);
     if (rc == NF_OK)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "model/ops.h"
+#include "run/loaded_model.h"
 
 /* What a site's rows become. */
 enum slot { POINT, MID, ATTN, FFN, SLOTS };
@@ -27,21 +28,6 @@ static bool captured(const json_t *header, const char *site, size_t layer)
                 return true;
     }
     return false;
-}
-
-static int check_captured_model(const json_t *header, const struct nf_config *cfg, struct nf_err *err)
-{
-    static const char *const keys[] = { "config_sha256", "weights_sha256" };
-    const char *const want[] = { cfg->config_sha256, cfg->weights_sha256 };
-
-    for (size_t i = 0; i < 2; i++) {
-        const char *have = json_string_value(json_object_get(json_object_get(header, "model"), keys[i]));
-
-        if (!have || strcmp(have, want[i]) != 0)
-            return nf_fail(err, NF_EFORMAT, "the activations are of another model: %s is %.12s..., %s has %.12s...", keys[i],
-                           have ? have : "missing", cfg->name, want[i]);
-    }
-    return NF_OK;
 }
 
 static int check_positions(const json_t *header, struct nf_err *err)
@@ -80,7 +66,8 @@ int nf_activation_cache_open(struct nf_activation_cache *k, const struct nf_read
     k->rows = nf_alloc(SLOTS * (cfg->L + 1), sizeof *k->rows, err);
     if (!k->post || !k->rows)
         return NF_ESYS;
-    if (check_captured_model(header, cfg, err) < 0 || check_positions(header, err) < 0 || find_points(k, header, err) < 0)
+    if (nf_model_check_made_with(header, cfg, nf_reader_what(in), err) < 0 || check_positions(header, err) < 0 ||
+        find_points(k, header, err) < 0)
         return NF_EFORMAT;
     for (size_t s = MID; s < SLOTS; s++)
         for (size_t l = 0; wanted[s] && l < cfg->L; l++)

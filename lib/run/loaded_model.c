@@ -103,6 +103,23 @@ int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err)
     return rc;
 }
 
+int nf_model_check_made_with(const json_t *header, const struct nf_config *cfg, const char *what, struct nf_err *err)
+{
+    const struct {
+        const char *key, *name, *own;
+    } digests[] = { { "config_sha256", "config.json", cfg->config_sha256 }, { "weights_sha256", "weights", cfg->weights_sha256 } };
+    const json_t *model = json_object_get(header, "model");
+
+    for (size_t i = 0; i < sizeof digests / sizeof *digests; i++) {
+        const char *have = json_string_value(json_object_get(model, digests[i].key));
+
+        if (*digests[i].own && (!have || strcmp(have, digests[i].own) != 0))
+            return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: %s %.12s.., not %.12s..", what, cfg->name,
+                           digests[i].name, have ? have : "unknown", digests[i].own);
+    }
+    return NF_OK;
+}
+
 json_t *nf_loaded_model_json(const struct nf_loaded_model *s, enum nf_dtype dtype)
 {
     static const char *const positions[] = { [NF_POS_NONE] = "none", [NF_POS_LEARNED] = "learned", [NF_POS_ROTARY] = "rotary" };

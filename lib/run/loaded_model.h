@@ -49,6 +49,15 @@ int nf_loaded_model_open(const char *dir, const struct nf_reader *in, struct nf_
 struct nf_reader *nf_loaded_model_reader(const char *model, const char *revision, const char *kinds, struct nf_loaded_model *s,
                                     struct nf_err *err);
 
+/*
+ * nf_model_check_made_with - whether what `what` holds was made with this model, by the digests in its header.
+ *
+ *   cfg  weights_sha256 "" where the weights have not been read: then config.json alone is compared
+ *
+ * NF_EFORMAT: names the digests by their first digits.
+ */
+int nf_model_check_made_with(const json_t *header, const struct nf_config *cfg, const char *what, struct nf_err *err);
+
 /* nf_loaded_model_weights - nf_weights_open(); `differs` then says in one line what is done differently from the files (nf_differences()). */
 int nf_loaded_model_weights(struct nf_loaded_model *s, struct nf_err *err);
 

@@ -1,13 +1,12 @@
 /* neuron_set.c - neurons by name or class, and their mean activations. */
 #include "run/neuron_set.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "run/loaded_model.h"
 #include "stream/mp.h"
 #include "stream/reader.h"
 
@@ -63,49 +62,25 @@ int nf_neuron_set_sort(struct nf_neuron_set *c, struct nf_err *err)
 
 /* ---- a stream in a file, of the same model ---- */
 
-struct file {
-    int fd;
-    const char *path;
-    struct nf_reader *in;
-};
-
-static int open_side_file(struct file *f, const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
+/* To be read once and hashed. */
+static struct nf_reader *open_side_file(const char *path, const char *kind, const struct nf_config *cfg, struct nf_err *err)
 {
-    const json_t *model;
-    const char *config, *weights;
+    struct nf_reader *in = nf_reader_open_file(path, kind, err);
 
-    *f = (struct file){ .fd = open(path, O_RDONLY | O_CLOEXEC), .path = path };
-    if (f->fd < 0)
-        return nf_fail_errno(err, "%s", path);
-    f->in = nf_reader_open(f->fd, path, kind, err);
-    if (!f->in || nf_reader_hash(f->in) < 0)
-        return (int)err->code;
-    model = json_object_get(nf_reader_header(f->in), "model");
-    config = json_string_value(json_object_get(model, "config_sha256"));
-    weights = json_string_value(json_object_get(model, "weights_sha256"));
-    if (!config || strcmp(config, cfg->config_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: config.json %.12s.., not %.12s..", path, cfg->name,
-                       config ? config : "unknown", cfg->config_sha256);
-    if (!weights || strcmp(weights, cfg->weights_sha256) != 0)
-        return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: weights %.12s.., not %.12s..", path, cfg->name,
-                       weights ? weights : "unknown", cfg->weights_sha256);
-    return NF_OK;
+    if (in && nf_reader_hash(in) == NF_OK && nf_model_check_made_with(nf_reader_header(in), cfg, path, err) == NF_OK)
+        return in;
+    nf_reader_close(in);
+    return NULL;
 }
 
 /* A failure of its contents does not know the file; those of the reader name it.  What is left: NF_OK at the stream's end. */
-static int close_file(struct file *f, int rc, char digest[NF_DIGEST_HEX], struct nf_err *err)
+static int close_file(struct nf_reader *in, int rc, char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
-    struct nf_err named = NF_ERR_INIT;
-
-    if (rc == NF_EFORMAT && strncmp(err->text, f->path, strlen(f->path)) != 0) {
-        nf_fail(&named, NF_EFORMAT, "%s: %.400s", f->path, err->text);
-        *err = named;
-    }
+    if (in && rc < 0)
+        nf_err_name(err, nf_reader_what(in));
     if (rc == NF_EOF)
-        memcpy(digest, nf_reader_digest(f->in), NF_DIGEST_HEX);
-    nf_reader_close(f->in);
-    if (f->fd >= 0)
-        close(f->fd);
+        memcpy(digest, nf_reader_digest(in), NF_DIGEST_HEX);
+    nf_reader_close(in);
     return rc == NF_EOF ? NF_OK : rc;
 }
 
@@ -145,18 +120,18 @@ static int take_classed_neuron(struct nf_neuron_set *of, const msgpack_object *r
 int nf_neuron_set_classes(struct nf_neuron_set *of, const char *path, const struct nf_list *classes, const struct nf_config *cfg,
                           char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
+    struct nf_reader *in = open_side_file(path, "neurons", cfg, err);
     const msgpack_object *rec;
-    struct file f;
     uint64_t last = 0;
-    int rc = open_side_file(&f, path, "neurons", cfg, err);
+    int rc = in ? NF_OK : (int)err->code;
 
-    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
+    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
         if (nf_mp_is(rec, "neuron"))
             rc = take_classed_neuron(of, rec, classes, cfg, &last, err);
     for (size_t k = 0; rc == NF_EOF && k < classes->n; k++)
         if (of[k].n == 0)
             rc = nf_fail(err, NF_EUSAGE, "%s: no neuron of class %s", path, classes->item[k]);
-    return close_file(&f, rc, digest, err);
+    return close_file(in, rc, digest, err);
 }
 
 /* ---- means ---- */
@@ -218,20 +193,18 @@ int nf_neuron_set_means(struct nf_neuron_set *of, size_t sets, const char *path,
                         char digest[NF_DIGEST_HEX], struct nf_err *err)
 {
     bool *have = nf_alloc(cfg->L, sizeof *have, err);
+    struct nf_reader *in = have ? open_side_file(path, "stats", cfg, err) : NULL;
     const msgpack_object *rec;
-    struct file f;
-    int rc = open_side_file(&f, path, "stats", cfg, err);
+    int rc = in ? NF_OK : (int)err->code;
 
-    if (!have)
-        rc = NF_ESYS;
-    while (rc == NF_OK && (rc = nf_reader_next(f.in, &rec)) == NF_OK)
+    while (rc == NF_OK && (rc = nf_reader_next(in, &rec)) == NF_OK)
         if (is_activation(rec))
             rc = take_mean_activations(of, sets, rec, cfg, have, err);
     for (size_t k = 0; rc == NF_EOF && k < sets; k++)
         if (check_layers(&of[k], have, err) < 0)
             rc = NF_EFORMAT;
     free(have);
-    return close_file(&f, rc, digest, err);
+    return close_file(in, rc, digest, err);
 }
 
 void nf_neuron_set_clear(struct nf_neuron_set *c)

@@ -42,7 +42,7 @@ int nf_header_input(json_t *header, const json_t *input_header, const char *dige
  *   raw     no zstd (option -u)
  *   err     the slot that later failures go to as well; must outlive the writer
  *
- * Returns the writer, or NULL.  A terminal is refused by the caller (nf_prog_no_terminal).
+ * Returns the writer, or NULL.  A terminal is refused by nf_output_open().
  */
 struct nf_writer *nf_writer_open(int fd, const json_t *header, bool raw, struct nf_err *err);
 

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/prog.h"
+#include "die.h"
 #include "tensor/tensor.h"
 
 enum { ELEMENTS = 1 << 16, REPEAT = 256 };

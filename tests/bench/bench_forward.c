@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "die.h"
 #include "base/rng.h"
 #include "model/forward.h"
 #include "tensor/gemm.h"

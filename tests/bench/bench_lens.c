@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "die.h"
 #include "base/rng.h"
 #include "model/compare.h"
 #include "model/forward.h"

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/prog.h"
+#include "die.h"
 #include "base/rng.h"
 #include "model/compare.h"
 #include "model/lesion.h"

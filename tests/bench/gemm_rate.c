@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/prog.h"
+#include "die.h"
 #include "tensor/speed.h"
 
 int main(int argc, char **argv)

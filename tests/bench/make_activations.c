@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/prog.h"
+#include "die.h"
 #include "base/rng.h"
 #include "record/activations.h"
 #include "record/context.h"

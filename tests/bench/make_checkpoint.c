@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/prog.h"
+#include "die.h"
 #include "base/rng.h"
 
 enum { MAX_TENSORS = 16 * 128 };

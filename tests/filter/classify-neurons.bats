@@ -168,11 +168,11 @@ END
 
 @test "another model than the one that fired is refused" {
     exits 3 classify-neurons -m "$MODEL" <"$D/stats.nf"
-    says "config.json has SHA-256"
+    says "made with another model than model: config.json"
     cp -r "$HAND" "$BATS_TEST_TMPDIR/m"
     printf '\001' | dd of="$BATS_TEST_TMPDIR/m/model.safetensors" bs=1 seek=98000 conv=notrunc status=none
     exits 3 classify-neurons -m "$BATS_TEST_TMPDIR/m" <"$D/stats.nf"
-    says "the weights have SHA-256"
+    says "made with another model than m: weights"
     exits 2 classify-neurons -m "$BATS_TEST_TMPDIR/none" <"$D/stats.nf"
 }
 

@@ -206,6 +206,20 @@ overflowing() {
     says "has no tokenizer"
 }
 
+@test "positions that no window has are refused, not left out in silence" {
+    printf 'A short text.' | tokenize -m "$MODEL" -c 64 - >"$BATS_TEST_TMPDIR/short"
+    n=$(stream-dump -f ndjson -r window "$BATS_TEST_TMPDIR/short" | jq '.ids | length')
+    [ "$n" -lt 60 ]
+    for f in forward-capture logit-lens; do
+        exits 2 "$f" -q -m "$MODEL" --positions 64: <"$BATS_TEST_TMPDIR/short"
+        says "--positions from 64: the windows of standard input have at most 64 tokens"
+        exits 0 "$f" -q -m "$MODEL" --positions $((n - 1)): <"$BATS_TEST_TMPDIR/short"
+        exits 3 "$f" -q -m "$MODEL" --positions "$n:" <"$BATS_TEST_TMPDIR/short"
+        says "no window has a position $n (--positions): the longest has $n tokens"
+        exits 3 stream-check "$BATS_TEST_TMPDIR/out"
+    done
+}
+
 @test "a dry run writes nothing but what it found" {
     d=$ROOT/tests/data/opt-preln
     exits 0 capture -n -m "$d" --sites ffn.active,resid.post --layers 1 --positions 5: <"$d/tokens.nf"

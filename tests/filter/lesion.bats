@@ -238,13 +238,13 @@ refuses() {
     exits 2 lesion --drop all <"$ROOT/tests/data/opt-preln/tokens.nf"
     says "-m MODEL is required"
     refuses "--drop 2: the model has layers 0 to 1" --drop 2
-    refuses "--drop 18446744073709551615: the model has layers 0 to 1" --drop 99999999999999999999
-    refuses "--drop x: a layer, or all, is expected" --drop x
-    refuses "--drop 1x: a layer, or all, is expected" --drop 0,1x
-    refuses "--drop -1: a layer, or all, is expected" --drop=-1
-    refuses "--swap 1: the model has layers 0 to 1" --swap 1
-    refuses "--repeat 0: from 1 to 2 layers are expected" --repeat 0
-    refuses "--repeat 3: from 1 to 2 layers are expected" --repeat 3
+    refuses "--drop 99999999999999999999: the model has layers 0 to 1" --drop 99999999999999999999
+    refuses "--drop x: a layer L, a range A-B, or all is expected" --drop x
+    refuses "--drop 1x: a layer L, a range A-B, or all is expected" --drop 0,1x
+    refuses "--drop -1: a layer L, a range A-B, or all is expected" --drop=-1
+    refuses "--swap 1: the model has layers 0 to 1, and swaps from 0 to one less" --swap 1
+    refuses "--repeat 0: a number of layers from 1 to 2 is expected" --repeat 0
+    refuses "--repeat 3: a number of layers from 1 to 2 is expected" --repeat 3
     refuses "--skip 1:1: this changes nothing" --skip 1:1
     refuses "--skip 1:0: this changes nothing" --skip 1:0
     refuses "--skip 0:3: the model has layers 0 to 1" --skip 0:3
@@ -259,9 +259,9 @@ refuses() {
     refuses "--drop-attention 2: the model has layers 0 to 1" --drop-attention 2
     refuses "--drop-ffn 2: the model has layers 0 to 1" --drop-ffn 2
     refuses "--drop-head 0.4: the model has heads 0 to 3" --drop-head 0.4
-    refuses "--drop-head 2.0: the model has layers 0 to 1" --drop-head 2.all
-    refuses "--drop-head 1: L.H, L.all or all is expected" --drop-head 1
-    refuses "--drop-head 1:2: L.H, L.all or all is expected" --drop-head 1:2
+    refuses "--drop-head 2.all: the model has layers 0 to 1" --drop-head 2.all
+    refuses "--drop-head 1: L.H, L.A-B, L.all or all is expected" --drop-head 1
+    refuses "--drop-head 1:2: L.H, L.A-B, L.all or all is expected" --drop-head 1:2
     refuses "neuron 0.37: the model has layers 0 to 1 and neurons 0 to 36" --neuron 0.37
     refuses "neuron 4294967296.0: the model has layers 0 to 1" --neuron 4294967296.0
     refuses "--neuron -1.3: LAYER.NEURON is expected" --neuron=-1.3

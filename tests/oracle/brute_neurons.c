@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/prog.h"
+#include "die.h"
 #include "record/activations.h"
 #include "stream/mp.h"
 #include "stream/reader.h"

@@ -51,6 +51,7 @@ class Fixture:
     strip: str = ""           # prefix that the names in the file do without
     stale: tuple = ()         # tensors that old versions saved in each layer: (name, value)
     head: bool = True         # False: without the unembedding, as AutoModel saves it; the reference has no logits
+    wrap: bool = False        # as the text model of a LLaVA; its numbers are those of the text model alone
     matters: tuple = ()       # changes of config.json that the numbers must tell from it
     context: int = 20
     windows: tuple = (1, 20, 5)
@@ -163,6 +164,8 @@ FIXTURES = [
     Fixture("llama-base", "relu2, gated; a base model without unembedding, untied; partial_rotary_factor 0.5, which plays no part",
             LLAMA | {"architectures": ["LlamaModel"], "hidden_act": "relu2", "num_key_value_heads": 2, "partial_rotary_factor": 0.5}, form=5,
             head=False, matters=({"hidden_act": "relu"},)),
+    Fixture("llava-mistral", "the text model of a LLaVA: text_config, names behind \"language_model.\", tensors of the other parts",
+            MISTRAL | {"rms_norm_eps": 0.05, "sliding_window": None}, "BF16", wrap=True, matters=({"rms_norm_eps": 1e-5},)),
     Fixture("mistral-window", "sliding_window 5, 2 queries a key", MISTRAL, matters=({"sliding_window": 6}, {"sliding_window": None})),
     Fixture("mistral-full", "sliding_window null, head_dim 6, rope_theta 1000000, rms_norm_eps 0.05",
             MISTRAL | {"head_dim": 6, "rms_norm_eps": 0.05, "rope_theta": 1000000.0, "sliding_window": None}, "BF16", form=5,
@@ -322,6 +325,19 @@ def write_checkpoint(folder, f, w):
     write_weights(folder, f, in_file(f, w))
 
 
+def wrap(folder, f, w):
+    """The checkpoint as transformers 4 writes a LLaVA of it."""
+    tensors = {"language_model." + n: x for n, x in in_file(f, w).items()}
+    tensors |= {"multi_modal_projector.linear_1.weight": np.ones((2, 2)), "vision_tower.vision_model.embeddings.position_embedding.weight": np.ones((2, 2))}
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump({"architectures": ["LlavaForConditionalGeneration"], "ignore_index": -100, "image_token_index": 41, "model_type": "llava",
+                   "projector_hidden_act": "gelu", "text_config": config_of(f), "torch_dtype": "bfloat16", "vision_feature_layer": -2,
+                   "vision_feature_select_strategy": "default", "vision_config": {"model_type": "clip_vision_model", "hidden_size": 2},
+                   "vocab_size": V}, file, indent=2)
+        file.write("\n")
+    write_weights(folder, f, tensors)
+
+
 def run(model, windows, sites=None):
     """Every site of every window, one window at a time: [{(site, layer): [T, ...]}]."""
     tap = reference.Tap(model, sites or reference.sites_of(reference.family_of(model.config)))
@@ -449,6 +465,8 @@ def make(f):
     tokens = tokens_of(f, windows)
     write_tokens(os.path.join(folder, "tokens.nf"), f, tokens)
     bf16 = float(np.abs(logits_of(folder, torch.bfloat16, windows) - logits).max())
+    if f.wrap:
+        wrap(folder, f, w)
     write_reference(folder, f, model, single, bf16, tokens)
     if not f.head:
         write_weights(folder, f, {n: x for n, x in in_file(f, w).items() if n != "lm_head.weight"})

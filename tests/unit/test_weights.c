@@ -366,6 +366,43 @@ static void tensors_without_a_role_are_passed_over(void)
     CHECK(refused("layers.0.self_attn.causal", "and 1 more"));
 }
 
+/* As versions of transformers have wrapped a text model; the digest is that of the model alone. */
+static void a_multimodal_model_is_its_text_model(void)
+{
+    static const char *const wrappings[] = { "language_model.model.decoder.", "model.language_model.decoder.",
+                                             "model.text_model.decoder.", "text_model.model.decoder." };
+    const char *plain = config;
+    char digest[65];
+
+    whole("decoder.");
+    CHECK(open_items() == NF_OK);
+    strcpy(digest, cfg.weights_sha256);
+    nf_weights_close(&w);
+    config = "{\"model_type\": \"blip-2\", \"projector\": 3, \"text_config\": {\"model_type\": \"opt\", \"num_hidden_layers\": 1,"
+             " \"hidden_size\": 4, \"num_attention_heads\": 2, \"ffn_dim\": 6, \"vocab_size\": 5, \"max_position_embeddings\": 3}";
+    for (size_t i = 0; i < sizeof wrappings / sizeof *wrappings; i++) {
+        whole(wrappings[i]);
+        add("model.vision_tower.", "layers.0.fc1.weight", 2, 2);
+        CHECK(open_items() == NF_OK && strcmp(digest, cfg.weights_sha256) == 0 && w.n_passed == 1);
+        CHECK(cfg.wrapped && strstr(cfg.taken, "opt") && strstr(cfg.taken, "blip-2"));
+        nf_weights_close(&w);
+        add("language_model.", "lm_head.weight", 5, 4)->value = 100;   /* one of its own, whatever a default says of ties */
+        CHECK(open_items() == NF_OK && !cfg.tied && w.unembed.data != w.embed.data);
+        nf_weights_close(&w);
+    }
+    add(wrappings[3], "layers.0.fc3.weight", 2, 2);
+    CHECK(refused("layers.0.fc3.weight", "not part"));
+    whole(wrappings[0]);
+    strcpy(more, ", \"quantization_config\": {\"quant_method\": \"awq\"}");
+    CHECK(refused("quantised", "awq"));
+    strcpy(more, ", \"auto_map\": {\"AutoConfig\": \"m.C\"}");
+    CHECK(refused("auto_map", "own"));
+    *more = '\0';
+    config = "{\"model_type\": \"paligemma\", \"text_config\": {\"model_type\": \"opt\"}";
+    CHECK(refused("paligemma", "not implemented"));
+    config = plain;
+}
+
 static void many_missing_are_one_message(void)
 {
     whole("decoder.");
@@ -734,11 +771,11 @@ int main(void)
 
     if (!mkdtemp(dir))
         return 1;
-    status =
-        RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types, lm_head_tied_or_not,
-            tensors_without_a_role_are_passed_over, many_missing_are_one_message, weights_in_another_form_are_named, missing,
-            doubled, misshapen, not_finite, unknown, no_weights, headers, types_that_stand_beside_the_model, cut_anywhere,
-            query_key_value_group_by_group, experts_in_one_tensor, experts_with_a_tensor_each);
+    status = RUN(every_tensor_has_its_role, the_digest_is_of_every_byte, shards_are_the_single_file, half_types,
+                 lm_head_tied_or_not, tensors_without_a_role_are_passed_over, a_multimodal_model_is_its_text_model,
+                 many_missing_are_one_message, weights_in_another_form_are_named, missing, doubled, misshapen, not_finite, unknown,
+                 no_weights, headers, types_that_stand_beside_the_model, cut_anywhere, query_key_value_group_by_group,
+                 experts_in_one_tensor, experts_with_a_tensor_each);
     clear();
     rmdir(dir);
     return status;
