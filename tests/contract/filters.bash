@@ -32,3 +32,12 @@ input() {
     *) echo "$N/${INPUT[$1]}.nf" ;;
     esac
 }
+
+# on STATUS FILTER FILE: FILTER reading FILE ends with STATUS and, where that is a failure, one line that starts with its name.
+on() {
+    local command
+    command=$(line "$2")
+    # shellcheck disable=SC2086  # a command and its words
+    exits "$1" $command <"$3" || return 1
+    [ "$1" -eq 0 ] || says "$2: "
+}
