@@ -15,7 +15,7 @@ enum { TEXT_BYTES = 8192 };
 static const uint64_t NONE = UINT64_MAX;
 
 /* The beginning of a file as a string; false: it cannot be read. */
-static bool read_text(const char *dir, const char *name, char text[TEXT_BYTES])
+static bool read_small_file(const char *dir, const char *name, char text[TEXT_BYTES])
 {
     char path[PATH_MAX];
     int fd, written = snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -38,7 +38,7 @@ static uint64_t read_bytes(const char *dir, const char *name)
     char text[TEXT_BYTES];
     unsigned long long v;
 
-    if (!read_text(dir, name, text) || sscanf(text, "%llu", &v) != 1 || v >= 1ull << 60)
+    if (!read_small_file(dir, name, text) || sscanf(text, "%llu", &v) != 1 || v >= 1ull << 60)
         return NONE;
     return v;
 }
@@ -48,7 +48,7 @@ static uint64_t read_stat(const char *dir, const char *key)
 {
     char text[TEXT_BYTES];
 
-    if (!read_text(dir, "memory.stat", text))
+    if (!read_small_file(dir, "memory.stat", text))
         return 0;
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -84,7 +84,7 @@ static void read_group_v2(const char *dir, struct nf_limits *l)
 
     limit_memory(l, read_bytes(dir, "memory.max"), used, unused);
     limit_memory(l, read_bytes(dir, "memory.high"), used, unused);
-    if (read_text(dir, "cpu.max", text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
+    if (read_small_file(dir, "cpu.max", text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
         limit_cpus(l, quota, period);
 }
 
@@ -164,7 +164,7 @@ struct nf_limits nf_limits_read(const char *root)
     char dir[PATH_MAX], text[TEXT_BYTES];
 
     snprintf(dir, sizeof dir, "%s/proc/self", root);
-    if (read_text(dir, "cgroup", text))
+    if (read_small_file(dir, "cgroup", text))
         for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
             read_line(root, line, &l);
     return l;
