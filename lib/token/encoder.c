@@ -250,7 +250,7 @@ static int merge_chars(struct nf_encoder *e, const unsigned char *p, size_t n, u
 }
 
 /* The tokens of a piece that the cache does not hold. */
-static int run_model(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep)
+static int tokenize_piece(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep)
 {
     const struct nf_tokenizer *t = e->t;
     int64_t whole;
@@ -295,7 +295,7 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n)
             return NF_OK;
         }
     }
-    rc = run_model(e, p, n, out->ids + out->n, &made, &keep);
+    rc = tokenize_piece(e, p, n, out->ids + out->n, &made, &keep);
     if (rc == NF_OK && c && keep && made <= CACHE_IDS) {
         memcpy(c->key, key, sizeof key);
         memcpy(c->ids, out->ids + out->n, made * sizeof *c->ids);

@@ -319,7 +319,7 @@ static int read_punctuation(struct reading *r, const json_t *p)
     return add_cut(r, "pre_tokenizer Punctuation:", true, PUNCTUATION, mode, false);
 }
 
-static int read_digits(struct reading *r, const json_t *p)
+static int read_digit_cut(struct reading *r, const json_t *p)
 {
     bool single = !nf_load_is_off(json_object_get(p, "individual_digits"));
 
@@ -376,7 +376,7 @@ static int read_pre_tokenizer(struct reading *r, const json_t *p)
         { "Split", read_split },
         { "ByteLevel", read_byte_level },
         { "Metaspace", read_metaspace },
-        { "Digits", read_digits },
+        { "Digits", read_digit_cut },
         { "Punctuation", read_punctuation },
         { "Whitespace", read_whitespace },
         { "BertPreTokenizer", read_bert_cut },
