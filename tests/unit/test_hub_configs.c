@@ -72,8 +72,8 @@ static bool is_read_right(const json_t *expect)
     size_t n = count_windows();
 
     return is_size(expect, "parameters", nf_parameters_count(&cfg).all) && is_size(expect, "L", cfg.L) &&
-           is_size(expect, "D", cfg.D) && is_size(expect, "H", cfg.H) && is_size(expect, "K", cfg.K) && is_size(expect, "V", cfg.V) &&
-           is_size(expect, "positions", cfg.max_positions) && is_size(expect, "windowed", n) &&
+           is_size(expect, "D", cfg.D) && is_size(expect, "H", cfg.H) && is_size(expect, "K", cfg.K) &&
+           is_size(expect, "V", cfg.V) && is_size(expect, "positions", cfg.max_positions) && is_size(expect, "windowed", n) &&
            is_size(expect, "window", n ? cfg.window : 0) && json_is_true(json_object_get(expect, "tied")) == cfg.tied &&
            rope_is(json_object_get(expect, "rope"));
 }
