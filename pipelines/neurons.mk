@@ -1,6 +1,6 @@
 # Question  What does every FFN neuron of this model do: dead, n-gram detector, positional (Voita et al. 2023)?
-# Needs     the filters in bin/ or on PATH; a checkpoint directory; text
-# Takes     MODEL=dir  CORPUS=files or directories  OUT=dir
+# Needs     the filters in bin/ or on PATH; a checkpoint; text
+# Takes     MODEL=dir, file or name in the Hub cache   CORPUS=files or directories   OUT=dir
 #           SHARDS=n (run with -j; merged stats equal those of one run)  CONTEXT=window length (0: the model's own)
 #           LIMIT=tokens of all shards together (0: all)  TOKENIZE= CAPTURE= REDUCE= CLASSIFY= REPORT= further options of each filter
 #           STREAMS=further streams for the report, as stages.mk makes them
@@ -9,16 +9,11 @@
 #     make -f pipelines/neurons.mk MODEL=~/opt-125m CORPUS=~/pile OUT=study SHARDS=8 -j2
 #
 # Activations are never stored: each shard runs from text to statistics in one pipe.  A stage that fails or is interrupted leaves no
-# file, and the next run goes on from what is there.
+# file, and the next run continues with what is there.  Other options, another model or other text make the files again.
 
-SHELL       := bash
-.SHELLFLAGS := -eu -o pipefail -c
-.DELETE_ON_ERROR:
-.SUFFIXES:
-
-MODEL    ?= $(error MODEL=dir, a checkpoint directory, is wanted)
-CORPUS   ?= $(error CORPUS=files or directories of text is wanted)
-OUT      ?= $(error OUT=dir, where the study goes, is wanted)
+MODEL    ?= $(error MODEL=dir, a checkpoint directory, is expected)
+CORPUS   ?= $(error CORPUS=files or directories of text is expected)
+OUT      ?= $(error OUT=dir, where the study goes, is expected)
 SHARDS   ?= 1
 CONTEXT  ?= 0
 LIMIT    ?= 0
@@ -29,46 +24,52 @@ CLASSIFY ?=
 REPORT   ?=
 STREAMS  ?=
 
-export PATH := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../bin):$(PATH)
+# The folder of this file, also where its path has a blank.
+here := $(shell dirname "$(strip $(MAKEFILE_LIST))")/
+blank := $(subst ,, )
+study := neurons
+include $(subst $(blank),\ ,$(here))common.mk
 
-numbers := $(shell seq 1 $(SHARDS))
-texts   := $(shell find $(CORPUS) -type f)
-weights := $(wildcard $(MODEL)/*)
-
-# A file appears under its own name only when its pipe has ended well: `into CMD` writes the target, whole or not at all.
-# A signal is caught, not died of: make passes on the one that the terminal sent too, and the second must not stop the tidying.
-define into
-trap 'rm -f "$@.part"' EXIT; trap 'exit 1' HUP INT TERM; { $(1); } > "$@.part"; mv "$@.part" "$@"
-endef
+include $(subst $(blank),\ ,$(here))lock.mk
+ifdef NF_LOCKED
 
 all: $(OUT)/report.html $(OUT)/report.md
 
-$(OUT) $(OUT)/shards:
-	@mkdir -p $@
+NF_MODEL := $(value MODEL)
+export NF_MODEL
+weights := $(call model_files,$(NF_MODEL))
+shards  := $(patsubst %,shards/stats.%.nf,$(shell seq 1 $(SHARDS)))
 
-$(OUT)/shards/stats.%.nf: $(texts) $(weights) | $(OUT)/shards
-	$(call into,tokenize -m $(MODEL) --context $(CONTEXT) --limit $(LIMIT) --shard $*/$(SHARDS) $(TOKENIZE) $(CORPUS) \
-	    | forward-capture -m $(MODEL) $(CAPTURE) | reduce-stats $(REDUCE))
+asked_stats    := $(call asked,stats $(SHARDS) $(CONTEXT) $(LIMIT) $(TOKENIZE) | $(CAPTURE) | $(REDUCE) | $(value CORPUS) $(text_files) $(NF_MODEL) $(weights))
+asked_neurons  := $(call asked,neurons $(CLASSIFY) $(NF_MODEL) $(weights) $(asked_stats))
+asked_report   := $(call asked,report $(REPORT) $(STREAMS) $(asked_neurons))
+$(call stale,$(shards) stats.nf,$(asked_stats)) $(call stale,neurons.nf,$(asked_neurons)) $(call stale,report.html report.md,$(asked_report)): FORCE
+
+count = $(text); tokenize -m "$$NF_MODEL" --context $(CONTEXT) --limit $(LIMIT) $(1) $(TOKENIZE) -- "$$@" \
+    | forward-capture -m "$$NF_MODEL" $(CAPTURE) | reduce-stats $(REDUCE)
+
+$(OUT)/shards/stats.%.nf:
+	$(call into,$(call count,--shard $*/$(SHARDS)),$(asked_stats))
 
 ifeq ($(SHARDS),1)
-$(OUT)/stats.nf: $(texts) $(weights) | $(OUT)
-	$(call into,tokenize -m $(MODEL) --context $(CONTEXT) --limit $(LIMIT) $(TOKENIZE) $(CORPUS) \
-	    | forward-capture -m $(MODEL) $(CAPTURE) | reduce-stats $(REDUCE))
+$(OUT)/stats.nf:
+	$(call into,$(call count),$(asked_stats))
 else
-$(OUT)/stats.nf: $(numbers:%=$(OUT)/shards/stats.%.nf) | $(OUT)
-	$(call into,reduce-stats $(REDUCE) $^)
+$(OUT)/stats.nf: $(shards:%=$(OUT)/%)
+	$(call into,reduce-stats $(REDUCE) $(filter-out FORCE,$^),$(asked_stats))
 endif
 
-$(OUT)/neurons.nf: $(OUT)/stats.nf $(weights)
-	$(call into,classify-neurons -m $(MODEL) $(CLASSIFY) < $<)
+$(OUT)/neurons.nf: $(OUT)/stats.nf
+	$(call into,classify-neurons -m "$$NF_MODEL" $(CLASSIFY) < $<,$(asked_neurons))
 
 $(OUT)/report.html: $(OUT)/neurons.nf $(STREAMS)
-	render-report $(REPORT) -o $@ $^
+	render-report $(REPORT) -o $@ $(filter-out FORCE,$^); $(call made,$(asked_report))
 
 $(OUT)/report.md: $(OUT)/neurons.nf $(STREAMS)
-	render-report $(REPORT) --format markdown -o $@ $^
+	render-report $(REPORT) --format markdown -o $@ $(filter-out FORCE,$^); $(call made,$(asked_report))
 
 clean:
-	rm -rf $(OUT)/shards $(OUT)/stats.nf $(OUT)/neurons.nf $(OUT)/report.html $(OUT)/report.md
+	$(call tidy,$(shards) $(patsubst $(OUT)/%,%,$(wildcard $(OUT)/shards/stats.*.nf)) stats.nf neurons.nf report.html report.md)
 
 .PHONY: all clean
+endif

@@ -9,17 +9,12 @@
 #
 #     make -f pipelines/stages.mk MODELS="gpt2 EleutherAI/pythia-410m-deduped" CORPUS=~/pile OUT=stages LIMIT=100000 -j2
 #
-# A stage that fails or is interrupted leaves no file, and the next run goes on from what is there.
+# A stage that fails or is interrupted leaves no file, and the next run continues with what is there.  Other options, another model or other
+# text make the files again.
 
-SHELL       := bash
-.SHELLFLAGS := -eu -o pipefail -c
-.DELETE_ON_ERROR:
-.SECONDARY:
-.SUFFIXES:
-
-MODELS   ?= $(error MODELS="dir-or-hub-id ..." is wanted)
-CORPUS   ?= $(error CORPUS=files or directories of text is wanted)
-OUT      ?= $(error OUT=dir, where the study goes, is wanted)
+MODELS   ?= $(error MODELS="dir-or-hub-id ..." is expected)
+CORPUS   ?= $(error CORPUS=files or directories of text is expected)
+OUT      ?= $(error OUT=dir, where the study goes, is expected)
 CONTEXT  ?= 512
 LIMIT    ?= 0
 LESIONS  ?= --drop all --swap all --repeat 3
@@ -30,56 +25,73 @@ REDUCE   ?=
 CLASSIFY ?=
 REPORT   ?=
 
-export PATH := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../bin):$(PATH)
+# The folder of this file, also where its path has a blank.
+here := $(shell dirname "$(strip $(MAKEFILE_LIST))")/
+blank := $(subst ,, )
+study := stages
+include $(subst $(blank),\ ,$(here))common.mk
 
-# model_NAME is the model called NAME.
+# model_NAME is the model called NAME, files_NAME the digest of its files.
 name   = $(notdir $(patsubst %/,%,$(1)))
 names := $(foreach m,$(MODELS),$(call name,$(m)))
 $(foreach m,$(MODELS),$(eval model_$(call name,$(m)) := $(m)))
 ifneq ($(words $(names)),$(words $(sort $(names))))
 $(error two of the models have the same name: $(names))
 endif
-texts := $(shell find $(CORPUS) -type f)
 
-# A file appears under its own name only when its pipe has ended well: neurons.mk.
-define into
-mkdir -p $(@D); trap 'rm -f "$@.part"' EXIT; trap 'exit 1' HUP INT TERM; { $(1); } > "$@.part"; mv "$@.part" "$@"
-endef
+of_models = $(foreach n,$(names),$(addprefix $(n)/,$(1)))
+streams  := lesion.nf lens.nf stats.nf neurons.nf
 
-all: $(OUT)/report.html $(OUT)/report.md $(foreach n,$(names),$(OUT)/$(n)/lesion.tsv $(OUT)/$(n)/lens.tsv)
+include $(subst $(blank),\ ,$(here))lock.mk
+ifdef NF_LOCKED
 
-$(OUT)/report.html $(OUT)/report.md: $(foreach n,$(names),$(foreach f,lesion lens stats neurons,$(OUT)/$(n)/$(f).nf))
-	render-report $(REPORT) $(if $(filter %.md,$@),--format markdown) -o $@ $^
+all: $(OUT)/report.html $(OUT)/report.md $(addprefix $(OUT)/,$(call of_models,lesion.tsv lens.tsv))
 
-$(OUT)/%/tokens.nf: $(texts)
-	$(call into,tokenize -q -m $(model_$*) --context $(CONTEXT) --limit $(LIMIT) $(TOKENIZE) $(CORPUS))
+$(foreach n,$(names),$(eval files_$(n) := $(call model_files,$(model_$(n)))))
+sites    := resid.pre,resid.post,norms,attn.local,attn.back
+measures := similarity,ratios,locality,merging
+
+# asked_FILE of a model NAME: from what a file of it is made.
+ask_tokens  = $(call asked,tokens $(CONTEXT) $(LIMIT) $(TOKENIZE) | $(value CORPUS) $(text_files) $(model_$(1)) $(files_$(1)))
+$(foreach n,$(names),$(eval asked_$(n) := $(call ask_tokens,$(n))))
+ask_lesion  = $(call asked,lesion $(LESIONS) $(asked_$(1)))
+ask_lens    = $(call asked,lens $(LENS) $(asked_$(1)))
+ask_stats   = $(call asked,stats $(sites) $(measures) $(CAPTURE) $(REDUCE) $(asked_$(1)))
+ask_neurons = $(call asked,neurons $(CLASSIFY) $(asked_$(1)))
+ask_report := $(call asked,report $(REPORT) $(foreach n,$(names),$(call ask_lesion,$(n)) $(call ask_lens,$(n)) $(call ask_stats,$(n)) $(call ask_neurons,$(n))))
+
+$(foreach n,$(names),$(call stale,$(n)/tokens.nf,$(asked_$(n))) $(foreach f,lesion lens stats neurons,$(call \
+    stale,$(n)/$(f).nf,$(call ask_$(f),$(n))))) $(call stale,report.html report.md,$(ask_report)): FORCE
+
+$(OUT)/report.html $(OUT)/report.md: $(addprefix $(OUT)/,$(call of_models,$(streams)))
+	render-report $(REPORT) $(if $(filter %.md,$@),--format markdown) -o $@ $(filter-out FORCE,$^); $(call made,$(ask_report))
+
+$(OUT)/%/tokens.nf:
+	$(call into,$(text); tokenize -q -m "$(model_$*)" --context $(CONTEXT) --limit $(LIMIT) $(TOKENIZE) -- "$$@",$(asked_$*))
 
 $(OUT)/%/lesion.nf: $(OUT)/%/tokens.nf
-	$(call into,lesion -m $(model_$*) $(LESIONS) < $<)
+	$(call into,lesion -m "$(model_$*)" $(LESIONS) < $<,$(call ask_lesion,$*))
 
 $(OUT)/%/lens.nf: $(OUT)/%/tokens.nf
-	$(call into,logit-lens -m $(model_$*) $(LENS) < $<)
+	$(call into,logit-lens -m "$(model_$*)" $(LENS) < $<,$(call ask_lens,$*))
 
 $(OUT)/%/stats.nf: $(OUT)/%/tokens.nf
-	$(call into,forward-capture -m $(model_$*) --sites resid.pre$(,)resid.post$(,)norms$(,)attn.local$(,)attn.back $(CAPTURE) < $< \
-	    | reduce-stats --no-moments --measure similarity$(,)ratios$(,)locality$(,)merging $(REDUCE))
+	$(call into,forward-capture -m "$(model_$*)" --sites $$sites $(CAPTURE) < $< \
+	    | reduce-stats --no-moments --measure $$measures $(REDUCE),$(call ask_stats,$*))
+$(OUT)/%/stats.nf: export sites := $(sites)
+$(OUT)/%/stats.nf: export measures := $(measures)
 
 $(OUT)/%/neurons.nf: $(OUT)/%/tokens.nf
-	$(call into,classify-neurons --weights -m $(model_$*) $(CLASSIFY) < $<)
+	$(call into,classify-neurons --weights -m "$(model_$*)" $(CLASSIFY) < $<,$(call ask_neurons,$*))
 
 $(OUT)/%/lesion.tsv: $(OUT)/%/lesion.nf
-	$(call into,stream-dump --format ndjson --record intervention$(,)effect $< | jq -rs \
-	    'INDEX(.[] | select(.r == "intervention"); .intervention) as $$i | (["intervention"$(,) "kind"$(,) "layer"$(,) "n"$(,) "kl"$(,) "kl_se"$(,) "agree"$(,) "entropy_change"$(,) "loss_change"] | @tsv)$(,) \
-	    (.[] | select(.r == "effect" and .by == "all") | [$$i[.intervention | tostring].name$(,) $$i[.intervention | tostring].kind$(,) $$i[.intervention | tostring].layer$(,) .kl.n$(,) .kl.mean$(,) .kl.se$(,) .agree.mean$(,) .entropy_change.mean$(,) .loss_change.mean] | @tsv)')
+	$(call into,stream-dump --format ndjson $< | jq -rs -f "$(here)lesion.jq",$(call ask_lesion,$*))
 
 $(OUT)/%/lens.tsv: $(OUT)/%/lens.nf
-	$(call into,stream-dump --format ndjson --record point$(,)lens $< | jq -rs \
-	    'INDEX(.[] | select(.r == "point"); .point) as $$p | (["point"$(,) "depth"$(,) "n"$(,) "kl"$(,) "kl_se"$(,) "agree"$(,) "entropy"$(,) "loss"$(,) "rank"] | @tsv)$(,) \
-	    (.[] | select(.r == "lens" and .by == "all") | [$$p[.point | tostring].name$(,) $$p[.point | tostring].depth$(,) .kl.n$(,) .kl.mean$(,) .kl.se$(,) .agree.mean$(,) .entropy.mean$(,) .loss.mean$(,) .rank.mean] | @tsv)')
-
-, := ,
+	$(call into,stream-dump --format ndjson $< | jq -rs -f "$(here)lens.jq",$(call ask_lens,$*))
 
 clean:
-	rm -rf $(foreach n,$(names),$(OUT)/$(n)) $(OUT)/report.html $(OUT)/report.md
+	$(call tidy,$(call of_models,tokens.nf $(streams) lesion.tsv lens.tsv) report.html report.md)
 
 .PHONY: all clean
+endif

@@ -18,6 +18,8 @@ enum op {
     EMPTY_LIST = ']', APPEND = 'a', APPENDS = 'e', EMPTY_DICT = '}', SETITEM = 's', SETITEMS = 'u',
     BINPUT = 'q', LONG_BINPUT = 'r', MEMOIZE = 0x94, BINGET = 'h', LONG_BINGET = 'j',
     GLOBAL = 'c', STACK_GLOBAL = 0x93, REDUCE = 'R', BUILD = 'b', BINPERSID = 'Q',
+    NEWOBJ = 0x81, NEWOBJ_EX = 0x92, EMPTY_SET = 0x8f, ADDITEMS = 0x90, FROZENSET = 0x91,
+    BINBYTES = 'B', SHORT_BINBYTES = 'C', BINBYTES8 = 0x8e, BYTEARRAY8 = 0x96,
 };
 /* clang-format on */
 
@@ -30,7 +32,7 @@ struct block {
 
 struct nf_pickle {
     struct block *blocks;
-    size_t in_block;      /* used of the first block */
+    size_t in_block;   /* used of the first block */
 };
 
 /* One run. */
@@ -163,6 +165,10 @@ static int add_items(struct machine *m, size_t first, size_t container, enum nf_
 {
     struct nf_pickle_value *c = container < m->depth ? m->stack[container] : NULL;
 
+    if (c && c->type == NF_PICKLE_OBJECT) {
+        m->depth = container + 1;
+        return NF_OK;
+    }
     if (!c || c->type != type)
         return corrupt(m, type == NF_PICKLE_LIST ? "items for something that is no list" : "items for something that is no dict");
     if (type == NF_PICKLE_DICT && (m->depth - first) % 2)
@@ -262,13 +268,19 @@ static int get_memo(struct machine *m, uint64_t slot)
     return push_value(m, m->memo[slot]);
 }
 
+/* What a global stands for, where that is no storage. */
+enum { MAKES = -1, OBJECT = -2 };   /* a tensor or a dict; something without a role */
+
 static const struct {
     const char *module, *name;
-    int dtype;   /* of a storage; -1: not a storage */
+    int dtype;   /* of a storage; MAKES; OBJECT */
 } known_globals[] = {
-    { "collections", "OrderedDict", -1 },
-    { "torch._utils", "_rebuild_tensor_v2", -1 },
-    { "torch._utils", "_rebuild_parameter", -1 },
+    { "collections", "OrderedDict", MAKES },
+    { "torch._utils", "_rebuild_tensor", MAKES },
+    { "torch._utils", "_rebuild_tensor_v2", MAKES },
+    { "torch._utils", "_rebuild_parameter", MAKES },
+    { "torch._utils", "_rebuild_parameter_with_state", MAKES },
+    { "torch._tensor", "_rebuild_from_type_v2", MAKES },
     { "torch", "FloatStorage", NF_F32 },
     { "torch", "HalfStorage", NF_F16 },
     { "torch", "BFloat16Storage", NF_BF16 },
@@ -279,6 +291,50 @@ static const struct {
     { "torch", "BoolStorage", NF_U8 },
     { "torch", "CharStorage", NF_U8 },
     { "torch", "ShortStorage", NF_U16 },
+    { "torch", "ComplexFloatStorage", NF_U64 },
+    { "torch.storage", "UntypedStorage", NF_U8 },
+    { "torch._utils", "_rebuild_tensor_v3", OBJECT },   /* of types that are no weights here: float8, .. */
+    { "torch", "Tensor", OBJECT },
+    { "torch.nn.parameter", "Parameter", OBJECT },
+    { "torch", "Size", OBJECT },
+    { "torch", "device", OBJECT },
+    { "torch", "float32", OBJECT },
+    { "torch", "float16", OBJECT },
+    { "torch", "bfloat16", OBJECT },
+    { "torch", "float64", OBJECT },
+    { "torch", "float8_e4m3fn", OBJECT },
+    { "torch", "float8_e5m2", OBJECT },
+    { "torch", "int64", OBJECT },
+    { "torch", "int32", OBJECT },
+    { "torch", "int16", OBJECT },
+    { "torch", "int8", OBJECT },
+    { "torch", "uint8", OBJECT },
+    { "torch", "bool", OBJECT },
+    { "torch", "complex64", OBJECT },
+    { "collections", "Counter", OBJECT },
+    { "collections", "defaultdict", OBJECT },
+    { "builtins", "set", OBJECT },
+    { "builtins", "frozenset", OBJECT },
+    { "builtins", "bytearray", OBJECT },
+    { "builtins", "complex", OBJECT },
+    { "builtins", "dict", OBJECT },
+    { "builtins", "list", OBJECT },
+    { "__builtin__", "set", OBJECT },
+    { "__builtin__", "frozenset", OBJECT },
+    { "__builtin__", "bytearray", OBJECT },
+    { "__builtin__", "complex", OBJECT },
+    { "__builtin__", "dict", OBJECT },
+    { "__builtin__", "list", OBJECT },
+    { "_codecs", "encode", OBJECT },
+    { "argparse", "Namespace", OBJECT },
+    { "datetime", "datetime", OBJECT },
+    { "pathlib", "PosixPath", OBJECT },
+    { "numpy", "dtype", OBJECT },
+    { "numpy", "ndarray", OBJECT },
+    { "numpy.core.multiarray", "scalar", OBJECT },
+    { "numpy.core.multiarray", "_reconstruct", OBJECT },
+    { "numpy._core.multiarray", "scalar", OBJECT },
+    { "numpy._core.multiarray", "_reconstruct", OBJECT },
 };
 
 static bool is_string(const struct nf_pickle_value *v, const char *text)
@@ -365,21 +421,61 @@ static int rebuild_tensor(struct machine *m, const struct nf_pickle_value *args)
     return push_value(m, v);
 }
 
+/* f(*args) of what is known; m->err says what is not. */
+static int call_global(struct machine *m, const struct nf_pickle_value *f, const struct nf_pickle_value *args)
+{
+    if (f->type != NF_PICKLE_GLOBAL || args->type != NF_PICKLE_TUPLE)
+        return corrupt(m, "a call of something that is no known function");
+    if (f->dtype == OBJECT)
+        return push_new(m, NF_PICKLE_OBJECT, 0);
+    if (is_string(f, "OrderedDict") && args->n == 0)
+        return push_new(m, NF_PICKLE_DICT, 0);
+    if (is_string(f, "_rebuild_tensor_v2") || is_string(f, "_rebuild_tensor"))
+        return rebuild_tensor(m, args);
+    if ((is_string(f, "_rebuild_parameter") || is_string(f, "_rebuild_parameter_with_state")) && args->n >= 1 &&
+        (args->item[0]->type == NF_PICKLE_TENSOR || args->item[0]->type == NF_PICKLE_OBJECT))
+        return push_value(m, args->item[0]);
+    /* (function, class, its arguments, attributes): a tensor with attributes of its own */
+    if (is_string(f, "_rebuild_from_type_v2") && args->n >= 3 && args->item[0]->type == NF_PICKLE_GLOBAL &&
+        !is_string(args->item[0], "_rebuild_from_type_v2"))
+        return call_global(m, args->item[0], args->item[2]);
+    return corrupt(m, "a call with arguments that no state dict has");
+}
+
 static int apply_reduce(struct machine *m)
 {
     struct nf_pickle_value *args = pop_value(m), *f = args ? pop_value(m) : NULL;
 
-    if (!f)
+    return f ? call_global(m, f, args) : NF_EFORMAT;
+}
+
+/* An object of a class without a role: `below` values of it lie on the stack above the class. */
+static int make_object(struct machine *m, size_t below)
+{
+    const struct nf_pickle_value *class;
+
+    for (size_t i = 0; i < below; i++)
+        if (!pop_value(m))
+            return NF_EFORMAT;
+    class = pop_value(m);
+    if (!class)
         return NF_EFORMAT;
-    if (f->type != NF_PICKLE_GLOBAL || args->type != NF_PICKLE_TUPLE)
-        return corrupt(m, "a call of something that is no known function");
-    if (is_string(f, "OrderedDict") && args->n == 0)
-        return push_new(m, NF_PICKLE_DICT, 0);
-    if (is_string(f, "_rebuild_tensor_v2"))
-        return rebuild_tensor(m, args);
-    if (is_string(f, "_rebuild_parameter") && args->n >= 1 && args->item[0]->type == NF_PICKLE_TENSOR)
-        return push_value(m, args->item[0]);
-    return corrupt(m, "a call with arguments that no state dict has");
+    if (class->type != NF_PICKLE_GLOBAL || class->dtype != OBJECT)
+        return corrupt(m, "an object of something that is no known class");
+    return push_new(m, NF_PICKLE_OBJECT, 0);
+}
+
+/* What lies above the topmost mark becomes an object that stands in its place, or, with `into`, goes into the one below the mark. */
+static int gather_object(struct machine *m, bool into)
+{
+    size_t first = 0;
+
+    if (above_mark(m, &first) < 0)
+        return NF_EFORMAT;
+    if (into && (first < 2 || !m->stack[first - 2] || m->stack[first - 2]->type != NF_PICKLE_OBJECT))
+        return corrupt(m, "items for something that is no set");
+    m->depth = first - 1;
+    return into ? NF_OK : push_new(m, NF_PICKLE_OBJECT, 0);
 }
 
 /* The persistent id of a storage: ("storage", type, key, location, numel). */
@@ -450,11 +546,15 @@ static int step(struct machine *m, enum op op)
         return push_float(m);
     case SHORT_BINUNICODE:
     case SHORT_BINSTRING:
+    case SHORT_BINBYTES:
         return push_string(m, 1);
     case BINUNICODE:
     case BINSTRING:
+    case BINBYTES:
         return push_string(m, 4);
     case BINUNICODE8:
+    case BINBYTES8:
+    case BYTEARRAY8:
         return push_string(m, 8);
     case EMPTY_TUPLE:
         return make_tuple(m, 0);
@@ -505,6 +605,16 @@ static int step(struct machine *m, enum op op)
         return pop_value(m) ? NF_OK : NF_EFORMAT;
     case BINPERSID:
         return persistent(m);
+    case NEWOBJ:   /* class, arguments */
+        return make_object(m, 1);
+    case NEWOBJ_EX:
+        return make_object(m, 2);
+    case EMPTY_SET:
+        return push_new(m, NF_PICKLE_OBJECT, 0);
+    case ADDITEMS:
+        return gather_object(m, true);
+    case FROZENSET:
+        return gather_object(m, false);
     case STOP:
         break;
     }

@@ -2,8 +2,9 @@
  * pickle.h - the part of Python's pickle that a PyTorch state dict is made of, and nothing else.
  *
  * A pickle is a program for a small stack machine; the full machine can call any Python function.  This one knows the opcodes that
- * torch.save() writes for a dict of tensors (protocols 2 to 5), calls nothing, and knows these globals by name only:
- * collections.OrderedDict, torch._utils._rebuild_tensor_v2, torch._utils._rebuild_parameter, torch.*Storage.  Everything else is refused by name.
+ * torch.save() writes (protocols 2 to 5), calls nothing, and knows globals by name only: those that make tensors and dicts, and those of things that
+ * may lie beside weights and have no role (NumPy numbers, argparse.Namespace, torch.Size, sets, ..: about what torch.load(weights_only=True) allows),
+ * which become objects without contents.  Everything else is refused by name.
  */
 #ifndef NF_CHECKPOINT_PICKLE_H
 #define NF_CHECKPOINT_PICKLE_H
@@ -26,6 +27,7 @@ enum nf_pickle_type {
     NF_PICKLE_GLOBAL,    /* s, n: "module name" */
     NF_PICKLE_STORAGE,   /* dtype, key, numel */
     NF_PICKLE_TENSOR,    /* storage, offset, shape, stride */
+    NF_PICKLE_OBJECT,    /* something else: its contents are not kept */
 };
 
 struct nf_pickle_value {

@@ -80,6 +80,29 @@ static void wrapped_state_dict_of_protocol_4(void)
     check_state(DATA "wrapped.bin");
 }
 
+/* Numbers, sets, NumPy, argparse, types that are no weights: the tensors of the file are listed, and their values right. */
+static void what_has_no_role_is_passed_over(void)
+{
+    static const char *const paths[] = { DATA "objects.bin", DATA "objects_legacy.bin", DATA "objects_4.bin" };
+
+    for (size_t i = 0; i < 3; i++) {
+        struct nf_err err = NF_ERR_INIT;
+        struct nf_tf f;
+
+        CHECK(nf_torch_open(paths[i], &f, &err) == NF_OK);
+        if (err.code != NF_OK) {
+            printf("# %s\n", err.text);
+            continue;
+        }
+        CHECK(f.n == 4);   /* a, waves, noted, last */
+        CHECK(shaped(nf_tf_find(&f, "a"), NF_F32, 2, 3, 4) && at(nf_tf_find(&f, "a"), 5) == 5);
+        CHECK(shaped(nf_tf_find(&f, "noted"), NF_F32, 1, 2, 0) && at(nf_tf_find(&f, "noted"), 1) == 4);
+        CHECK(shaped(nf_tf_find(&f, "last"), NF_F32, 1, 4, 0) && at(nf_tf_find(&f, "last"), 3) == 11);
+        CHECK(nf_tf_find(&f, "waves") && !nf_tf_find(&f, "waves")->weight && !nf_tf_find(&f, "eighth"));
+        nf_tf_close(&f);
+    }
+}
+
 static void check_refused(const struct nf_map *map, const char *says)
 {
     struct nf_err err = NF_ERR_INIT;
@@ -140,10 +163,12 @@ static void damaged_files_are_refused(void)
 {
     cut_and_flipped(DATA "zip.bin");
     cut_and_flipped(DATA "legacy.bin");
+    cut_and_flipped(DATA "objects.bin");
+    cut_and_flipped(DATA "objects_legacy.bin");
 }
 
 int main(void)
 {
-    return RUN(zip_layout, legacy_layout, wrapped_state_dict_of_protocol_4, a_call_of_anything_else_is_refused_by_name,
-               damaged_files_are_refused);
+    return RUN(zip_layout, legacy_layout, wrapped_state_dict_of_protocol_4, what_has_no_role_is_passed_over,
+               a_call_of_anything_else_is_refused_by_name, damaged_files_are_refused);
 }
