@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/hub.h"
+#include "base/map.h"
 #include "base/opt.h"
 #include "base/output.h"
 #include "base/prog.h"
@@ -196,6 +197,8 @@ static int write_neurons(const struct options *o, const struct nf_cmd *cmd, stru
 
     if (rc == NF_EOF)
         rc = nf_classifier_end(c, &totals, err);
+    if (rc == NF_OK)
+        rc = nf_maps_check(err);
     if (rc == NF_OK)
         nf_writer_close(out, totals);
     else

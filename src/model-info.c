@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/hub.h"
+#include "base/map.h"
 #include "base/opt.h"
 #include "base/output.h"
 #include "base/par.h"
@@ -475,7 +476,7 @@ static int check_reference_tokenizer(const struct facts *f, const struct nf_read
 static int give_verdict(const struct info_options *o, const struct facts *f, const json_t *reference, const struct nf_verify *p,
                         struct nf_err *err)
 {
-    if (nf_output_close(err) < 0)
+    if (nf_maps_check(err) < 0 || nf_output_close(err) < 0)
         return (int)err->code;
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++) {
         const struct nf_verify_site *v = &p->site[s];

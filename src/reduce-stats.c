@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/opt.h"
 #include "base/output.h"
 #include "base/prog.h"
@@ -16,6 +17,8 @@
 #include "reduce/reduce.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
+
+enum { MEMORY_MIN = 1 << 20 };
 
 /* One run: the reduction and the header of its output, both made from the first input. */
 struct reduce_run {
@@ -64,6 +67,19 @@ static int check_reduce_options(struct nf_reduce_cfg *cfg, const char *orders, c
     if (batch && batch < NF_CKA_ROWS_MIN)
         return nf_fail(err, NF_EUSAGE, "--cka-batch %" PRIu64 ": 0, or %d and more are expected", batch, NF_CKA_ROWS_MIN);
     return NF_OK;
+}
+
+/* The default is too much where a control group allows less: seven eighths of what it leaves, then, and what it is goes into the history. */
+static void limit_memory_by_group(struct nf_reduce_cfg *cfg)
+{
+    uint64_t left = nf_limits_read("").memory;
+
+    if (left == UINT64_MAX || cfg->memory != nf_reduce_defaults().memory || cfg->memory <= left - left / 8)
+        return;
+    cfg->memory = left - left / 8 > MEMORY_MIN ? left - left / 8 : MEMORY_MIN;
+    if (nf_common.verbose)
+        nf_warn("memory: %" PRIu64 " MiB for the counts, by the limit of a control group; --memory SIZE sets another limit",
+                cfg->memory >> 20);
 }
 
 static void progress(const struct nf_reduce *r)
@@ -147,7 +163,7 @@ int main(int argc, char **argv)
     const char *orders = "1,2,3";
     struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
-        OPT_SIZE("memory", &run.cfg.memory, 1 << 20, "memory for the counts; when full, rare n-grams are dropped", .letter = 'M'),
+        OPT_SIZE("memory", &run.cfg.memory, MEMORY_MIN, "memory for the counts; when full, rare n-grams are dropped", .letter = 'M'),
         OPT_STR("orders", &orders, "N,...", "count n-grams of these lengths; 0: none"),
         OPT_RANGE("ngram-layers", &run.cfg.ngram_layers, "count n-grams for these layers only: 3, 0:6, 6: [all]"),
         OPT_UINT("bin", &run.cfg.bin, 1, 1 << 20, "N", "counts by domain and position: N positions in a bin"),
@@ -172,6 +188,7 @@ int main(int argc, char **argv)
 
     nf_prog_start(cmd.name, argv);
     first = nf_opt_parse(&cmd, argc, argv, &err);
+    limit_memory_by_group(&run.cfg);
     run.cmd = &cmd;
     run.many = argc - first > 1;
     if (first > 0 && check_reduce_options(&run.cfg, orders, &measures, &err) == NF_OK && nf_output_open(true, &err) == NF_OK &&

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGN = 64 };  /* one cache line, one AVX-512 register */
 
@@ -58,5 +59,15 @@ int nf_grow(void *p, size_t *cap, size_t need, size_t size, struct nf_err *err)
         return nf_fail(err, NF_ESYS, "out of memory: %zu bytes", bytes);
     memcpy(p, &grown, sizeof grown);
     *cap = want;
+    return NF_OK;
+}
+
+int nf_alloc_headroom(size_t bytes, struct nf_err *err)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        return nf_fail(err, NF_ESYS, "out of memory: %zu bytes are not left for matrix products", bytes);
+    munmap(p, bytes);
     return NF_OK;
 }

@@ -30,4 +30,10 @@ void *nf_alloc_bounded(size_t n, size_t size, size_t limit, const char *what, st
  */
 int nf_grow(void *p, size_t *cap, size_t need, size_t size, struct nf_err *err);
 
+/*
+ * nf_alloc_headroom - whether so many more bytes of address space can be had (ulimit -v, strict overcommit).  For libraries that crash where
+ * they get none: they are not called then.  NF_ESYS.
+ */
+int nf_alloc_headroom(size_t bytes, struct nf_err *err);
+
 #endif

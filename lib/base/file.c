@@ -1,55 +1,12 @@
-/* file.c - map a file, put paths together, write all. */
+/* file.c - paths, inputs, writing all. */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-int nf_map_open(const char *path, struct nf_map *map, struct nf_err *err)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = NF_OK;
-    void *p;
-
-    *map = (struct nf_map){ (const unsigned char *)"", 0 };
-    if (fd < 0)
-        return nf_fail_errno(err, "%s", path);
-    if (fstat(fd, &st) < 0)
-        rc = nf_fail_errno(err, "%s", path);
-    else if (!S_ISREG(st.st_mode))
-        rc = nf_fail(err, NF_ESYS, "%s: not a regular file", path);
-    else if (st.st_size > 0) {
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (p == MAP_FAILED)
-            rc = nf_fail_errno(err, "%s", path);
-        else
-            *map = (struct nf_map){ p, (size_t)st.st_size };
-    }
-    close(fd);
-    return rc;
-}
-
-void nf_map_drop(const void *data, size_t n)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)data + n) / page * page;
-
-    if (from < to)
-        madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-void nf_map_close(struct nf_map *map)
-{
-    if (map->size)
-        munmap((void *)map->data, map->size);
-    *map = (struct nf_map){ NULL, 0 };
-}
 
 bool nf_is_lfs_pointer(const void *data, size_t n)
 {

@@ -1,5 +1,5 @@
 /*
- * file.h - whole files: map one for reading; paths; writing all of a buffer.
+ * file.h - paths, inputs, writing all of a buffer.  Mapped files: map.h.
  */
 #ifndef NF_BASE_FILE_H
 #define NF_BASE_FILE_H
@@ -8,22 +8,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-
-/* A read-only mapping.  size 0: data is "". */
-struct nf_map {
-    const unsigned char *data;
-    size_t size;
-};
-
-/* nf_map_open - NF_ESYS when the file cannot be opened or mapped (the path is in the message).  Close with nf_map_close(). */
-int nf_map_open(const char *path, struct nf_map *map, struct nf_err *err);
-
-/*
- * nf_map_drop - whole pages among these bytes of a mapped file are not needed soon: give their memory back.  They return from the file when touched
- * again.  Never changes a value.
- */
-void nf_map_drop(const void *data, size_t n);
-void nf_map_close(struct nf_map *map);   /* accepts a zeroed or closed map */
+#include "base/map.h"
 
 bool nf_file_exists(const char *path);
 

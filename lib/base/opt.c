@@ -244,8 +244,7 @@ int nf_opt_parse(const struct nf_cmd *cmd, int argc, char **argv, struct nf_err 
     }
     if (optind < argc && !*cmd->operands)
         return nf_fail(err, NF_EUSAGE, "%s: no operand is taken; the stream comes on standard input", argv[optind]);
-    nf_threads_start(nf_common.threads);
-    return optind;
+    return nf_threads_start(nf_common.threads, err) < 0 ? (int)err->code : optind;
 }
 
 json_t *nf_opt_json(const struct nf_cmd *cmd)

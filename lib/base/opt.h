@@ -107,6 +107,7 @@ struct nf_cmd {
  *
  * NF_EUSAGE  an unknown option (named, with the nearest that exists), a value missing or out of its range (both named), an operand
  *            where the command takes none
+ * NF_ESYS    nf_threads_start()
  *
  * Returns the index in argv of the first operand; argv is permuted so that operands stand at the end.
  */

@@ -7,10 +7,15 @@
 
 static const char *volatile unfinished;
 
-static void remove_and_end(int sig)
+void nf_signals_clean(void)
 {
     if (unfinished)
         unlink(unfinished);
+}
+
+static void remove_and_end(int sig)
+{
+    nf_signals_clean();
     signal(sig, SIG_DFL);
     raise(sig);   /* delivered when this handler returns */
 }

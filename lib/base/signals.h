@@ -14,4 +14,7 @@
  */
 void nf_signals_remove(const char *path);
 
+/* nf_signals_clean - remove that file now; may be called in a signal handler. */
+void nf_signals_clean(void);
+
 #endif

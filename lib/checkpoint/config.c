@@ -485,6 +485,18 @@ int nf_config_layer_types(const struct nf_reading *r, bool *found)
     return NF_OK;
 }
 
+/* Of a family whose layers are all alike, or are told apart by other keys: layer_types may only say what is so without it. */
+static void check_foreign_layer_types(const struct nf_reading *r)
+{
+    const json_t *types = nf_config_get(r, "layer_types");
+    bool full = !types || json_array_size(types) == r->cfg->L;
+
+    for (size_t i = 0; full && types && i < r->cfg->L; i++)
+        full = is_layer_type(types, i, "full_attention");
+    if (!full)
+        nf_config_refuse(r, "layer_types", types, "not implemented for this family, only \"full_attention\" for each layer is");
+}
+
 /* Heads, once all sizes are read. */
 static bool set_heads(const struct nf_reading *r)
 {
@@ -512,7 +524,6 @@ static bool set_heads(const struct nf_reading *r)
 static int read_all(struct nf_reading *r)
 {
     struct nf_config *cfg = r->cfg;
-    bool named;
 
     /* What most families have; their tables and last steps change it. */
     cfg->norm = NF_NORM_LAYER;
@@ -525,7 +536,7 @@ static int read_all(struct nf_reading *r)
         check_outer_keys(r);
     if (read_key_rows(r) && set_heads(r)) {
         if (!has_row(r->family->keys, "layer_types"))
-            nf_config_layer_types(r, &named);
+            check_foreign_layer_types(r);
         if (r->family->finish(r) < 0 && !r->refused->n)
             return (int)r->err->code;
     }

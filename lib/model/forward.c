@@ -9,6 +9,8 @@
 #include "model/attention.h"
 #include "model/forward_impl.h"
 
+enum { GEMM_HEADROOM = 32 << 20 };   /* bytes: what products take for themselves, some MiB a thread */
+
 struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16)
 {
     return f->opts.dtype == NF_BF16 ? (struct nf_mat){ NULL, bf16 } : (struct nf_mat){ f32, NULL };
@@ -164,7 +166,7 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     nf_tap_layers(cfg, opts->tap, f->plan.unembed || opts->whole, &f->last);
     f->slab = nf_alloc(nf_slab_floats(cfg), sizeof *f->slab, err);
     if (!f->slab || open_gemms(f, err) < 0 || open_blocks(f, err) < 0 || nf_head_open(f, err) < 0 || open_work(f, err) < 0 ||
-        (opts->streams && nf_comparison_open(f, err) < 0))
+        (opts->streams && nf_comparison_open(f, err) < 0) || nf_alloc_headroom(GEMM_HEADROOM, err) < 0)
         goto fail;
     return f;
 fail:

@@ -26,11 +26,10 @@ void nf_streams_close(float **s)
     free(s);
 }
 
-static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;
-
-int nf_streams_fit(const struct nf_config *cfg, size_t context, uint64_t each, struct nf_forward_opts *opts, struct nf_err *err)
+int nf_streams_fit(const struct nf_config *cfg, size_t context, uint64_t each, uint64_t room, struct nf_forward_opts *opts,
+                   struct nf_err *err)
 {
-    uint64_t all = opts->memory, room = all ? all : STREAM_BYTES;
+    uint64_t all = opts->memory;
     struct nf_forward_plan plan;
 
     for (opts->batch_tokens = nf_max(nf_min(room / each, NF_STREAMS_TOKENS), context);;

@@ -174,7 +174,7 @@ static int fit_lens(void *self, struct nf_model_run *r)
     opts->streams = l->n + 1;
     opts->no_blocks = l->captured;
     opts->batch_tokens = r->model.context;
-    return l->captured ? NF_OK : nf_streams_fit(c, r->model.context, count_lens_bytes(l, c), opts, r->err);
+    return l->captured ? NF_OK : nf_streams_fit(c, r->model.context, count_lens_bytes(l, c), r->room, opts, r->err);
 }
 
 static void close_streams(struct lens_run *l)
@@ -226,10 +226,10 @@ static int make_room(struct lens_run *l, size_t tokens)
 
     if (tokens <= l->tokens)
         return NF_OK;
-    if (r->o->memory && bytes > r->o->memory)
+    if (r->memory && bytes > r->memory)
         return nf_fail(r->err, NF_EUSAGE,
                        "--memory %" PRIu64 " is too small: a batch of %zu tokens of the activations needs %" PRIu64 " bytes",
-                       r->o->memory, tokens, bytes);
+                       r->memory, tokens, bytes);
     close_streams(l);
     return open_streams(l, tokens);
 }

@@ -15,8 +15,6 @@
 #include "run/lesion_records.h"
 #include "run/neuron_set.h"
 
-static const uint64_t STREAM_BYTES = (uint64_t)1 << 30;   /* for streams, where --memory does not say */
-
 struct lesion_run {
     const struct nf_lesion_options *o;
     struct nf_interventions all;                 /* the first is the model itself */
@@ -133,10 +131,10 @@ static size_t halve(size_t n)
 }
 
 /* As many interventions at a time as fit in half of the memory with one window, then as many tokens as fit with them. */
-static int share_memory(struct lesion_run *l, struct nf_model_run *r)
+static int size_groups(struct lesion_run *l, struct nf_model_run *r)
 {
     const struct nf_config *cfg = &r->model.cfg;
-    uint64_t memory = r->forward_opts.memory, room = memory ? memory / 2 : STREAM_BYTES;
+    uint64_t memory = r->forward_opts.memory, room = r->o->memory ? memory / 2 : r->room;
     struct nf_err why;
 
     l->group = l->all.n - 1;
@@ -146,7 +144,7 @@ static int share_memory(struct lesion_run *l, struct nf_model_run *r)
         why = (struct nf_err)NF_ERR_INIT;
         r->forward_opts.memory = memory;
         r->forward_opts.streams = l->group + 1;
-        if (nf_streams_fit(cfg, r->model.context, count_lesion_bytes(l, cfg, l->group), &r->forward_opts, &why) == NF_OK)
+        if (nf_streams_fit(cfg, r->model.context, count_lesion_bytes(l, cfg, l->group), r->room, &r->forward_opts, &why) == NF_OK)
             return NF_OK;
         if (l->group == 1)
             return nf_fail(r->err, why.code, "%s", why.text);
@@ -163,7 +161,7 @@ static int fit_lesions(void *self, struct nf_model_run *r)
         l->parallel += nf_lesion_is_parallel(&l->all.item[i]);
     snprintf(r->note, sizeof r->note, "%zu interventions", l->all.n - 1);
     r->hand_on = l->o->per_token;
-    return share_memory(l, r);
+    return size_groups(l, r);
 }
 
 static int open_lesions(void *self, struct nf_model_run *r)

@@ -113,9 +113,13 @@ int nf_model_check_made_with(const json_t *header, const struct nf_config *cfg, 
     for (size_t i = 0; i < sizeof digests / sizeof *digests; i++) {
         const char *have = json_string_value(json_object_get(model, digests[i].key));
 
-        if (*digests[i].own && (!have || strcmp(have, digests[i].own) != 0))
+        if (!*digests[i].own)
+            continue;
+        if (!have)
+            return nf_fail(err, NF_EFORMAT, "%s: header: model.%s is missing", what, digests[i].key);
+        if (strcmp(have, digests[i].own) != 0)
             return nf_fail(err, NF_EFORMAT, "%s: made with another model than %s: %s %.12s.., not %.12s..", what, cfg->name,
-                           digests[i].name, have ? have : "unknown", digests[i].own);
+                           digests[i].name, have, digests[i].own);
     }
     return NF_OK;
 }

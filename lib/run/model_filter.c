@@ -2,10 +2,13 @@
 #include "run/model_filter.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "base/map.h"
 #include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
@@ -83,10 +86,27 @@ static int open_run_model(const struct nf_model_filter *f, void *self, struct nf
     return NF_OK;
 }
 
+/* Some is left for libraries, buffers and pages of the checkpoint. */
+static void share_memory(struct nf_model_run *r)
+{
+    uint64_t left = nf_limits_read("").memory;
+
+    r->memory = r->o->memory;
+    r->room = r->memory ? r->memory : NF_STREAM_BYTES;
+    if (r->memory || left == UINT64_MAX)
+        return;
+    r->memory = nf_max(left - left / 8, 1);
+    r->room = nf_min(r->room, r->memory);
+    if (nf_common.verbose)
+        nf_warn("memory: at most %" PRIu64 " MiB, by the limit of a control group; --memory SIZE sets another limit",
+                r->memory >> 20);
+}
+
 static int fit_forward(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
 {
+    share_memory(r);
     r->forward_opts =
-        (struct nf_forward_opts){ .dtype = r->o->dtype, .memory = r->o->memory, .allow_nonfinite = r->o->allow_nonfinite };
+        (struct nf_forward_opts){ .dtype = r->o->dtype, .memory = r->memory, .allow_nonfinite = r->o->allow_nonfinite };
     return f->fit ? f->fit(self, r) : NF_OK;
 }
 
@@ -136,6 +156,8 @@ static int end_output(const struct nf_model_filter *f, void *self, struct nf_mod
 
     if (f->end && f->end(self, r) < 0)
         return (int)r->err->code;
+    if (nf_maps_check(r->err) < 0)
+        return NF_ESYS;
     totals = f->totals(self, r);
     nf_writer_close(r->out, totals);
     r->out = NULL;
@@ -164,6 +186,19 @@ static int run_model(const struct nf_model_filter *f, void *self, struct nf_mode
     return NF_OK;
 }
 
+/* A limit that nobody gave: the message is not about an option, but about the machine. */
+static void name_group_limit(const struct nf_model_run *r)
+{
+    const char *why = strstr(r->err->text, " is too small: ");
+    struct nf_err named = NF_ERR_INIT;
+
+    if (r->err->code != NF_EUSAGE || r->o->memory || !r->memory || !why)
+        return;
+    nf_fail(&named, NF_ESYS, "%" PRIu64 " bytes are left by the limit of a control group: %s", r->memory,
+            why + strlen(" is too small: "));
+    *r->err = named;
+}
+
 static void run_steps(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
 {
     if (nf_output_open(!r->o->dry_run, r->err) < 0 || open_run_model(f, self, r) < 0 || fit_forward(f, self, r) < 0)
@@ -186,6 +221,7 @@ int nf_model_filter_run(const struct nf_model_filter *f, const void *options, co
     if (!self)
         return (int)err->code;
     run_steps(f, self, &r);
+    name_group_limit(&r);
     f->close(self);
     nf_writer_abort(r.out);
     nf_forward_close(r.forward);

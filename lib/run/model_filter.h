@@ -53,6 +53,8 @@ struct nf_model_options {
              .local = true),                                                                                                       \
         OPT_EITHER("format", &(o)->json, "text|json", "--dry-run: text for people, json for programs", .local = true)
 
+#define NF_STREAM_BYTES ((uint64_t)1 << 30)   /* of residual streams, where --memory does not say */
+
 struct nf_cost;   /* dry_run.h */
 
 /* One run; what the steps share. */
@@ -63,6 +65,8 @@ struct nf_model_run {
     struct nf_reader *in;
     struct nf_window_reader windows;   /* the batch at hand; before OPEN: `captured`, `docs` may be set, and `in` of it */
     bool hand_on;                      /* set by the filter: the vocabulary goes into the output */
+    uint64_t memory;                   /* bytes for all that is held: --memory, or most of what control groups leave; 0: no limit */
+    uint64_t room;                     /* bytes of it for streams at most: all of --memory, else NF_STREAM_BYTES */
     struct nf_forward_opts forward_opts;   /* filled by FIT; dtype, memory and allow_nonfinite are set */
     struct nf_forward *forward;        /* from OPEN on */
     struct nf_writer *out;             /* from START on */

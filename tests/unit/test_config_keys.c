@@ -76,6 +76,13 @@ static void keys_that_shared_code_reads_are_refused(void)
                    "\"is_causal\": true, \"sliding_window\": null, \"num_hidden_layers\": 2, \"head_dim\": 96, "
                    "\"is_decoder\": true, \"layer_types\": [\"full_attention\", \"attention\"], \"pruned_heads\": {}")) == NF_OK);
     CHECK(!*cfg.passed && cfg.K == 96);
+    /* GPT-Neo has windows, but by attention_types */
+    CHECK(refused(OF("gpt_neo", "\"num_layers\": 2, \"attention_types\": [[[\"global\", \"local\"], 1]], \"layer_types\": "
+                                "[\"sliding_attention\", \"sliding_attention\"]"),
+                  "layer_types", "sliding_attention"));
+    CHECK(parse(OF("gpt_neo", "\"num_layers\": 2, \"attention_types\": [[[\"global\", \"local\"], 1]], \"layer_types\": "
+                              "[\"full_attention\", \"full_attention\"]")) == NF_OK);
+    CHECK(nf_config_window(&cfg, 0) == SIZE_MAX && nf_config_window(&cfg, 1) == 256);
 }
 
 static void head_dim_is_taken_where_it_is_what_the_width_gives(void)
