@@ -112,9 +112,7 @@ static int open_document(void *self, const char *name, const char *domain, struc
 
 static void write_doc(struct tokenize_run *r, bool whole)
 {
-    struct nf_doc d = {
-        .doc = r->read - 1, .name = r->name, .domain = r->domain, .bytes = whole ? r->bytes : NF_NONE
-    };
+    struct nf_doc d = { .doc = r->read - 1, .name = r->name, .domain = r->domain, .bytes = whole ? r->bytes : NF_NONE };
 
     nf_record_write(&nf_doc_record, r->out, &d);
     r->sum.docs++;

@@ -9,8 +9,8 @@
 #include "count/bit_counters.h"
 
 enum {
-    RECORD_BYTES = 4 << 20,     /* of the main table of a record: well under the limit of 16 MiB, large enough to cost nothing */
-    RUN_MAX = 1 << 16,          /* n-grams a record: 1 MiB of keys and counts */
+    RECORD_BYTES = 4 << 20, /* of the main table of a record: well under the limit of 16 MiB, large enough to cost nothing */
+    RUN_MAX = 1 << 16, /* n-grams a record: 1 MiB of keys and counts */
 };
 
 static size_t rows_a_record(size_t row_bytes)
@@ -65,7 +65,9 @@ static int write_run(struct nf_firings *f, const struct nf_ngram_run *run, struc
         n[i] = f->ngrams.counters.counter[sorted[i]].n;
         dropped[i] = f->ngrams.ngram[sorted[i]].dropped;
     }
-    nf_record_write(&nf_ngrams_record, w, &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n, f->ngrams.delta[order - 1] ? dropped : NULL });
+    nf_record_write(
+        &nf_ngrams_record, w,
+        &(struct nf_ngrams){ order, run->planes, run->first, run->k, keys, n, f->ngrams.delta[order - 1] ? dropped : NULL });
     free(keys);
     return NF_OK;
 }
@@ -79,7 +81,8 @@ int nf_firings_write_ngrams(struct nf_firings *f, struct nf_writer *w, struct nf
         if (!f->t->order[o])
             continue;
         if (f->ngrams.delta[o])
-            nf_record_write(&nf_lost_ngrams_record, w, &(struct nf_lost_ngrams){ order, f->ngrams.delta[o], f->ngrams.counters.counter[f->ngrams.lost[o]].n });
+            nf_record_write(&nf_lost_ngrams_record, w,
+                            &(struct nf_lost_ngrams){ order, f->ngrams.delta[o], f->ngrams.counters.counter[f->ngrams.lost[o]].n });
         free(f->sorted[o]);
         if (nf_ngrams_sorted(&f->ngrams, order, &f->sorted[o], &f->n_sorted[o], err) < 0 || cut_into_runs(f, order, err) < 0)
             return NF_ESYS;
@@ -162,7 +165,8 @@ static int write_counts(struct nf_firings *f, size_t layer, size_t ngram_layer, 
         for (size_t p = 0; p < run->planes; p++, to += row_bytes)
             memcpy(to, plane[p], row_bytes);
     }
-    nf_record_write(&nf_counts_record, w, &(struct nf_counts){ layer, run->order, run->planes, run->first, run->k, bits, f->t->F, row_bytes });
+    nf_record_write(&nf_counts_record, w,
+                    &(struct nf_counts){ layer, run->order, run->planes, run->first, run->k, bits, f->t->F, row_bytes });
     free(bits);
     return NF_OK;
 }
@@ -362,7 +366,8 @@ static int merge_lost(struct nf_firings *f, const struct nf_lost *r, struct nf_e
         return refuse_firings_order("lost", err);
     id = f->ngrams.lost[r->order - 1];
     memcpy(f->count, r->fires, f->t->F * sizeof *f->count);
-    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK : refuse_excess("lost", r->layer, err);
+    return nf_counter_pool_add_counts(&f->ngrams.counters, id, layer, f->count, f->scratch) ? NF_OK
+                                                                                            : refuse_excess("lost", r->layer, err);
 }
 
 int nf_firings_merge_record(struct nf_firings *f, const struct nf_any_record *in, struct nf_err *err)

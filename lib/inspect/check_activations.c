@@ -12,21 +12,21 @@
 struct site_slot {
     char site[16];
     size_t layer, width;
-    size_t rows;                   /* of the batch at hand, so far */
+    size_t rows; /* of the batch at hand, so far */
 };
 
 struct activations {
-    size_t from, to;               /* positions captured */
+    size_t from, to; /* positions captured */
     struct site_slot *slot;
     size_t n, cap;
     struct nf_batch batch;
     bool any_batch;
     size_t next_batch;
-    size_t doc, window;            /* of the last window */
-    size_t rows;                   /* that the batch at hand has at each site */
-    size_t *last;                  /* [W] row of the last token of each window; SIZE_MAX: not captured */
+    size_t doc, window; /* of the last window */
+    size_t rows; /* that the batch at hand has at each site */
+    size_t *last; /* [W] row of the last token of each window; SIZE_MAX: not captured */
     size_t last_cap;
-    size_t layer;                  /* of the last site record */
+    size_t layer; /* of the last site record */
     uint64_t tokens, windows, batches, all_rows;
 };
 
@@ -121,13 +121,13 @@ static int windows_ascend(struct activations *a, bool first, struct nf_err *err)
         a->doc = b->doc[w];
         a->window = b->window[w];
         if (!(first && w == 0) && (a->doc < doc || (a->doc == doc && a->window <= window)))
-            return nf_fail(err, NF_EFORMAT, "batch %zu: window %zu of document %zu is out of order",
-                           b->batch, a->window, a->doc);
+            return nf_fail(err, NF_EFORMAT, "batch %zu: window %zu of document %zu is out of order", b->batch, a->window, a->doc);
     }
     return NF_OK;
 }
 
-static int check_batch_at_hand(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in, struct nf_err *err)
+static int check_batch_at_hand(struct activations *a, const struct nf_check_stream *s, const struct nf_any_record *in,
+                               struct nf_err *err)
 {
     bool first = !a->any_batch;
     size_t next = a->next_batch;
@@ -234,8 +234,8 @@ static int check_rows(struct activations *a, const struct nf_site_rows *s, struc
     slot->rows = s->row + s->data.shape[0];
     a->layer = s->layer;
     if (s->row != next || slot->rows > a->rows)
-        return nf_fail(err, NF_EFORMAT, "batch %zu, site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next", s->batch, s->site,
-                       s->layer, s->row, slot->rows - 1, next, a->rows);
+        return nf_fail(err, NF_EFORMAT, "batch %zu, site %s, layer %zu: rows %zu to %zu, where %zu of %zu are next", s->batch,
+                       s->site, s->layer, s->row, slot->rows - 1, next, a->rows);
     if (s->layer < layer)
         return nf_fail(err, NF_EFORMAT, "batch %zu: layer %zu after layer %zu", s->batch, s->layer, layer);
     if (strcmp(s->site, "ffn.active") == 0)

@@ -18,12 +18,12 @@ struct rows {
 };
 
 struct measures {
-    uint64_t items, last;    /* announced; that of the last record of means */
-    bool means;              /* one was seen: no further items, no further rows */
-    struct rows rows;        /* of the last item, by its records of means */
-    uint64_t first;          /* rows of the first item, which all have */
-    uint64_t tokens, counted;   /* token records; rows of all items */
-    uint64_t parts, next_part;  /* lens: `part` records; the part of the last attribution, + 1 */
+    uint64_t items, last; /* announced; that of the last record of means */
+    bool means; /* one was seen: no further items, no further rows */
+    struct rows rows; /* of the last item, by its records of means */
+    uint64_t first; /* rows of the first item, which all have */
+    uint64_t tokens, counted; /* token records; rows of all items */
+    uint64_t parts, next_part; /* lens: `part` records; the part of the last attribution, + 1 */
 };
 
 static int announce(struct measures *m, const char *item, uint64_t number, uint64_t *announced, struct nf_err *err)
@@ -45,10 +45,11 @@ static int close_measured(struct measures *m, const struct words *words, struct 
     if (m->last == 0)
         m->first = r.all;
     if (r.all != m->first)
-        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " has %" PRIu64 " rows, the first %" PRIu64, words->item, m->last, r.all, m->first);
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 " has %" PRIu64 " rows, the first %" PRIu64, words->item, m->last, r.all,
+                       m->first);
     if (r.domain != r.all || r.position != r.all)
-        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 ": %" PRIu64 " rows, by domain %" PRIu64 ", by position %" PRIu64, words->item,
-                       m->last, r.all, r.domain, r.position);
+        return nf_fail(err, NF_EFORMAT, "%s %" PRIu64 ": %" PRIu64 " rows, by domain %" PRIu64 ", by position %" PRIu64,
+                       words->item, m->last, r.all, r.domain, r.position);
     return NF_OK;
 }
 
@@ -123,8 +124,8 @@ static int check_attribution(struct measures *m, const struct nf_means_rec *rec,
     m->means = true;
     m->next_part = rec->of + 1;
     if (rec->of >= m->parts || rec->of + 1 < next || rec->of > next)
-        return nf_fail(err, NF_EFORMAT, "attribution of part %zu of %" PRIu64 ", where %" PRIu64 " or the one before is next", rec->of,
-                       m->parts, next);
+        return nf_fail(err, NF_EFORMAT, "attribution of part %zu of %" PRIu64 ", where %" PRIu64 " or the one before is next",
+                       rec->of, m->parts, next);
     return NF_OK;
 }
 

@@ -4,7 +4,7 @@
 
 struct neurons {
     bool any;
-    size_t layer, neuron;          /* of the last neuron record */
+    size_t layer, neuron; /* of the last neuron record */
     uint64_t neurons, classes[NF_CLASSES];
 };
 
@@ -24,7 +24,8 @@ static int neurons_record(void *state, struct nf_check_stream *s, const struct n
     n->neurons++;
     n->classes[rec->class]++;
     if (!first && (rec->layer < last_layer || (rec->layer == last_layer && rec->neuron <= last)))
-        return nf_fail(err, NF_EFORMAT, "layer %zu, neuron %zu after layer %zu, neuron %zu", rec->layer, rec->neuron, last_layer, last);
+        return nf_fail(err, NF_EFORMAT, "layer %zu, neuron %zu after layer %zu, neuron %zu", rec->layer, rec->neuron, last_layer,
+                       last);
     return NF_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "record/tokens.h"
 
 struct tokens {
-    json_int_t bos_id;             /* -1: none */
+    json_int_t bos_id; /* -1: none */
     size_t next_window, next_start;
     uint64_t tokens, bos, windows, full;
 };
@@ -42,7 +42,8 @@ static int check_window_record(struct tokens *t, const struct nf_check_stream *s
     t->bos += w->bos;
     t->full += w->T == s->sizes.context;
     if (w->bos && (json_int_t)w->ids[0] != t->bos_id)
-        return nf_fail(err, NF_EFORMAT, "document %zu, window %zu: bos, but the first token is %" PRIu32, w->doc, w->window, w->ids[0]);
+        return nf_fail(err, NF_EFORMAT, "document %zu, window %zu: bos, but the first token is %" PRIu32, w->doc, w->window,
+                       w->ids[0]);
     return window_order(t, s, w, err);
 }
 
@@ -52,7 +53,7 @@ static int tokens_record(void *state, struct nf_check_stream *s, const struct nf
 
     if (in->type == &nf_window_record)
         return check_window_record(t, s, in->rec, err);
-    t->next_window = t->next_start = 0;   /* a document */
+    t->next_window = t->next_start = 0; /* a document */
     return NF_OK;
 }
 
@@ -62,7 +63,9 @@ static int tokens_end(void *state, const struct nf_check_stream *s, const msgpac
     const struct {
         const char *key;
         uint64_t n;
-    } totals[] = { { "tokens", t->tokens }, { "bos", t->bos }, { "windows", t->windows }, { "full", t->full }, { "docs", s->docs } };
+    } totals[] = {
+        { "tokens", t->tokens }, { "bos", t->bos }, { "windows", t->windows }, { "full", t->full }, { "docs", s->docs }
+    };
 
     for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
         if (nf_check_total(end, totals[i].key, totals[i].n, err) < 0)

@@ -4,7 +4,8 @@
 #include "record/means_rows.h"
 
 const char *const nf_intervention_kinds[NF_INTERVENTION_KINDS] = {
-    "none", "drop", "swap", "repeat", "skip", "reverse", "parallel", "move", "replace", "drop-attention", "drop-ffn", "drop-head", "neurons",
+    "none", "drop",    "swap",           "repeat",   "skip",      "reverse", "parallel",
+    "move", "replace", "drop-attention", "drop-ffn", "drop-head", "neurons",
 };
 
 #define REC struct nf_intervention_rec
@@ -17,7 +18,8 @@ static const struct nf_field intervention[] = {
     UINT(to, "second number; of a range, behind its last; nil: it has none", IN_U32, .flags = NF_NIL),
     UINT(neurons, "how many neurons are set"),
     TEXTS(steps, "n_steps",
-          "the blocks in the order in which they run. `|5`: reads what the block before it read, and the mean of what these hand on goes "
+          "the blocks in the order in which they run. `|5`: reads what the block before it read, and the mean of what these hand "
+          "on goes "
           "on. Behind the number what is silenced in it: `-attention`, `-ffn`, `-head`, `=neurons`"),
 };
 const struct nf_record nf_intervention_record = RECORD("intervention", intervention, "what was done to the model", .mem = NF_MEM);
@@ -41,11 +43,11 @@ static const struct nf_field token[] = {
     REAL(entropy_normal, "of p", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(entropy_intervened, "of q", .unit = "bits", ROUNDED, .flags = NF_NIL),
 };
-const struct nf_record nf_effect_token_record =
-    RECORD("token", token,
-           "one position under one intervention. Order within a batch of windows: by intervention, then in the order of the corpus; of how "
-           "many windows a batch is made means nothing",
-           .mem = NF_MEM);
+const struct nf_record nf_effect_token_record = RECORD("token", token,
+                                                       "one position under one intervention. Order within a batch of windows: by "
+                                                       "intervention, then in the order of the corpus; of how "
+                                                       "many windows a batch is made means nothing",
+                                                       .mem = NF_MEM);
 #undef REC
 
 #define REC struct nf_means_rec
@@ -62,6 +64,6 @@ static const struct nf_field effect[] = {
 };
 const struct nf_record nf_effect_record =
     RECORD("effect", effect,
-           "means over positions: `n` of them, in `docs` documents (those with `kl`). A group without positions has no record", .check = nf_means_check,
-           .mem = NF_MEM);
+           "means over positions: `n` of them, in `docs` documents (those with `kl`). A group without positions has no record",
+           .check = nf_means_check, .mem = NF_MEM);
 #undef REC

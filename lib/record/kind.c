@@ -21,6 +21,7 @@
 struct tokens_totals {
     uint64_t tokens, bos, windows, full, docs, bytes;
 };
+/* clang-format off */
 #define REC struct tokens_totals
 static const struct nf_field tokens_totals[] = {
     UINT(tokens, "BOS included"),
@@ -30,6 +31,7 @@ static const struct nf_field tokens_totals[] = {
     UINT(docs, "doc records"),
     UINT(bytes, "bytes that the text tokens stand for", .flags = NF_OPT),
 };
+/* clang-format on */
 static const struct nf_record tokens_totals_record = RECORD("totals", tokens_totals, "of tokens");
 #undef REC
 
@@ -143,21 +145,25 @@ static const struct nf_record *const tokens[] = { &nf_vocab_record, &nf_special_
 static const struct nf_record *const activations[] = { &nf_vocab_record, &nf_special_record, &nf_doc_record, &nf_batch_record,
                                                        &nf_site_record };
 static const struct nf_record *const stats[] = {
-    &nf_vocab_record,    &nf_special_record,    &nf_totals_record,          &nf_lost_ngrams_record, &nf_ngrams_record,
-    &nf_fires_record,    &nf_position_record,   &nf_domain_position_record, &nf_counts_record,      &nf_lost_record,
-    &nf_moments_record,  &nf_histogram_record,  &nf_top_record,             &nf_cka_record,         &nf_similarity_record,
-    &nf_influence_record, &nf_ratio_record,     &nf_locality_record,        &nf_merging_record,
+    &nf_vocab_record,  &nf_special_record,  &nf_totals_record,     &nf_lost_ngrams_record,
+    &nf_ngrams_record, &nf_fires_record,    &nf_position_record,   &nf_domain_position_record,
+    &nf_counts_record, &nf_lost_record,     &nf_moments_record,    &nf_histogram_record,
+    &nf_top_record,    &nf_cka_record,      &nf_similarity_record, &nf_influence_record,
+    &nf_ratio_record,  &nf_locality_record, &nf_merging_record,
 };
-static const struct nf_record *const neurons[] = { &nf_vocab_record,  &nf_special_record,     &nf_run_record,        &nf_layer_record,
-                                                   &nf_neuron_record, &nf_suppression_record, &nf_activation_record, &nf_team_record };
-static const struct nf_record *const effects[] = { &nf_vocab_record, &nf_special_record, &nf_intervention_record, &nf_effect_token_record,
-                                                   &nf_effect_record };
-static const struct nf_record *const lens[] = { &nf_vocab_record, &nf_special_record, &nf_point_record,      &nf_part_record,
-                                                &nf_lens_token_record, &nf_parts_record, &nf_lens_record, &nf_attribution_record };
+static const struct nf_record *const neurons[] = { &nf_vocab_record,      &nf_special_record, &nf_run_record,
+                                                   &nf_layer_record,      &nf_neuron_record,  &nf_suppression_record,
+                                                   &nf_activation_record, &nf_team_record };
+static const struct nf_record *const effects[] = { &nf_vocab_record, &nf_special_record, &nf_intervention_record,
+                                                   &nf_effect_token_record, &nf_effect_record };
+static const struct nf_record *const lens[] = {
+    &nf_vocab_record,      &nf_special_record, &nf_point_record, &nf_part_record,
+    &nf_lens_token_record, &nf_parts_record,   &nf_lens_record,  &nf_attribution_record
+};
 
 #define KIND(kind, usual_record)                                                                                                   \
     {                                                                                                                              \
-        #kind, kind, sizeof kind / sizeof *kind, &kind##_end_record, &usual_record                                                 \
+#kind, kind, sizeof kind / sizeof *kind, &kind##_end_record, &usual_record                                                 \
     }
 
 /* clang-format off */
@@ -196,8 +202,8 @@ static int refuse_type(const struct nf_kind *k, const msgpack_object_str *type, 
 
     for (size_t i = 0; i < k->n && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", k->record[i]->type);
-    return nf_fail(err, NF_EFORMAT, "record type \"%.*s\" in a stream of kind %s, one of %s expected", type->size < 40 ? (int)type->size : 40,
-                   type->ptr, k->name, known);
+    return nf_fail(err, NF_EFORMAT, "record type \"%.*s\" in a stream of kind %s, one of %s expected",
+                   type->size < 40 ? (int)type->size : 40, type->ptr, k->name, known);
 }
 
 int nf_any_read(struct nf_any_record *a, const struct nf_kind *k, const msgpack_object *o, const struct nf_sizes *sizes,

@@ -7,7 +7,8 @@
 static const struct nf_field point[] = {
     UINT(point, "0, 1, ..", IN_U32),
     TEXT(name, "`3`, `3.mid`"),
-    UINT(layer, "the stream that enters block `layer` (L: that leaves the last); mid: between its attention and FFN", .below = "L+1", IN_U32),
+    UINT(layer, "the stream that enters block `layer` (L: that leaves the last); mid: between its attention and FFN",
+         .below = "L+1", IN_U32),
     REAL(depth, "layer / L, half a layer on for mid", .max = 1),
 };
 const struct nf_record nf_point_record = RECORD("point", point, "a point of the residual stream", .mem = NF_MEM);
@@ -44,8 +45,8 @@ static const struct nf_field lens[] = {
     MEAN("rank", NF_LENS_RANK, "of the next token, 0 the top", .max = INFINITY),
 };
 const struct nf_record nf_lens_record =
-    RECORD("lens", lens, "means over all rows of a point, those of a domain, those at positions from .. to-1, as in 4.6", .check = nf_means_check,
-           .mem = NF_MEM);
+    RECORD("lens", lens, "means over all rows of a point, those of a domain, those at positions from .. to-1, as in 4.6",
+           .check = nf_means_check, .mem = NF_MEM);
 
 static const struct nf_field attribution[] = {
     UINT_AS("part", of, "number of the part", IN_U32),

@@ -14,8 +14,9 @@ static const char *const band_names[NF_BANDS] = { "dead", "dormant", "rare", "no
 static const char *const order_names[NF_ORDERS] = { "token", "bigram", "trigram" };
 static const char *const type_names[NF_POSITION_TYPES] = { "oscillatory", "both", "one", "other" };
 static const char *const strength_names[] = { "weak", "strong" };
-static const char *const kind_names[NF_POSITIONAL_KINDS] = { "oscillatory/strong", "oscillatory/weak", "both/strong", "both/weak",
-                                                             "one/strong",         "one/weak",         "other/strong", "other/weak" };
+static const char *const kind_names[NF_POSITIONAL_KINDS] = {
+    "oscillatory/strong", "oscillatory/weak", "both/strong", "both/weak", "one/strong", "one/weak", "other/strong", "other/weak"
+};
 static const char *const projection_names[NF_PROJECTIONS] = { "raw", "centred", "ln", "cosine" };
 
 /* As in the histograms that figure 2 of the paper shows; its text names only the first bin. */
@@ -65,8 +66,8 @@ static int check_run_record(const void *rec, struct nf_err *err)
     return nf_totals_check(&((const struct nf_run *)rec)->totals, err);
 }
 
-const struct nf_record nf_run_record =
-    RECORD("run", run, "what was classified: the fields of `totals`, and what was asked for", .check = check_run_record, .mem = NF_MEM);
+const struct nf_record nf_run_record = RECORD("run", run, "what was classified: the fields of `totals`, and what was asked for",
+                                              .check = check_run_record, .mem = NF_MEM);
 #undef REC
 
 /* ---- layer ---- */
@@ -92,6 +93,7 @@ static const struct nf_field variant[] = {
 static const struct nf_record variant_record = RECORD("min_count", variant, "the same rules with rarer n-grams left out");
 #undef REC
 
+/* clang-format off */
 #define REC struct nf_covered
 static const struct nf_field covered[] = {
     UINT(total, "n-grams that have a detector in the layer"),
@@ -101,6 +103,7 @@ static const struct nf_field covered[] = {
     UINT(in_previous, "of these in the layer before"),
     UINT(cumulative, "in this or any lower layer of the scope"),
 };
+/* clang-format on */
 static const struct nf_record covered_record = RECORD("covered", covered, "n-grams of one order that have a detector");
 #undef REC
 
@@ -110,7 +113,8 @@ static const struct nf_field covered_orders[] = {
     MAP_AS("bigram", of[1], covered_record, "bigrams"),
     MAP_AS("trigram", of[2], covered_record, "trigrams"),
 };
-static const struct nf_record covered_orders_record = RECORD("covered_orders", covered_orders, "n-grams that have a detector, by order");
+static const struct nf_record covered_orders_record =
+    RECORD("covered_orders", covered_orders, "n-grams that have a detector, by order");
 #undef REC
 
 #define REC struct nf_logit_effect_summary
@@ -120,10 +124,12 @@ static const struct nf_field effect_summary[] = {
     UINT_AS("partition", count[NF_PARTITION], "likewise; nil: the rule was not applied", .nil = WHEN(partition)),
     UINT_AS("entropy", count[NF_ENTROPY], "likewise", .nil = WHEN(entropy)),
     UINT_AS("token-frequency", count[NF_TOKEN_FREQUENCY], "likewise", .nil = WHEN(frequency)),
-    REAL(norm_limit, "squared norm that the layer asked of an entropy neuron at least", .max = INFINITY, .flags = NF_NIL | NF_ASIDE),
+    REAL(norm_limit, "squared norm that the layer asked of an entropy neuron at least", .max = INFINITY,
+         .flags = NF_NIL | NF_ASIDE),
     REAL(var_limit, "variance that it allowed at most", .max = INFINITY, .flags = NF_NIL | NF_ASIDE),
 };
-static const struct nf_record effect_summary_record = RECORD("layer_vocab", effect_summary, "neurons of a layer by the classes of their weights");
+static const struct nf_record effect_summary_record =
+    RECORD("layer_vocab", effect_summary, "neurons of a layer by the classes of their weights");
 #undef REC
 
 #define REC struct nf_layer_summary
@@ -151,7 +157,8 @@ static const struct nf_field layer[] = {
     UINT(first_positions, "neurons of class first-positions", COUNTED),
     UINT(undecided_position, "neurons whose position rules are open", COUNTED),
     UINT(near_zero, "pre-activations with |pre| < `capture.near_zero`", COUNTED),
-    MAP_AT("vocab", effect, effect_summary_record, "neurons by the classes of their weights; nil: not computed", .flags = NF_NIL | NF_LATER, .column = ""),
+    MAP_AT("vocab", effect, effect_summary_record, "neurons by the classes of their weights; nil: not computed",
+           .flags = NF_NIL | NF_LATER, .column = ""),
 };
 
 static int check_layer_record(const void *rec, struct nf_err *err)
@@ -184,7 +191,8 @@ static const struct nf_field evidence[] = {
     UINT(activations, "fires at a position that ends an n-gram of the order"),
     VERDICT(detector, "nil: open"),
     TUPLES(top, trigger_record, "n_top", "the most frequent triggers", .flags = NF_ASIDE),
-    MAP(share, nf_share_record, "fires that the covered set explains; where `m` is within the limit or open, as the next four", LISTED),
+    MAP(share, nf_share_record, "fires that the covered set explains; where `m` is within the limit or open, as the next four",
+        LISTED),
     GRAMS_OF("covered", covered, gram, "n_covered", "the covered set", LISTED),
     UINTS_OF("c", covered, c, "n_covered", "fires on each", .flags = NF_ASIDE, LISTED),
     UINTS_OF("n", covered, n, "n_covered", "occurrences of each", .flags = NF_ASIDE, LISTED),
@@ -225,7 +233,8 @@ static const struct nf_field suppress[] = {
     TUPLES(promoted, scored_record, "n_extreme", "highest first"),
     TUPLES(suppressed, scored_record, "n_extreme", "lowest first"),
 };
-static const struct nf_record suppress_record = RECORD("suppress", suppress, "what a token detector's output does to its own tokens");
+static const struct nf_record suppress_record =
+    RECORD("suppress", suppress, "what a token detector's output does to its own tokens");
 #undef REC
 
 #define REC struct nf_interval
@@ -286,7 +295,8 @@ static const struct nf_field vocab_effect[] = {
     REAL(null_share, "share of the row's length in the weakest directions of the unembedding", .max = 1, .flags = NF_NIL),
     REAL(frequency, "correlation with log frequency", .min = -1, .max = 1, .flags = NF_NIL),
 };
-static const struct nf_record vocab_effect_record = RECORD("vocab", vocab_effect, "effect on the vocabulary; nil: not computed, or not defined");
+static const struct nf_record vocab_effect_record =
+    RECORD("vocab", vocab_effect, "effect on the vocabulary; nil: not computed, or not defined");
 #undef REC
 
 #define REC struct nf_bounds
@@ -310,12 +320,16 @@ static const struct nf_field neuron[] = {
     UINT(n, "tokens", COUNTED),
     MAP(freq, nf_share_record, "fires of tokens", COUNTED),
     CHOICE(band, band_names, "by firing frequency", COUNTED),
-    REALS_OF("domain_freq", domain, p, "Q", "fires / tokens by domain; nil: the domain has no token", .max = 1, .flags = NF_ITEM_NIL, COUNTED),
-    REALS_OF("domain_lo", domain, lo, "Q", "lower limit of its Wilson 95 % interval", .max = 1, .flags = NF_ITEM_NIL | NF_ASIDE, COUNTED),
+    REALS_OF("domain_freq", domain, p, "Q", "fires / tokens by domain; nil: the domain has no token", .max = 1,
+             .flags = NF_ITEM_NIL, COUNTED),
+    REALS_OF("domain_lo", domain, lo, "Q", "lower limit of its Wilson 95 % interval", .max = 1, .flags = NF_ITEM_NIL | NF_ASIDE,
+             COUNTED),
     REALS_OF("domain_hi", domain, hi, "Q", "upper limit", .max = 1, .flags = NF_ITEM_NIL | NF_ASIDE, COUNTED),
-    REAL(domain_entropy, "of the normalised frequencies; nil: it fires in none", .unit = "bits", .min = -1e-6, .max = 8, .flags = NF_NIL, COUNTED),
-    TUPLES_IN("cover", cover, bounds_record, "3", "covering numbers by order; an item is nil: the order was not counted; nil: not in scope",
-              .nil = WHEN(covered), .flags = NF_ITEM_NIL, COUNTED),
+    REAL(domain_entropy, "of the normalised frequencies; nil: it fires in none", .unit = "bits", .min = -1e-6, .max = 8,
+         .flags = NF_NIL, COUNTED),
+    TUPLES_IN("cover", cover, bounds_record, "3",
+              "covering numbers by order; an item is nil: the order was not counted; nil: not in scope", .nil = WHEN(covered),
+              .flags = NF_ITEM_NIL, COUNTED),
     MAP_AT("token", evidence[0], evidence_record, "every firing neuron of the scope", .flags = NF_OPT),
     MAP_AT("bigram", evidence[1], evidence_record, "where `m` is within the limit, or open", .flags = NF_OPT),
     MAP_AT("trigram", evidence[2], evidence_record, "likewise", .flags = NF_OPT),
@@ -348,7 +362,8 @@ static int check_neuron_record(const void *rec, struct nf_err *err)
     return NF_OK;
 }
 
-const struct nf_record nf_neuron_record = RECORD("neuron", neuron, "one for each neuron", .check = check_neuron_record, .mem = NF_MEM);
+const struct nf_record nf_neuron_record =
+    RECORD("neuron", neuron, "one for each neuron", .check = check_neuron_record, .mem = NF_MEM);
 #undef REC
 
 /* ---- activation, suppression, team ---- */
@@ -359,10 +374,10 @@ static const struct nf_field activation[] = {
     LAYER,
     TENSOR(mean, F64, "F", "mean activation of each neuron; NaN: undefined", .flags = NF_NAN),
 };
-const struct nf_record nf_activation_record =
-    RECORD("activation", activation,
-           "of gated FFNs, when the input has moments of `ffn.act`. Where the mean is negative, the neuron mostly adds its output with the "
-           "sign turned");
+const struct nf_record nf_activation_record = RECORD("activation", activation,
+                                                     "of gated FFNs, when the input has moments of `ffn.act`. Where the mean is "
+                                                     "negative, the neuron mostly adds its output with the "
+                                                     "sign turned");
 #undef REC
 
 #define REC struct nf_suppression
@@ -396,5 +411,6 @@ static const struct nf_field team[] = {
     UINTS(greedy, "n", "members in an order in which each adds most (ties: the lowest)", .below = "F"),
     UINTS(gain, "n", "positions that each adds"),
 };
-const struct nf_record nf_team_record = RECORD("team", team, "positional neurons of one type that cover positions together", .mem = NF_MEM);
+const struct nf_record nf_team_record =
+    RECORD("team", team, "positional neurons of one type that cover positions together", .mem = NF_MEM);
 #undef REC

@@ -194,4 +194,3 @@ int nf_read_tensor(struct nf_read_frame *s, const struct nf_field *f, const msgp
     *(const void **)nf_member(f, s->rec) = t.data;
     return NF_OK;
 }
-

@@ -49,8 +49,7 @@ static bool is_plain_text(const msgpack_object *o)
 
 bool nf_read_is(const msgpack_object *o, const char *name)
 {
-    return o->type == MSGPACK_OBJECT_STR && o->via.str.size == strlen(name) &&
-           memcmp(o->via.str.ptr, name, o->via.str.size) == 0;
+    return o->type == MSGPACK_OBJECT_STR && o->via.str.size == strlen(name) && memcmp(o->via.str.ptr, name, o->via.str.size) == 0;
 }
 
 static int read_uint(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *o, void *to)
@@ -104,7 +103,7 @@ static int read_text(struct nf_read_frame *s, const struct nf_field *f, const ms
         return nf_read_refuse(s, f, o);
     if (f->type == NF_FIELD_NAME) {
         memcpy(to, o->via.str.ptr, o->via.str.size);
-        return NF_OK;   /* the rest of the struct is 0 */
+        return NF_OK; /* the rest of the struct is 0 */
     }
     *(char **)to = nf_mem_text(s->w->mem, o->via.str.ptr, o->via.str.size, s->w->err);
     return *(char **)to ? NF_OK : NF_ESYS;
@@ -193,7 +192,7 @@ static int read_map(struct nf_read_frame *s, const struct nf_field *f, const msg
     if (map ? o->type != MSGPACK_OBJECT_MAP : o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != f->of->n)
         return nf_read_refuse(s, f, o);
     if (f->pointer && !f->list) {
-        if (!*(void **)to)   /* two maps may share a struct */
+        if (!*(void **)to) /* two maps may share a struct */
             *(void **)to = nf_mem_get(s->w->mem, 1, f->of->size, s->w->err);
         inner.rec = *(void **)to;
     }
@@ -236,4 +235,3 @@ int nf_read_value(struct nf_read_frame *s, const struct nf_field *f, const msgpa
         return nf_read_tensor(s, f, o);
     }
 }
-

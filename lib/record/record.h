@@ -19,20 +19,21 @@
 #include "base/mem.h"
 #include "stream/writer.h"
 
-#define NF_NONE SIZE_MAX   /* an integer that is absent or nil */
+#define NF_NONE SIZE_MAX /* an integer that is absent or nil */
 
-enum { NF_CONTEXT_MAX = 1 << 20 };   /* tokens of a window: FORMAT.md section 5 */
+enum { NF_CONTEXT_MAX = 1 << 20 }; /* tokens of a window: FORMAT.md section 5 */
 
 struct nf_field;
 
 /* A type of record, or of a map inside of records. */
 struct nf_record {
-    const char *type;                                    /* of its "r"; of a nested map: what it is called */
+    const char *type; /* of its "r"; of a nested map: what it is called */
     const struct nf_field *field;
     size_t n;
-    size_t size;                                         /* of the struct */
-    size_t mem;                                          /* 0, or 1 + where its struct nf_mem is */
-    int (*check)(const void *rec, struct nf_err *err);   /* what no field says alone; the message follows "type.field: "; NULL: nothing */
+    size_t size; /* of the struct */
+    size_t mem; /* 0, or 1 + where its struct nf_mem is */
+    int (*check)(const void *rec,
+                 struct nf_err *err); /* what no field says alone; the message follows "type.field: "; NULL: nothing */
     const char *help;
 };
 
@@ -52,10 +53,10 @@ struct nf_gram {
 
 /* Sizes that are the same in a whole stream; 0: not known, and then not checked. */
 struct nf_sizes {
-    size_t V;                       /* ids are below it: tokenizer.vocab of the header */
-    size_t context;                 /* most tokens of a window */
-    size_t L, D, H, G, K, F;        /* of the header's model */
-    size_t Q;                       /* domains: of the record `totals` */
+    size_t V; /* ids are below it: tokenizer.vocab of the header */
+    size_t context; /* most tokens of a window */
+    size_t L, D, H, G, K, F; /* of the header's model */
+    size_t Q; /* domains: of the record `totals` */
 };
 
 /*

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NF_SIZE_NAME = 16 };   /* bytes of a name in a shape, with NUL */
+enum { NF_SIZE_NAME = 16 }; /* bytes of a name in a shape, with NUL */
 
 /* nf_size_lookup - the value of a name in *v; false: it has none. */
 struct nf_lookup {
@@ -16,8 +16,9 @@ struct nf_lookup {
 /* What became of one dimension. */
 struct nf_dim {
     bool known;
-    size_t value;                 /* when known */
-    char unknown[NF_SIZE_NAME];   /* when not: the name without a value, if the dimension is that name, or that name + plus; else "" */
+    size_t value; /* when known */
+    char
+        unknown[NF_SIZE_NAME]; /* when not: the name without a value, if the dimension is that name, or that name + plus; else "" */
     size_t plus;
 };
 

@@ -12,7 +12,8 @@ static int read_size(const json_t *header, const char *map, const char *key, siz
     if (!j && !must)
         return NF_OK;
     if (!json_is_integer(j) || n < (must ? 1 : 0) || (uint64_t)n > max)
-        return nf_fail(err, NF_EFORMAT, "header: %s%s%s: an integer from 1 to %zu expected", map ? map : "", map ? "." : "", key, max);
+        return nf_fail(err, NF_EFORMAT, "header: %s%s%s: an integer from 1 to %zu expected", map ? map : "", map ? "." : "", key,
+                       max);
     *v = (size_t)n;
     return NF_OK;
 }

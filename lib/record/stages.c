@@ -24,7 +24,8 @@ static const struct nf_field cka[] = {
     TENSOR(cka, F64, "P,P", "unbiased linear CKA of each pair of points; NaN: no groups", .flags = NF_NAN),
     TENSOR(se, F64, "P,P", "its standard error, by a jackknife over blocks of groups; NaN: undefined", .flags = NF_NAN),
     TENSOR(blocks, U64, "32", "groups in each block", .flags = NF_ASIDE),
-    TENSOR(sums, U64, "P*(P+1)/2,32,5", "exact sums of HSIC over the groups of each block, pairs i <= j in the order of j, then i: lib/numeric/cka.h",
+    TENSOR(sums, U64, "P*(P+1)/2,32,5",
+           "exact sums of HSIC over the groups of each block, pairs i <= j in the order of j, then i: lib/numeric/cka.h",
            .flags = NF_ASIDE),
 };
 const struct nf_record nf_cka_record = RECORD("cka", cka, "similarity of points of the residual stream");
@@ -94,7 +95,7 @@ const struct nf_record nf_ratio_record = RECORD("ratio", ratio, "one mean of one
 #undef REC
 
 /* The means of struct nf_mergeable_means_rec, of shape s; aside: whether those of documents are no usual columns. */
-#define MEANS(s, aside)                                                                                                                   \
+#define MEANS(s, aside)                                                                                                            \
     TENSOR_AS("n", m.n, U64, s, "positions"), TENSOR_AS("docs", m.docs, U64, s, "documents"),                                      \
         TENSOR_AS("mean", m.mean, F64, s, "over all positions", .flags = NF_NAN),                                                  \
         TENSOR_AS("se", m.se, F64, s, "its standard error, with documents as clusters", .flags = NF_NAN),                          \
@@ -118,12 +119,13 @@ static int check_locality(const void *rec, struct nf_err *err)
     return l->sinks <= l->H ? NF_OK : nf_fail(err, NF_EFORMAT, "%zu sinks of %zu heads", (size_t)l->sinks, l->H);
 }
 
-const struct nf_record nf_locality_record =
-    RECORD("locality", locality,
-           "attention by distance. Rows: the heads; their mean; uniform attention at the same positions. Columns: mean sum of attention on "
-           "the 1, 2, 4, 5, 8, 16 preceding positions; mean attention on position 0; mean attention on one of the 1, 2, 4, 5, 8, 16 preceding "
-           "positions that there are (`n` counts these)",
-           .check = check_locality);
+const struct nf_record nf_locality_record = RECORD("locality", locality,
+                                                   "attention by distance. Rows: the heads; their mean; uniform attention at the "
+                                                   "same positions. Columns: mean sum of attention on "
+                                                   "the 1, 2, 4, 5, 8, 16 preceding positions; mean attention on position 0; mean "
+                                                   "attention on one of the 1, 2, 4, 5, 8, 16 preceding "
+                                                   "positions that there are (`n` counts these)",
+                                                   .check = check_locality);
 #undef REC
 
 #define REC struct nf_merging_rec
@@ -137,8 +139,8 @@ static const struct nf_field merging[] = {
     TENSOR(difference_se, F64, "H,17", "its standard error", .flags = NF_NAN),
     TENSOR(cross, U64, "H*17,4,5", "exact sums of products of the two classes: lib/stages/subword_merge.h", .flags = NF_ASIDE),
 };
-const struct nf_record nf_merging_record =
-    RECORD("merging", merging,
-           "attention from the last token of words on the position itself and the 16 before it: class 0, words of four tokens; class 1, "
-           "words of one");
+const struct nf_record nf_merging_record = RECORD(
+    "merging", merging,
+    "attention from the last token of words on the position itself and the 16 before it: class 0, words of four tokens; class 1, "
+    "words of one");
 #undef REC

@@ -56,7 +56,8 @@ static int check_totals_record(const void *rec, struct nf_err *err)
     return nf_totals_check(t, err);
 }
 
-const struct nf_record nf_totals_record = RECORD("totals", totals, "what was counted over", .check = check_totals_record, .mem = NF_MEM);
+const struct nf_record nf_totals_record =
+    RECORD("totals", totals, "what was counted over", .check = check_totals_record, .mem = NF_MEM);
 #undef REC
 
 /* ---- n-grams and their counts ---- */
@@ -70,7 +71,8 @@ static const struct nf_field lost_ngrams[] = {
     UINT(delta, "at most so many occurrences of any one n-gram were dropped", IN_U32),
     UINT(occurrences, "so many were dropped in all"),
 };
-const struct nf_record nf_lost_ngrams_record = RECORD("lost_ngrams", lost_ngrams, "there when memory ran out for the order (Misra-Gries)");
+const struct nf_record nf_lost_ngrams_record =
+    RECORD("lost_ngrams", lost_ngrams, "there when memory ran out for the order (Misra-Gries)");
 #undef REC
 
 #define REC struct nf_ngrams
@@ -109,7 +111,8 @@ static const struct nf_field counts[] = {
     ORDER,
     PLANES,
     UINT(first, "index of the first n-gram, as in the `ngrams` record that it belongs to", IN_U32),
-    TENSOR(bits, U8, "k,planes,(F+7)/8", "how often each neuron fired at the last token of the n-grams: bit planes", .flags = NF_ASIDE),
+    TENSOR(bits, U8, "k,planes,(F+7)/8", "how often each neuron fired at the last token of the n-grams: bit planes",
+           .flags = NF_ASIDE),
 };
 /* Bits from F on are padding. */
 static int check_counts_record(const void *rec, struct nf_err *err)
@@ -122,7 +125,8 @@ static int check_counts_record(const void *rec, struct nf_err *err)
     return NF_OK;
 }
 
-const struct nf_record nf_counts_record = RECORD("counts", counts, "fires of a layer's neurons on n-grams", .check = check_counts_record);
+const struct nf_record nf_counts_record =
+    RECORD("counts", counts, "fires of a layer's neurons on n-grams", .check = check_counts_record);
 #undef REC
 
 #define REC struct nf_lost
@@ -170,14 +174,16 @@ static const struct nf_field domain_position[] = {
     UINT(first, "bin of the first row; bin b: positions b * bin .. (b + 1) * bin - 1", IN_U32),
     TENSOR(counts, U32, "B,F", "fires in bins first .. first + B - 1 of the full windows", .flags = NF_ASIDE),
 };
-const struct nf_record nf_domain_position_record = RECORD("domain_position", domain_position, "the same by domain, summed over bins");
+const struct nf_record nf_domain_position_record =
+    RECORD("domain_position", domain_position, "the same by domain, summed over bins");
 #undef REC
 
 /* ---- real-valued sites ---- */
 
 #define SITE NAME(site, "name of the site")
 #define SITE_LAYER UINT(layer, "layer, from 0; of `pred`: L", .below = "L+1", IN_U32)
-#define DOMAIN UINT(domain, "`pred` only: index in `totals.domains`; absent: all domains", .max = NF_DOMAINS_MAX - 1, .flags = NF_OPT)
+#define DOMAIN                                                                                                                     \
+    UINT(domain, "`pred` only: index in `totals.domains`; absent: all domains", .max = NF_DOMAINS_MAX - 1, .flags = NF_OPT)
 #define FIRST UINT(first, "unit of the first row", IN_U32)
 
 #define REC struct nf_moments_rec
@@ -224,7 +230,8 @@ static int check_histogram_record(const void *rec, struct nf_err *err)
 
     for (size_t i = 0; i < h->w; i++)
         sum += nf_u4_at(h->used, i);
-    return sum == h->b ? NF_OK : nf_fail(err, NF_EFORMAT, "used has %llu bins together, b = %zu expected", (unsigned long long)sum, h->b);
+    return sum == h->b ? NF_OK
+                       : nf_fail(err, NF_EFORMAT, "used has %llu bins together, b = %zu expected", (unsigned long long)sum, h->b);
 }
 
 const struct nf_record nf_histogram_record =

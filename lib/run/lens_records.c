@@ -9,10 +9,9 @@ enum { NAME = 40 };
 void nf_point_write(struct nf_writer *out, size_t number, const struct nf_point *p, size_t L)
 {
     char name[NAME];
-    const struct nf_point_rec rec = { .point = number,
-                                      .name = name,
-                                      .layer = p->layer,
-                                      .depth = ((double)p->layer + (p->mid ? 0.5 : 0)) / (double)L };
+    const struct nf_point_rec rec = {
+        .point = number, .name = name, .layer = p->layer, .depth = ((double)p->layer + (p->mid ? 0.5 : 0)) / (double)L
+    };
 
     snprintf(name, sizeof name, "%zu%s", p->layer, p->mid ? ".mid" : "");
     nf_record_write(&nf_point_record, out, &rec);

@@ -22,20 +22,20 @@
 struct lens_run {
     const struct nf_lens_options *o;
     struct nf_model_run *r;
-    struct nf_tuned *tuned;            /* NULL: none */
+    struct nf_tuned *tuned; /* NULL: none */
     struct nf_lens lens;
-    struct nf_point *point;            /* [n] */
-    size_t n, tokens;                  /* points; tokens that there is room for */
-    bool captured;                     /* streams come with the input; no block runs */
+    struct nf_point *point; /* [n] */
+    size_t n, tokens; /* points; tokens that there is room for */
+    bool captured; /* streams come with the input; no block runs */
     bool legacy;
     struct nf_tap tap;
-    struct nf_activation_cache cache;  /* captured */
-    struct nf_grouped_means means, part_means;   /* of points, of parts */
-    struct nf_attribute *attribute;    /* NULL: not asked for */
-    float *part;                       /* [parts] of one row */
-    float **h, **mid, **translated;    /* [L+1], [L], [L] streams; NULL: not asked for */
-    struct nf_divergence *row;         /* [n + 1, tokens] */
-    uint32_t *top;                     /* [n + 1, tokens, top_k] */
+    struct nf_activation_cache cache; /* captured */
+    struct nf_grouped_means means, part_means; /* of points, of parts */
+    struct nf_attribute *attribute; /* NULL: not asked for */
+    float *part; /* [parts] of one row */
+    float **h, **mid, **translated; /* [L+1], [L], [L] streams; NULL: not asked for */
+    struct nf_divergence *row; /* [n + 1, tokens] */
+    uint32_t *top; /* [n + 1, tokens, top_k] */
     float *top_p;
 };
 
@@ -329,8 +329,8 @@ static bool row_counts(const struct lens_run *l, size_t w, size_t pos)
 }
 
 /* A row; top: where its most probable tokens are. */
-static void write_token(struct lens_run *l, size_t point, const double x[NF_LENS_COUNT], const struct nf_divergence *own, size_t top,
-                        const struct nf_row_place *at)
+static void write_token(struct lens_run *l, size_t point, const double x[NF_LENS_COUNT], const struct nf_divergence *own,
+                        size_t top, const struct nf_row_place *at)
 {
     size_t k = l->o->top_k;
     const struct nf_lens_token_rec rec = { .point = point,

@@ -153,8 +153,9 @@ static int take_mean_activations(struct nf_neuron_set *of, size_t sets, const ms
     if (rc < 0 || strcmp(m.site, "ffn.act") != 0 || m.domain != NF_NONE)
         return rc;
     if (m.layer >= cfg->L || m.W != cfg->F)
-        return nf_fail(err, NF_EFORMAT, "moments of ffn.act of layer %zu, %zu of them: the model has layers 0 to %zu, %zu neurons each",
-                       m.layer, m.W, cfg->L - 1, cfg->F);
+        return nf_fail(err, NF_EFORMAT,
+                       "moments of ffn.act of layer %zu, %zu of them: the model has layers 0 to %zu, %zu neurons each", m.layer,
+                       m.W, cfg->L - 1, cfg->F);
     have[m.layer] = true;
     for (size_t k = 0; rc == NF_OK && k < sets; k++)
         rc = take_means(&of[k], &m, err);

@@ -87,7 +87,8 @@ static int read_window(struct nf_window_reader *t, struct nf_err *err)
     if (rc == NF_OK && (rc = take_context(t, rec, err)) == NF_EOF)
         rc = nf_record_read(&nf_window_record, rec, &t->sizes, &t->window, err);
     if (rc == NF_OK && (!t->doc_known || t->window.doc != t->doc))
-        rc = nf_fail(err, NF_EFORMAT, "%s: a window of document %zu, which is not the last that began", nf_reader_what(t->in), t->window.doc);
+        rc = nf_fail(err, NF_EFORMAT, "%s: a window of document %zu, which is not the last that began", nf_reader_what(t->in),
+                     t->window.doc);
     return rc;
 }
 
@@ -185,7 +186,8 @@ int nf_window_reader_rows(struct nf_window_reader *t, struct nf_site_rows *rows,
     if (nf_record_read(&nf_site_record, rec, &t->sizes, rows, err) < 0)
         return NF_EFORMAT;
     if (rows->batch != t->batch.batch)
-        return nf_fail(err, NF_EFORMAT, "%s: rows of batch %zu after batch %zu", nf_reader_what(t->in), rows->batch, t->batch.batch);
+        return nf_fail(err, NF_EFORMAT, "%s: rows of batch %zu after batch %zu", nf_reader_what(t->in), rows->batch,
+                       t->batch.batch);
     return NF_OK;
 }
 

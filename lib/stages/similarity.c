@@ -11,7 +11,7 @@
 #include "record/stats.h"
 #include "stream/mp.h"
 
-enum { BLOCK = 64 };   /* rows whose cosines are worked out together */
+enum { BLOCK = 64 }; /* rows whose cosines are worked out together */
 
 static const double pi = 3.14159265358979323846;
 
@@ -381,8 +381,8 @@ static int merge_means(struct nf_similarity *s, const struct nf_similarity_rec *
     *bit = 2u << (2 * last + angle);
     if (!angle)
         *(last ? &s->zero_last : &s->zero) += r->zero;
-    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? count_point_pairs(s->P) : 0, count_point_pairs(s->P), r->docs,
-                                         r->sums, err);
+    return nf_mergeable_means_merge_part(last ? &s->lasts : &s->positions, angle ? count_point_pairs(s->P) : 0,
+                                         count_point_pairs(s->P), r->docs, r->sums, err);
 }
 
 int nf_similarity_merge(struct nf_similarity *s, const struct nf_any_record *in, unsigned *seen, struct nf_err *err)

@@ -31,36 +31,36 @@ static const struct {
 /* One such measure at one layer. */
 struct layer {
     size_t layer;
-    size_t row;                /* of the batch */
-    unsigned seen;             /* merging: bit i: record i of its parts() came */
+    size_t row; /* of the batch */
+    unsigned seen; /* merging: bit i: record i of its parts() came */
     struct nf_mergeable_means m;
 };
 
 struct rowwise {
-    size_t W, H;               /* values of a row; heads */
+    size_t W, H; /* values of a row; heads */
     struct layer *layer;
     size_t n, cap;
 };
 
 /* Where a point of the residual stream comes from. */
 struct source {
-    bool pre, post;            /* resid.pre of this layer, resid.post of this layer are in the stream */
+    bool pre, post; /* resid.pre of this layer, resid.post of this layer are in the stream */
 };
 
 struct nf_stages {
     struct nf_stages_cfg cfg;
     const struct nf_vocab *vocab;
     size_t L, D;
-    struct source *source;     /* [sources] by layer */
+    struct source *source; /* [sources] by layer */
     size_t sources, source_cap;
     struct nf_similarity similarity;
     struct rowwise rowwise[NF_MEASURES];
 
     const struct nf_batch_rows *rows;
-    uint8_t *word;             /* [R] enum nf_word of each row */
-    float *x;                  /* [R, W] of one record */
+    uint8_t *word; /* [R] enum nf_word of each row */
+    float *x; /* [R, W] of one record */
     size_t word_cap, x_cap;
-    unsigned seen;             /* merging: of similarity */
+    unsigned seen; /* merging: of similarity */
 };
 
 struct nf_stages_cfg nf_stages_defaults(void)
@@ -416,7 +416,8 @@ static void write_ratios(const struct layer *l, struct nf_writer *w)
     for (size_t u = 0; u < NF_RATIOS; u++) {
         struct nf_cluster_estimate x = nf_mergeable_means_get(&l->m, u);
 
-        nf_record_write(&nf_ratio_record, w, &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
+        nf_record_write(&nf_ratio_record, w,
+                        &(struct nf_ratio_rec){ l->layer, u, x.n, x.docs, x.mean, x.se, x.doc_mean, x.doc_se, &l->m.sum[u] });
     }
 }
 
@@ -434,7 +435,8 @@ static int write_stage_layer(const struct nf_stages *s, enum nf_measure m, const
     if (nf_mergeable_means_fill(&l->m, &means, err) < 0)
         return NF_ESYS;
     if (m == NF_MEASURE_LOCALITY)
-        nf_record_write(&nf_locality_record, w, &(struct nf_locality_rec){ l->layer, H, nf_locality_sinks(&l->m, H, s->cfg.sink), means });
+        nf_record_write(&nf_locality_record, w,
+                        &(struct nf_locality_rec){ l->layer, H, nf_locality_sinks(&l->m, H, s->cfg.sink), means });
     else
         rc = write_merging(l, H, &means, w, err);
     free((void *)means.n);

@@ -84,7 +84,8 @@ static void write_batch(const struct shape *s, struct nf_writer *w, struct nf_ba
         b->bos[i] = 1;
         for (size_t p = 0; p < T; p++)
             b->ids[i * T + p] = p ? zipf(rng, s->V) : 0;
-        nf_record_write(&nf_doc_record, w, &(struct nf_doc){ .doc = window, .name = "w", .domain = domain[window % DOMAINS], .bytes = NF_NONE });
+        nf_record_write(&nf_doc_record, w,
+                        &(struct nf_doc){ .doc = window, .name = "w", .domain = domain[window % DOMAINS], .bytes = NF_NONE });
     }
     nf_record_write(&nf_batch_record, w, b);
     for (rows.layer = 0; rows.layer < s->L; rows.layer++) {

@@ -79,12 +79,14 @@ static void batch_refusals(void)
     nf_record_clear(&nf_batch_record, &b);
 }
 
-enum { WIDTH = 300000, ROWS = 9 };   /* floats: three rows a record of 4 MiB */
+enum { WIDTH = 300000, ROWS = 9 }; /* floats: three rows a record of 4 MiB */
 static float *big;
 
 static void wide_rows(struct nf_writer *w)
 {
-    struct nf_site_rows s = { .batch = 1, .site = "logits", .layer = 6, .row = 2, .near_zero = NF_NONE, .data = nf_tensor_2d(NF_F32, big, ROWS, WIDTH) };
+    struct nf_site_rows s = {
+        .batch = 1, .site = "logits", .layer = 6, .row = 2, .near_zero = NF_NONE, .data = nf_tensor_2d(NF_F32, big, ROWS, WIDTH)
+    };
 
     nf_site_rows_write(w, &s);
 }
@@ -136,12 +138,14 @@ static void active_carries_near_zero_and_bits_only(void)
     nf_reader_close(r);
     dtype = NF_F16;
     r = stream(active_rows);
-    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT && strstr(err.text, "f16"));
+    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT &&
+          strstr(err.text, "f16"));
     nf_reader_close(r);
     dtype = NF_U8;
     site = "ffn.out";
     r = stream(active_rows);
-    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT && strstr(err.text, "u8"));
+    CHECK(r && nf_reader_next(r, &rec) == NF_OK && nf_record_read(&nf_site_record, rec, NULL, &s, &err) == NF_EFORMAT &&
+          strstr(err.text, "u8"));
     nf_reader_close(r);
 }
 

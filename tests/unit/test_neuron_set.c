@@ -56,8 +56,19 @@ static void put_moments(struct made *m, const char *site, size_t layer, size_t d
 {
     static const uint64_t sums[F * NF_MOMENT_ORDERS * NF_SUM_LIMBS], count[F];
     static const double zero[F];
-    struct nf_moments_rec rec = { .layer = layer, .domain = domain, .W = n, .n = count, .min = zero, .max = zero, .mean = mean,
-                                  .var = zero, .skew = zero, .kurt = zero, .quantiles = zero, .values = zero, .sums = sums };
+    struct nf_moments_rec rec = { .layer = layer,
+                                  .domain = domain,
+                                  .W = n,
+                                  .n = count,
+                                  .min = zero,
+                                  .max = zero,
+                                  .mean = mean,
+                                  .var = zero,
+                                  .skew = zero,
+                                  .kurt = zero,
+                                  .quantiles = zero,
+                                  .values = zero,
+                                  .sums = sums };
 
     strcpy(rec.site, site);
     nf_record_write(&nf_moments_record, m->out, &rec);

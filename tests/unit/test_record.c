@@ -135,13 +135,44 @@ static struct sample good(void)
     static const uint32_t ids[] = { 99, 0 };
     static const float any[] = { 1, 2 };
 
-    return (struct sample){ .P = 3, .k = 2, .words = 3, .F = 12, .bytes = 2, .pairs = 2, .count = 9, .small = 5, .maybe = UINT32_MAX,
-                            .layer = 3, .scope = NF_NONE, .mean = -1, .perhaps = NAN, .narrow = 0.1f, .yes = true, .sure = NF_OPEN,
-                            .text = "na\xc3\xafve", .name = "site", .colour = BLUE, .set = 1u << RED | 1u << BLUE,
-                            .orders = { true, false, true }, .at = { 3, 0 }, .word = word, .blob = blob,
-                            .gram = { 2, { 5, 6 } }, .inner = { 3, x, 2 }, .far = &far, .grouped = true, .grouped_a = 1, .grouped_b = 2,
-                            .known = true, .nullable = 8, .pair = pair, .fixed = { { 1, 1 }, { NF_NONE, 0 }, { 3, 3 } },
-                            .matrix = matrix, .packed = "\x01\x02", .ids = ids, .any = nf_tensor_2d(NF_F32, any, 2, 1) };
+    return (struct sample){ .P = 3,
+                            .k = 2,
+                            .words = 3,
+                            .F = 12,
+                            .bytes = 2,
+                            .pairs = 2,
+                            .count = 9,
+                            .small = 5,
+                            .maybe = UINT32_MAX,
+                            .layer = 3,
+                            .scope = NF_NONE,
+                            .mean = -1,
+                            .perhaps = NAN,
+                            .narrow = 0.1f,
+                            .yes = true,
+                            .sure = NF_OPEN,
+                            .text = "na\xc3\xafve",
+                            .name = "site",
+                            .colour = BLUE,
+                            .set = 1u << RED | 1u << BLUE,
+                            .orders = { true, false, true },
+                            .at = { 3, 0 },
+                            .word = word,
+                            .blob = blob,
+                            .gram = { 2, { 5, 6 } },
+                            .inner = { 3, x, 2 },
+                            .far = &far,
+                            .grouped = true,
+                            .grouped_a = 1,
+                            .grouped_b = 2,
+                            .known = true,
+                            .nullable = 8,
+                            .pair = pair,
+                            .fixed = { { 1, 1 }, { NF_NONE, 0 }, { 3, 3 } },
+                            .matrix = matrix,
+                            .packed = "\x01\x02",
+                            .ids = ids,
+                            .any = nf_tensor_2d(NF_F32, any, 2, 1) };
 }
 
 /* ---- a stream of one record, in a temporary file ---- */
@@ -198,7 +229,8 @@ static void check_members(const struct sample *a, const struct sample *b)
     CHECK(strcmp(a->text, b->text) == 0 && strcmp(a->name, b->name) == 0 && a->colour == b->colour && a->set == b->set);
     CHECK(b->orders[0] && !b->orders[1] && b->orders[2] && b->at[0] == 3 && b->at[1] == 0);
     CHECK(strcmp(b->word[2], "bc") == 0 && b->blob[0].n == 2 && memcmp(b->blob[0].p, "\0\1", 2) == 0 && b->blob[1].n == 0);
-    CHECK(b->gram.n == 2 && b->gram.id[1] == 6 && b->inner.n == 3 && b->inner.x[2] == 3 && isnan(b->inner.x[1]) && b->inner.share == 2);
+    CHECK(b->gram.n == 2 && b->gram.id[1] == 6 && b->inner.n == 3 && b->inner.x[2] == 3 && isnan(b->inner.x[1]) &&
+          b->inner.share == 2);
     CHECK(b->far && b->far->n == 0 && b->far->share == 0.5 && b->grouped && b->grouped_b == 2 && b->known && b->nullable == 8);
     CHECK(b->pair[1].a == 2 && b->pair[1].b == -1 && b->fixed[0].a == 1 && b->fixed[1].a == NF_NONE && b->fixed[2].b == 3);
     CHECK(memcmp(a->matrix, b->matrix, 9 * sizeof(double)) == 0 && memcmp(b->packed, "\x01\x02", 2) == 0);
@@ -220,9 +252,9 @@ static void what_is_written_is_read(void)
     nf_reader_bytes(h.in, &p, &n);
     nf_reader_bytes(again.in, &q, &m);
     CHECK(n == m && memcmp(p, q, n) == 0);
-    CHECK(nf_record_read(&sample_record, again.rec, NULL, &b, &h.err) == NF_OK);   /* no sizes, the same memory */
+    CHECK(nf_record_read(&sample_record, again.rec, NULL, &b, &h.err) == NF_OK); /* no sizes, the same memory */
     check_members(&a, &b);
-    CHECK(b.F == 0);                                                               /* (F+7)/8 = 2 does not tell F */
+    CHECK(b.F == 0); /* (F+7)/8 = 2 does not tell F */
     nf_record_clear(&sample_record, &b);
     CHECK(b.mem.chunk == NULL && b.count == 0);
     drop(&h);
@@ -242,7 +274,8 @@ static void what_is_none_is_absent_or_nil(void)
     a.sure = NF_NO;
     a.words = a.pairs = a.k = 0;
     hold(&h, &a);
-    CHECK(!nf_mp_find(h.rec, "far") && !nf_mp_find(h.rec, "grouped_a") && nf_mp_find(h.rec, "nullable")->type == MSGPACK_OBJECT_NIL);
+    CHECK(!nf_mp_find(h.rec, "far") && !nf_mp_find(h.rec, "grouped_a") &&
+          nf_mp_find(h.rec, "nullable")->type == MSGPACK_OBJECT_NIL);
     CHECK(nf_record_read(&sample_record, h.rec, &sizes, &b, &h.err) == NF_OK);
     CHECK(b.maybe == 4 && !b.far && !b.grouped && !b.known && b.perhaps == 2 && b.scope == 1 && b.sure == NF_NO);
     CHECK(b.words == 0 && b.pairs == 0 && b.k == 0);
@@ -254,8 +287,17 @@ static void what_is_none_is_absent_or_nil(void)
 static void a_team_is_read_as_written(void)
 {
     static const size_t neurons[] = { 3, 8 }, loss[] = { 4, 0 }, greedy[] = { 8, 3 }, gain[] = { 9, 4 };
-    const struct nf_team_rec a = { .layer = 1, .type = NF_BOTH, .strong = true, .n = 2, .neurons = neurons, .loss = loss, .covered = 13,
-                                   .context = 64, .multiplicity = 1.5, .greedy = greedy, .gain = gain };
+    const struct nf_team_rec a = { .layer = 1,
+                                   .type = NF_BOTH,
+                                   .strong = true,
+                                   .n = 2,
+                                   .neurons = neurons,
+                                   .loss = loss,
+                                   .covered = 13,
+                                   .context = 64,
+                                   .multiplicity = 1.5,
+                                   .greedy = greedy,
+                                   .gain = gain };
     struct nf_team_rec b = { 0 };
     struct held h;
     struct nf_writer *w = begin(&h);
@@ -337,7 +379,8 @@ static void refusals_name_field_value_and_expectation(void)
     refused_as("at", json_pack("{s:i}", "first", 1), "sample.at: no count of last");
     refused_as("word", json_pack("[s,s]", "b", "a"), "sample.word[1]: not above the one before");
     refused_as("blob", json_pack("[s]", "x"), "sample.blob[0]: \"x\", bin expected");
-    refused_as("gram", json_pack("[i,i,i,i]", 1, 2, 3, 4), "sample.gram: an array of 4, a token id, or an array of 2 or 3 expected");
+    refused_as("gram", json_pack("[i,i,i,i]", 1, 2, 3, 4),
+               "sample.gram: an array of 4, a token id, or an array of 2 or 3 expected");
     refused_as("gram", json_integer(100), "sample.gram: token id 100, below V = 100 expected");
     refused_as("inner", json_pack("{s:[f,f],s:f}", "x", 1.0, 11.0, "share", 1.0),
                "sample.inner.x[1]: 11, a number from 0 to 10 expected");
@@ -427,7 +470,7 @@ static void say(const struct nf_record *r, const struct nf_field *f, const char 
 
 struct any_name {
     const struct nf_record *record;
-    const struct nf_field *before;   /* rows above this one */
+    const struct nf_field *before; /* rows above this one */
 };
 
 /* A name in a shape is a row above, or a size of the stream. */
@@ -465,7 +508,8 @@ static bool check_rows(const struct nf_record *r);
 /* Returns whether reading the row needs memory of the struct's own. */
 static bool check_row(const struct nf_record *r, const struct nf_field *f)
 {
-    bool pointed = f->pointer || (f->type == NF_FIELD_TEXT && !f->list), memory = needs_memory(f) && !(f->type == NF_FIELD_ARRAY && !f->pointer);
+    bool pointed = f->pointer || (f->type == NF_FIELD_TEXT && !f->list),
+         memory = needs_memory(f) && !(f->type == NF_FIELD_ARRAY && !f->pointer);
 
     if (!f->help || !*f->help)
         say(r, f, "no help");
@@ -516,6 +560,7 @@ static void all_tables_are_sound(void)
 
 int main(void)
 {
-    return RUN(what_is_written_is_read, what_is_none_is_absent_or_nil, a_team_is_read_as_written, refusals_name_field_value_and_expectation,
-               shapes_and_elements_are_checked, keys_in_any_order_and_unknown_ones, all_tables_are_sound);
+    return RUN(what_is_written_is_read, what_is_none_is_absent_or_nil, a_team_is_read_as_written,
+               refusals_name_field_value_and_expectation, shapes_and_elements_are_checked, keys_in_any_order_and_unknown_ones,
+               all_tables_are_sound);
 }

@@ -53,8 +53,8 @@ static void make_corpus(uint64_t seed)
             c.ids[w][p] = c.bos[w] && !p ? 0 : 1 + (uint32_t)(nf_rng_unit(&rng) * nf_rng_unit(&rng) * (V - 1));
             for (size_t l = 0; l < L; l++) {
                 for (size_t f = 0; f < F; f++)
-                    c.fired[w][p][l][f] = nf_rng_below(&rng, F) < f;   /* neuron 0 is dead, the last fires nearly always */
-                for (size_t u = 0; u < UNITS; u++)   /* unit u: mean up to 1e4 standard deviations away; many ties in unit 1 */
+                    c.fired[w][p][l][f] = nf_rng_below(&rng, F) < f; /* neuron 0 is dead, the last fires nearly always */
+                for (size_t u = 0; u < UNITS; u++) /* unit u: mean up to 1e4 standard deviations away; many ties in unit 1 */
                     c.value[w][p][l][u] = u == 1 ? (float)nf_rng_below(&rng, 3)
                                                  : (float)(pow(10, (double)(u % 5)) + ldexp(nf_rng_unit(&rng) - 0.3, (int)u - 9));
             }
@@ -149,7 +149,8 @@ static int write_activations(size_t first, size_t last, size_t windows, size_t f
 
         for (size_t k = i; k < i + n; k++)
             if (k == first || c.doc[k] != c.doc[k - 1])
-                nf_record_write(&nf_doc_record, w, &(struct nf_doc){ .doc = c.doc[k], .name = "x", .domain = domains[domain_of(k)], .bytes = 1 });
+                nf_record_write(&nf_doc_record, w,
+                                &(struct nf_doc){ .doc = c.doc[k], .name = "x", .domain = domains[domain_of(k)], .bytes = 1 });
         write_batch(w, batch++, i, n, from, to, cut);
     }
     if (nf_writer_close(w, NULL) < 0)
@@ -401,7 +402,7 @@ static void check_quantiles(const struct nf_moments_rec *m)
             memcpy(&q, (const char *)m->quantiles + i * 8, 8);
             memcpy(&got, (const char *)m->values + (i * UNITS + u) * 8, 8);
             want = x[(size_t)fmax(1, ceil(q * (double)n)) - 1];
-            CHECK_NEAR(got, want, fabs(want) / 32 + ldexp(1, -24));   /* histogram.h */
+            CHECK_NEAR(got, want, fabs(want) / 32 + ldexp(1, -24)); /* histogram.h */
         }
     }
 }
@@ -521,7 +522,8 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
         } else if (nf_mp_is(rec, "position") && nf_record_read(&nf_position_record, rec, &sizes, &pos, &err) == NF_OK) {
             check_positions(pos.counts, layer_index(pos.layer), pos.P, pos.first, 1, SIZE_MAX);
             n_positions += pos.P;
-        } else if (nf_mp_is(rec, "domain_position") && nf_record_read(&nf_domain_position_record, rec, &sizes, &bin, &err) == NF_OK) {
+        } else if (nf_mp_is(rec, "domain_position") &&
+                   nf_record_read(&nf_domain_position_record, rec, &sizes, &bin, &err) == NF_OK) {
             check_positions(bin.counts, layer_index(bin.layer), bin.B, bin.first * cfg->bin, cfg->bin, (bin.domain + 1) % Q);
             n_bins += bin.B;
         } else if (nf_mp_is(rec, "moments") && nf_record_read(&nf_moments_record, rec, NULL, &m, &err) == NF_OK) {
@@ -539,8 +541,8 @@ static void check_stats(int fd, const struct nf_reduce_cfg *cfg, bool exact)
             const struct ngrams *to = &g[counts++ % runs];
             uint64_t want[F], n, got;
 
-            CHECK(nf_record_read(&nf_counts_record, rec, &sizes, &k, &err) == NF_OK && k.k == to->k && k.first == to->first && k.planes == to->planes &&
-                  k.order == to->order);
+            CHECK(nf_record_read(&nf_counts_record, rec, &sizes, &k, &err) == NF_OK && k.k == to->k && k.first == to->first &&
+                  k.planes == to->planes && k.order == to->order);
             for (size_t i = 0; i < k.k; i++) {
                 brute_ngram(to->keys[i], k.order, layer_index(k.layer), 0, T, want, &n);
                 CHECK(nf_bit_counters_bits(to->n[i]) == k.planes);
@@ -647,7 +649,7 @@ static void shards_add_up_to_the_whole(void)
         part[1] = reduce_windows(&cfg, a, b, 1 + nf_rng_below(&rng, 9), 1000);
         part[2] = b < W ? reduce_windows(&cfg, b, W, 5, 1000) : reduce_windows(&cfg, 0, 0, 5, 1000);
         two[0] = part[2];
-        two[1] = reduce(&cfg, (int[]){ part[1], part[0] }, 2, &err);   /* another order and grouping */
+        two[1] = reduce(&cfg, (int[]){ part[1], part[0] }, 2, &err); /* another order and grouping */
         CHECK(two[1] >= 0);
         CHECK(same_records(reduce(&cfg, two, 2, &err), reduce_windows(&cfg, 0, W, 11, 1000)));
     }
@@ -685,7 +687,7 @@ static void ngram_layers_and_orders_are_chosen(void)
     size_t counts = 0;
 
     cfg.order[1] = false;
-    cfg.ngram_layers = (struct nf_range){ 2, 5 };   /* of 1, 4, 5: layer 4 */
+    cfg.ngram_layers = (struct nf_range){ 2, 5 }; /* of 1, 4, 5: layer 4 */
     make_corpus(8);
     in = nf_reader_open(reduce_windows(&cfg, 0, W, 7, 1000), "stats", "stats", &err);
     while (in && nf_reader_next(in, &rec) == NF_OK) {
@@ -693,8 +695,8 @@ static void ngram_layers_and_orders_are_chosen(void)
         struct nf_totals t = { 0 };
 
         if (nf_mp_is(rec, "totals")) {
-            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 && t.order[0] && !t.order[1] &&
-                  t.order[2]);
+            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.n_layers == 3 && t.n_ngram_layers == 1 &&
+                  t.order[0] && !t.order[1] && t.order[2]);
             nf_record_clear(&nf_totals_record, &t);
         }
         if (!nf_mp_is(rec, "counts"))
@@ -774,7 +776,8 @@ static void positions_may_be_selected(void)
         struct nf_position p;
 
         if (nf_mp_is(rec, "totals")) {
-            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.from == 2 && t.to == 9 && t.tokens == tokens && t.bos == 0);
+            CHECK(nf_record_read(&nf_totals_record, rec, NULL, &t, &err) == NF_OK && t.from == 2 && t.to == 9 &&
+                  t.tokens == tokens && t.bos == 0);
             nf_record_clear(&nf_totals_record, &t);
         }
         if (nf_mp_is(rec, "position")) {

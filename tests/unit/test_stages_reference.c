@@ -45,7 +45,7 @@ static void take_columns(const struct nf_mergeable_means_rec *m, struct nf_merge
 {
     for (size_t u = 0; u < m->U; u++)
         to[u] = (struct nf_mergeable_mean_view){ (double)nf_u8_at(m->n, u), (double)nf_u8_at(m->docs, u), nf_f8_at(m->mean, u),
-                                          nf_f8_at(m->se, u),        nf_f8_at(m->doc_mean, u),     nf_f8_at(m->doc_se, u) };
+                                                 nf_f8_at(m->se, u),        nf_f8_at(m->doc_mean, u),     nf_f8_at(m->doc_se, u) };
 }
 
 static void take_similarity(struct run *run, const struct nf_similarity_rec *s)
@@ -53,8 +53,8 @@ static void take_similarity(struct run *run, const struct nf_similarity_rec *s)
     struct nf_mergeable_mean_view(*to)[P] = run->similarity[strcmp(s->measure, "angle") == 0][strcmp(s->rows, "last") == 0];
 
     for (size_t i = 0; i < P * P; i++)
-        to[i / P][i % P] = (struct nf_mergeable_mean_view){ (double)s->n,         (double)s->docs,         nf_f8_at(s->mean, i),
-                                                     nf_f8_at(s->se, i), nf_f8_at(s->doc_mean, i), nf_f8_at(s->doc_se, i) };
+        to[i / P][i % P] = (struct nf_mergeable_mean_view){ (double)s->n,       (double)s->docs,          nf_f8_at(s->mean, i),
+                                                            nf_f8_at(s->se, i), nf_f8_at(s->doc_mean, i), nf_f8_at(s->doc_se, i) };
 }
 
 static void take(struct run *run, const msgpack_object *rec, struct nf_err *err)
@@ -76,10 +76,12 @@ static void take(struct run *run, const msgpack_object *rec, struct nf_err *err)
     } else if (nf_mp_is(rec, "ratio") && nf_record_read(&nf_ratio_record, rec, NULL, &r, err) == NF_OK && r.layer < L) {
         run->ratio[r.layer][r.of] =
             (struct nf_mergeable_mean_view){ (double)r.n, (double)r.docs, r.mean, r.se, r.doc_mean, r.doc_se };
-    } else if (nf_mp_is(rec, "locality") && nf_record_read(&nf_locality_record, rec, NULL, &l, err) == NF_OK && l.layer < L && l.H == H) {
+    } else if (nf_mp_is(rec, "locality") && nf_record_read(&nf_locality_record, rec, NULL, &l, err) == NF_OK && l.layer < L &&
+               l.H == H) {
         run->sinks[l.layer] = l.sinks;
         take_columns(&l.m, run->locality[l.layer][0]);
-    } else if (nf_mp_is(rec, "merging") && nf_record_read(&nf_merging_record, rec, NULL, &m, err) == NF_OK && m.layer < L && m.H == H) {
+    } else if (nf_mp_is(rec, "merging") && nf_record_read(&nf_merging_record, rec, NULL, &m, err) == NF_OK && m.layer < L &&
+               m.H == H) {
         take_columns(&m.m, run->merging[m.layer][0][0]);
         memcpy(run->difference[m.layer], m.difference, sizeof run->difference[0]);
         memcpy(run->difference_se[m.layer], m.difference_se, sizeof run->difference_se[0]);

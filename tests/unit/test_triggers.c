@@ -13,11 +13,11 @@ enum { KEYS = 1000, F = 333, PLANES = 12 };
 
 /* Truth, and what is left of it when occurrences are dropped. */
 static struct table {
-    uint32_t N[KEYS], c[F][KEYS];             /* true */
-    uint32_t n[KEYS], dropped[KEYS];          /* seen, and at most dropped */
+    uint32_t N[KEYS], c[F][KEYS]; /* true */
+    uint32_t n[KEYS], dropped[KEYS]; /* seen, and at most dropped */
     uint32_t seen[F][KEYS];
     uint64_t lost[F], delta;
-    size_t order[KEYS], k;                    /* the keys with n > 0, sorted by planes */
+    size_t order[KEYS], k; /* the keys with n > 0, sorted by planes */
 } t;
 
 static size_t planes_of(uint32_t n)
@@ -114,7 +114,7 @@ static int feed(struct nf_triggers *tr, const struct nf_keys *keys, const uint64
     nf_triggers_begin(tr, keys, fires, tokens());
     for (size_t p = 1; p <= PLANES && rc == NF_OK; p++)
         for (size_t from = keys->start[p], to; from < keys->start[p + 1] && rc == NF_OK; from = to) {
-            to = from + 300 < keys->start[p + 1] ? from + 300 : keys->start[p + 1];   /* records are cut */
+            to = from + 300 < keys->start[p + 1] ? from + 300 : keys->start[p + 1]; /* records are cut */
             memset(bits, 0, sizeof bits);
             for (size_t i = from; i < to; i++)
                 for (size_t f = 0; f < F; f++)
@@ -226,7 +226,7 @@ static void exact_counts_give_exact_answers(void)
             nf_triggers_clear(&tr);
             nf_keys_clear(&keys);
         }
-    CHECK(detectors > 50);   /* the tables do hold what is sought */
+    CHECK(detectors > 50); /* the tables do hold what is sought */
 }
 
 static void lost_counts_are_never_guessed(void)
@@ -249,7 +249,7 @@ static void lost_counts_are_never_guessed(void)
 
             CHECK(d.cover_lo <= m && m <= d.cover_hi);
             CHECK(v == NF_OPEN || (v == NF_YES) == slow_detector(f, 5, 1));
-            for (size_t i = 0; i < tr.covered[f].n; i++)   /* what is listed is surely covered */
+            for (size_t i = 0; i < tr.covered[f].n; i++) /* what is listed is surely covered */
                 CHECK(slow_member(f, keys.id[tr.covered[f].hit[i].key], 1));
             CHECK(v != NF_YES || nf_triggers_candidate(&tr, f));
             open += v == NF_OPEN;
@@ -311,7 +311,8 @@ static void impossible_counts_are_refused(void)
     CHECK(feed(&tr, &keys, fires, &err) == NF_EFORMAT);
     CHECK(strstr(err.text, "more fires on an n-gram than occurrences"));
     nf_triggers_begin(&tr, &keys, fires, tokens());
-    CHECK(nf_triggers_add(&tr, &(struct nf_counts){ 0, 1, 1, 5, 1, (const unsigned char *)"", F, (F + 7) / 8 }, NULL) == NF_EFORMAT);
+    CHECK(nf_triggers_add(&tr, &(struct nf_counts){ 0, 1, 1, 5, 1, (const unsigned char *)"", F, (F + 7) / 8 }, NULL) ==
+          NF_EFORMAT);
     nf_triggers_clear(&tr);
     nf_keys_clear(&keys);
 }
@@ -325,16 +326,16 @@ static void covering_numbers_by_hand(void)
 
     nf_coverage(&y, nf_ratio(0.95), &lo, &hi);
     CHECK(lo == 2 && hi == 2);
-    nf_coverage(&y, nf_ratio(0.75), &lo, &hi);   /* 900 of 1200 is 0.75: equality is enough */
+    nf_coverage(&y, nf_ratio(0.75), &lo, &hi); /* 900 of 1200 is 0.75: equality is enough */
     CHECK(lo == 1 && hi == 1);
     few[1] = 100;
     y.total = 1300;
     y.distinct = 102;
-    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);   /* 1235 wanted: 1200 and 35 singles */
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi); /* 1235 wanted: 1200 and 35 singles */
     CHECK(lo == 37 && hi == 37);
     y.lost = 50;
     y.delta = 10;
-    nf_coverage(&y, nf_ratio(0.95), &lo, &hi);   /* 1283 of 1350 wanted; best: the 50 lie on five n-grams, 1250 and 33 singles */
+    nf_coverage(&y, nf_ratio(0.95), &lo, &hi); /* 1283 of 1350 wanted; best: the 50 lie on five n-grams, 1250 and 33 singles */
     CHECK(lo == 35 && hi == 85);
     y = (struct nf_count_histogram){ few, NULL, 0, 0, 0, 0, 0 };
     few[1] = 0;
@@ -361,7 +362,7 @@ static void new_and_overlapping_sets(void)
     s = nf_ngram_coverage_layer(&e);
     CHECK(s.total == 2 && s.new_overall == 1 && s.in_previous == 1 && s.in_lower == 1 && s.cumulative == 4);
     nf_ngram_coverage_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 0);
-    s = nf_ngram_coverage_layer(&e);   /* 1 is of the first layer, 5 of the second, 6 of none */
+    s = nf_ngram_coverage_layer(&e); /* 1 is of the first layer, 5 of the second, 6 of none */
     CHECK(s.total == 3 && s.new_overall == 1 && s.new_previous == 2 && s.in_previous == 1 && s.in_lower == 2 && s.cumulative == 5);
     nf_ngram_coverage_add(&e, &(struct nf_hits){ c, 3, 3 }, n, 10);
     CHECK(nf_ngram_coverage_layer(&e).total == 1);
@@ -386,7 +387,7 @@ static void intervals_are_scipys(void)
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         struct nf_share s = nf_wilson(want[i].k, want[i].n);
 
-        CHECK_NEAR(s.lo, want[i].lo, 1e-14);   /* a few roundings of double near 1 */
+        CHECK_NEAR(s.lo, want[i].lo, 1e-14); /* a few roundings of double near 1 */
         CHECK_NEAR(s.hi, want[i].hi, 1e-14);
     }
     CHECK(nf_wilson(0, 0).p != nf_wilson(0, 0).p);
