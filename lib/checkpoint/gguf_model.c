@@ -147,7 +147,7 @@ static int count_tensors(const struct nf_gguf_model *m, struct nf_err *err)
 }
 
 /* A string as C text; cut where it is too long. */
-static bool read_text(const struct nf_gguf *g, const char *key, char *buf, size_t size, struct nf_err *err)
+static bool copy_string(const struct nf_gguf *g, const char *key, char *buf, size_t size, struct nf_err *err)
 {
     const struct nf_gguf_value *v = nf_gguf_find(g, key);
     json_t *json = v && v->type == NF_GGUF_STRING ? nf_gguf_json(v, key, err) : NULL;
@@ -162,9 +162,9 @@ static int check_model_kind(struct nf_gguf_model *m, struct nf_err *err)
     const struct nf_gguf *g = &m->part[0];
     char type[32];
 
-    if (!read_text(g, "general.architecture", m->arch, sizeof m->arch, err))
+    if (!copy_string(g, "general.architecture", m->arch, sizeof m->arch, err))
         return nf_fail(err, NF_EFORMAT, "%s: metadata general.architecture is missing", m->path);
-    if (read_text(g, "general.type", type, sizeof type, err) && strcmp(type, "model") != 0)
+    if (copy_string(g, "general.type", type, sizeof type, err) && strcmp(type, "model") != 0)
         return nf_fail(err, NF_EFORMAT, "%s: metadata general.type: %s is not a language model", m->path, type);
     return NF_OK;
 }
