@@ -237,7 +237,7 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct options o = { .rules = nf_classify_defaults() };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model that made the stats, a directory or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model that made the stats: directory, GGUF file, or name in the Hub cache"),
         OPT_FLAG("weights", &o.weights, "analyse only the weights; the input is a stream of tokens"),
         OPT_EITHER("scope", &o.rules.ngram.all_layers, "half|all", "n-gram rules: the bottom half of the layers, or all"),
         OPT_REAL("cover", &o.rules.ngram.cover, 0.5, 1, "P", "covering n-grams explain this share of a neuron's activations"),

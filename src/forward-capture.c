@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     struct nf_model_options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     struct nf_capture_options c = { .layers = NF_RANGE_ALL, .near_zero = 1e-5 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("sites", &c.sites, "SITE,...", "sites to capture, by our names or TransformerLens names [ffn.active]",
                  .letter = 's'),
         OPT_RANGE("layers", &c.layers, "only these layers: 3, 0:6, 6:", .letter = 'l'),

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     struct nf_model_options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     struct nf_lesion_options l = { .at_mean = false };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_LIST("drop", &l.text[NF_LESION_DROP], "L|A-B|all", "leave out block L; one intervention for each block"),
         OPT_LIST("swap", &l.text[NF_LESION_SWAP], "L|A-B|all", "exchange block L with block L + 1"),
         OPT_LIST("repeat", &l.text[NF_LESION_REPEAT], "N",

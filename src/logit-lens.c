@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     struct nf_model_options o = { .dtype = NF_F32, .positions = NF_RANGE_ALL };
     struct nf_lens_options l = { .tuned = NULL };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model: a directory, a GGUF file, or a name in the Hub cache"),
         OPT_FLAG("mid", &l.mid, "add the points between attention and FFN"),
         OPT_FLAG("attribute", &l.attribute, "also write what each attention and FFN adds to the next token's logit"),
         OPT_STR("tuned", &l.tuned, "DIR", "use a tuned lens: a folder with config.json and params.pt"),

@@ -21,6 +21,7 @@
 #include "checkpoint/parameters.h"
 #include "model/forward.h"
 #include "model/sites.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/weights.h"
 #include "run/loaded_model.h"
 #include "run/verify.h"
@@ -194,14 +195,17 @@ static void print_positions(const struct nf_config *c)
 static void print_stored(const struct facts *f)
 {
     const struct nf_weights *w = &f->weights;
-    bool seen[NF_F64 + 1] = { false };
+    bool seen[NF_DTYPE_COUNT] = { false };
     const char *comma = "";
 
-    seen[w->embed.dtype] = true;
-    for (size_t l = 0; l < f->cfg.L; l++)
-        seen[w->layer[l].q.w.dtype] = seen[w->layer[l].ffn_out.w.dtype] = true;
+    for (size_t i = 0; i < w->file->n; i++)
+        for (size_t k = 0; k < w->file->file[i].n; k++) {
+            const struct nf_tf_entry *e = &w->file->file[i].entry[k];
+
+            seen[e->t.dtype] |= e->used;
+        }
     printf("stored       ");
-    for (size_t t = 0; t <= NF_F64; t++)
+    for (size_t t = 0; t < NF_DTYPE_COUNT; t++)
         if (seen[t]) {
             printf("%s%s", comma, nf_dtype_name((enum nf_dtype)t));
             comma = ", ";
@@ -545,7 +549,7 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct info_options o = { .dtype = NF_F32 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model, also as operand: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model, also as operand: directory, GGUF file, or name in the Hub cache"),
         OPT_STR("verify", &o.verify, "FILE", "compare with a stream of activations that pipelines/reference.py made"),
         OPT_DTYPE(&o.dtype, "--verify: precision of weights and matrix products"),
         OPT_REAL("atol", &o.atol, 0, 1e6, "X", "--verify: maximum difference; 0: from the noise of each site"),

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -212,20 +213,104 @@ static char *from_cache(const char *model, const char *revision, struct nf_err *
     return dir;
 }
 
+/* ---- GGUF files ---- */
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_gguf_name(const char *name)
+{
+    return fnmatch("*.gguf", name, 0) == 0;
+}
+
+/* A language model, by its first part. */
+static int is_gguf_model(const struct dirent *e)
+{
+    return is_gguf_name(e->d_name) && e->d_name[0] != '.' && fnmatch("mmproj*", e->d_name, 0) != 0 &&
+           (fnmatch("*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9].gguf", e->d_name, 0) != 0 ||
+            fnmatch("*-00001-of-*.gguf", e->d_name, 0) == 0);
+}
+
+static bool has_other_weights(const char *dir, struct nf_err *err)
+{
+    static const char *const files[] = { "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json" };
+    bool has = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files && !has; i++) {
+        char *path = nf_path_join(dir, files[i], err);
+
+        has = path && nf_file_exists(path);
+        free(path);
+    }
+    return has;
+}
+
+/* The directory, which becomes ours; or the one GGUF file in it, when it has no other weights. */
+static char *pick_file(char *dir, struct nf_err *err)
+{
+    struct dirent **entry = NULL;
+    char names[200] = "", *picked = dir;
+    size_t at = 0;
+    int n = has_other_weights(dir, err) ? 0 : scandir(dir, &entry, is_gguf_model, compare_entries);
+
+    for (int i = 0; i < n && at < sizeof names; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", entry[i]->d_name);
+    if (n > 1) {
+        nf_fail(err, NF_EUSAGE, "%s: several GGUF files, of which one has to be named: %s", dir, names);
+        picked = NULL;
+    } else if (n == 1) {
+        picked = nf_path_join(dir, entry[0]->d_name, err);
+    }
+    for (int i = 0; i < n; i++)
+        free(entry[i]);
+    free(entry);
+    if (picked != dir)
+        free(dir);
+    return picked;
+}
+
+/* "ORG/NAME/FILE.gguf" in the cache. */
+static char *file_from_cache(const char *model, const char *revision, struct nf_err *err)
+{
+    const char *name = strrchr(model, '/') + 1;
+    char *repo = strndup(model, (size_t)(name - 1 - model)), *dir = repo ? from_cache(repo, revision, err) : out_of_memory(err);
+    char *path = dir ? nf_path_join(dir, name, err) : NULL;
+
+    if (path && !nf_file_exists(path)) {
+        nf_fail(err, NF_EUSAGE, "%s: no file %s in %s", model, name, dir);
+        free(path);
+        path = NULL;
+    }
+    free(repo);
+    free(dir);
+    return path;
+}
+
 char *nf_model_dir(const char *model, const char *revision, struct nf_err *err)
 {
     char *dir;
 
-    if (is_dir(model)) {
+    if (is_dir(model) || is_file(model)) {
         if (revision) {
-            nf_fail(err, NF_EUSAGE, "--revision %s: %s is a directory; only a model in the Hub cache has revisions", revision,
-                    model);
+            nf_fail(err, NF_EUSAGE, "--revision %s: %s is a %s; only a model in the Hub cache has revisions", revision, model,
+                    is_dir(model) ? "directory" : "file");
+            return NULL;
+        }
+        if (!is_dir(model) && !is_gguf_name(model)) {
+            nf_fail(err, NF_EUSAGE, "%s: not a directory, nor a file named *.gguf", model);
             return NULL;
         }
         dir = strdup(model);
-        return dir ? dir : out_of_memory(err);
+        if (!dir)
+            return out_of_memory(err);
+        return is_dir(model) ? pick_file(dir, err) : dir;
     }
-    if (!is_path(model, 2)) {
+    if (!is_path(model, is_gguf_name(model) ? 3 : 2)) {
         nf_fail(err, NF_EUSAGE, "%s: no such directory, and not the name of a model on the Hub", model);
         return NULL;
     }
@@ -233,5 +318,8 @@ char *nf_model_dir(const char *model, const char *revision, struct nf_err *err)
         nf_fail(err, NF_EUSAGE, "--revision %s: not the name of a branch, a tag or a commit", revision);
         return NULL;
     }
-    return from_cache(model, revision ? revision : "main", err);
+    if (is_gguf_name(model) && strchr(model, '/'))
+        return file_from_cache(model, revision ? revision : "main", err);
+    dir = from_cache(model, revision ? revision : "main", err);
+    return dir ? pick_file(dir, err) : NULL;
 }

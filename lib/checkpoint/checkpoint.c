@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "checkpoint/gguf_model.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/torchfile.h"
 
@@ -149,6 +150,25 @@ static bool in_dir(const struct checkpoint_load *l, const char *name)
     return there;
 }
 
+/* The tensors of all parts; their metadata is the configuration's and the tokenizer's. */
+static int open_gguf(struct checkpoint_load *l)
+{
+    struct nf_gguf_model m;
+    int rc = nf_gguf_model_open(l->dir, &m, l->err);
+
+    if (rc < 0)
+        return rc;
+    l->c->gguf = strdup(m.arch);
+    if (!l->c->gguf)
+        rc = nf_fail(l->err, NF_ESYS, "out of memory");
+    for (size_t i = 0; i < m.n && rc == NF_OK; i++) {
+        l->c->file[l->c->n++] = m.part[i].tensors;
+        m.part[i].tensors = (struct nf_tf){ 0 };
+    }
+    nf_gguf_model_close(&m);
+    return rc;
+}
+
 /* Weights in a form that is not read, and what makes one that is. */
 static int refuse_others(const struct checkpoint_load *l)
 {
@@ -174,6 +194,8 @@ static int refuse_others(const struct checkpoint_load *l)
 
 static int open_files(struct checkpoint_load *l)
 {
+    if (nf_gguf_is_file(l->dir))
+        return open_gguf(l);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         l->layout = &layouts[i];
         if (in_dir(l, l->layout->name))
@@ -212,7 +234,9 @@ void nf_checkpoint_close(struct nf_checkpoint *c)
 {
     for (size_t i = 0; c && c->file && i < c->n; i++)
         nf_tf_close(&c->file[i]);
-    if (c)
+    if (c) {
+        free(c->gguf);
         free(c->file);
+    }
     free(c);
 }

@@ -1,5 +1,5 @@
 /*
- * checkpoint.h - the tensor files of a model directory, mapped.
+ * checkpoint.h - the tensor files of a model directory, or the parts of a GGUF file, mapped.
  */
 #ifndef NF_CHECKPOINT_CHECKPOINT_H
 #define NF_CHECKPOINT_CHECKPOINT_H
@@ -12,6 +12,7 @@
 struct nf_checkpoint {
     struct nf_tf *file;   /* [n] one file, or the shards in byte order of their names */
     size_t n;
+    char *gguf;           /* of GGUF files: general.architecture; else NULL */
 };
 
 /*
@@ -21,7 +22,9 @@ struct nf_checkpoint {
  * The index names the shards; their tensors count as they are there, whatever it says of each.  A tensor that is in two shards with the same bytes
  * is the one of the first shard, and marked as used in the others.
  *
- * NF_EFORMAT  none of them there (what is there instead is named); nf_st_open(), nf_torch_open(); a tensor in two shards, with different bytes; a
+ * `dir` may also be a GGUF file: it and the other parts that it belongs to.
+ *
+ * NF_EFORMAT  none of them there (what is there instead is named); nf_st_open(), nf_torch_open(), nf_gguf_model_open(); a tensor in two shards, with different bytes; a
  *             shard outside the directory
  * NF_ESYS     a file cannot be read; memory
  *

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_arch.h"
 
 enum { CONFIG_BYTES = 16 << 20 };
 
@@ -637,6 +638,10 @@ int nf_config_read(const char *dir, struct nf_config *cfg, struct nf_err *err)
     memset(cfg, 0, sizeof *cfg);
     if (!path)
         return NF_ESYS;
+    if (nf_gguf_is_file(dir)) {
+        free(path);
+        return nf_gguf_config_read(dir, cfg, err);
+    }
     rc = check_adapter(dir, err);
     if (rc < 0) {
         free(path);

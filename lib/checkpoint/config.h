@@ -86,7 +86,7 @@ struct nf_config {
     int64_t bos_id;            /* -1: none */
     char config_sha256[65], weights_sha256[65];
     char passed[512];          /* keys of config.json that play no part here: "a, b"; cut with ".." */
-    char taken[512];           /* what counts where config.json says a thing twice: "a 1 counts, not b 2; .." */
+    char taken[512];           /* what counts where config.json says a thing twice: "a 1 counts, not b 2; .."; what is undone of a GGUF file */
 };
 
 const char *nf_family_name(const struct nf_family *family);   /* model_type of config.json: "opt", "gpt2", .. */
@@ -97,7 +97,7 @@ bool nf_act_is_off(enum nf_act act);                           /* exactly 0 belo
 size_t nf_config_window(const struct nf_config *cfg, size_t layer);
 
 /*
- * nf_config_read - read dir/config.json, as transformers reads it.
+ * nf_config_read - read dir/config.json, as transformers reads it; where `dir` is a GGUF file, its metadata (gguf_arch.h).
  *
  *   a key that the family uses       read; a missing or null one has the value that transformers gives it
  *   one that its model code or the code of all families reads, and that is not implemented     refused by name

@@ -15,7 +15,7 @@ void nf_ffn_gain(const struct nf_config *cfg, const struct nf_weights *w, size_t
     bool stored = norm && norm->gain.data;
 
     if (stored)
-        nf_to_f32(norm->gain.dtype, norm->gain.data, cfg->D, gain);
+        nf_tensor_f32(&norm->gain, 0, cfg->D, gain);
     for (size_t d = 0; d < cfg->D; d++) {
         if (!stored)
             gain[d] = 1;

@@ -328,7 +328,7 @@ static int place_tensors(struct cursor *c, const uint64_t *offset, struct nf_ggu
     return rc == NF_OK ? nf_tf_sort(f, c->path, c->err) : rc;
 }
 
-static int read_tensors(struct cursor *c, size_t n, struct nf_gguf *g)
+static int read_tensor_list(struct cursor *c, size_t n, struct nf_gguf *g)
 {
     struct nf_tf *f = &g->tensors;
     uint64_t *offset;
@@ -378,7 +378,7 @@ int nf_gguf_parse(const unsigned char *p, size_t size, const char *path, struct 
     if (rc == NF_OK)
         rc = read_values(&c, values, g);
     if (rc == NF_OK)
-        rc = read_tensors(&c, tensors, g);
+        rc = read_tensor_list(&c, tensors, g);
     if (rc < 0)
         nf_gguf_close(g);
     return rc;
@@ -447,8 +447,7 @@ bool nf_gguf_int(const struct nf_gguf_value *v, int64_t *i)
     return v->type != NF_GGUF_U64 || *i >= 0;
 }
 
-/* The decimal number of fewest digits that rounds to f. */
-static double shortest_decimal(float f)
+double nf_shortest_decimal(float f)
 {
     char text[32];
 
@@ -483,7 +482,7 @@ static json_t *item_json(enum nf_gguf_type type, const unsigned char **p)
     *p += value_size[type];
     switch (type) {
     case NF_GGUF_F32:
-        return json_real(shortest_decimal(nf_f4_at(at, 0)));
+        return json_real(nf_shortest_decimal(nf_f4_at(at, 0)));
     case NF_GGUF_F64:
         return json_real(nf_f8_at(at, 0));
     case NF_GGUF_BOOL:

@@ -82,4 +82,7 @@ bool nf_gguf_int(const struct nf_gguf_value *v, int64_t *i);
  */
 json_t *nf_gguf_json(const struct nf_gguf_value *v, const char *path, struct nf_err *err);
 
+/* nf_shortest_decimal - the decimal number of fewest digits that rounds to f. */
+double nf_shortest_decimal(float f);
+
 #endif

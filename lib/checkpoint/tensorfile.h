@@ -14,7 +14,7 @@
 struct nf_tf_entry {
     char *name;            /* owned by the file */
     const char *type;      /* as the file has it: "F32", "I64", "FloatStorage", ... */
-    bool weight;           /* F32, F16 or BF16 of at most NF_NDIM_MAX dimensions: t is filled */
+    bool weight;           /* F32, F16, BF16 or blocks (dequant.h), of at most NF_NDIM_MAX dimensions: t is filled */
     struct nf_tensor t;    /* data: not aligned */
     size_t bytes;          /* of its elements */
     bool mapped;           /* t.data is in the map: its pages can be dropped and come back */

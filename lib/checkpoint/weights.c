@@ -13,6 +13,9 @@
 #include "base/par.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_arch.h"
+#include "checkpoint/gguf_tensors.h"
+#include "tensor/dequant.h"
 
 enum { NAME_MAX_BYTES = 128, CHUNK = 1 << 20, PASSED_SHOWN = 3 };
 
@@ -141,7 +144,8 @@ static int check_tensor(const struct load *l, const struct nf_tf_entry *e, const
     for (size_t i = 0; i < n; i++)
         expected[i] = size_of_letter(l->cfg, letters[i]);
     if (!e->weight)
-        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16 is expected", e->name, e->type);
+        return refuse_weights(l, "tensor %s: type %s, F32, F16 or BF16%s is expected", e->name, e->type,
+                              l->w->file->gguf ? ", or Q4_0 to Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4" : "");
     if (e->t.ndim != n || memcmp(e->t.shape, expected, n * sizeof *expected) != 0)
         return refuse_weights(l, "tensor %s: shape %s, config.json asks for %s", e->name,
                               shape_text(e->t.shape, e->t.ndim, got_text, sizeof got_text),
@@ -231,7 +235,7 @@ static struct nf_tensor item_of(const struct nf_tensor *t, size_t i)
     memmove(item.shape, t->shape + 1, item.ndim * sizeof *item.shape);
     for (size_t d = 0; d < item.ndim; d++)
         n *= item.shape[d];
-    item.data = (const unsigned char *)t->data + i * n * nf_dtype_size(t->dtype);
+    item.data = (const unsigned char *)t->data + nf_dtype_bytes(t->dtype, i * n);
     return item;
 }
 
@@ -323,6 +327,8 @@ static void lay_out_layer(const struct load *l, struct nf_layer *y)
                            expert_out = PLACE(struct nf_expert, out, D, 'F', F);
 
     lay_out(cfg, l->tensors->layer, y, qkv, 3);
+    if (l->w->file->gguf && nf_gguf_is_paired(l->w->file->gguf))
+        y->q.paired = y->k.paired = cfg->K;
     lay_out(cfg, l->tensors->layer, y, &o, 1);
     lay_out(cfg, l->tensors->layer, y, in, cfg->gated ? 2 : 1);
     lay_out(cfg, l->tensors->layer, y, &out, 1);
@@ -556,9 +562,11 @@ static int find_prefix(struct load *l)
 
 /* ---- one pass over the bytes: digest, finiteness ---- */
 
-/* Index of the first NaN or Inf among n elements of `size` bytes, whose exponent is all ones; n: none. */
+/* Index of the first NaN or Inf among n elements, whose exponent is all ones, or of the first block with one among n blocks; n: none. */
 static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
 {
+    if (nf_dtype_block(t) > 1)
+        return nf_dequant_bad(t, p, n);
     if (t == NF_F32) {
         for (size_t i = 0; i < n; i++) {
             uint32_t u;
@@ -582,23 +590,23 @@ static size_t first_nonfinite(const unsigned char *p, size_t n, enum nf_dtype t)
 /* What one tensor's bytes showed. */
 struct seen {
     char hex[NF_DIGEST_HEX];
-    size_t bad;   /* element that is not finite; SIZE_MAX: none */
+    size_t bad;   /* element that is not finite, or the first of its block; SIZE_MAX: none */
     bool failed;   /* no memory for the digest */
 };
 
 static void note_tensor(const struct nf_tf_entry *e, struct seen *s)
 {
     const unsigned char *p = e->t.data;
-    size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype);
+    size_t bytes = e->bytes, size = nf_dtype_size(e->t.dtype), chunk = CHUNK / size * size;
     struct nf_digest *d = nf_digest_open(NULL);
 
     s->bad = SIZE_MAX;
     s->failed = !d;
-    for (size_t at = 0; d && at < bytes; at += CHUNK) {
-        size_t n = nf_min(CHUNK, bytes - at), i = first_nonfinite(p + at, n / size, e->t.dtype);
+    for (size_t at = 0; d && at < bytes; at += chunk) {
+        size_t n = nf_min(chunk, bytes - at), i = first_nonfinite(p + at, n / size, e->t.dtype);
 
         if (i < n / size && s->bad == SIZE_MAX)
-            s->bad = at / size + i;
+            s->bad = (at / size + i) * nf_dtype_block(e->t.dtype);
         nf_digest_add(d, p + at, n);
         if (e->mapped)
             nf_map_drop(p + at, n);
@@ -699,26 +707,36 @@ static size_t count_slots(const struct nf_slot *s)
 }
 
 /* Tensors that may have a role: of the model, of its layers and their experts, the unembedding and its bias. */
-static size_t most_tensors(const struct nf_config *cfg)
+static size_t most_tensors(const struct nf_config *cfg, const struct nf_tensors *t)
 {
-    const struct nf_tensors *t = cfg->family->tensors;
-
     return count_slots(t->model) + cfg->L * (count_slots(t->layer) + cfg->experts * count_slots(t->expert)) + 2;
+}
+
+static int alloc_kept(struct load *l)
+{
+    size_t n = most_tensors(l->cfg, l->tensors);
+
+    l->kept = nf_alloc(n, sizeof *l->kept, l->err);
+    l->name = nf_alloc(n, sizeof *l->name, l->err);
+    return l->kept && l->name ? NF_OK : NF_ESYS;
 }
 
 int nf_weights_open(const char *dir, struct nf_config *cfg, struct nf_weights *w, struct nf_err *err)
 {
     struct load l = { .dir = dir, .tensors = cfg->family->tensors, .cfg = cfg, .w = w, .err = err };
-    size_t most = most_tensors(cfg);
+    struct nf_gguf_slots gguf;
     int rc;
 
     *w = (struct nf_weights){ .file = nf_checkpoint_open(dir, err), .layer = nf_alloc(cfg->L, sizeof *w->layer, err) };
     w->experts = cfg->experts ? nf_alloc(cfg->L * cfg->experts, sizeof *w->experts, err) : NULL;
-    l.kept = nf_alloc(most, sizeof *l.kept, err);
-    l.name = nf_alloc(most, sizeof *l.name, err);
-    if (!w->file || !w->layer || (cfg->experts && !w->experts) || !l.kept || !l.name)
-        rc = (int)err->code;
-    else
+    rc = w->file && w->layer && (!cfg->experts || w->experts) ? NF_OK : (int)err->code;
+    if (rc == NF_OK && w->file->gguf) {
+        rc = nf_gguf_tensors(cfg, w->file, &gguf, err);
+        l.tensors = &gguf.tensors;
+    }
+    if (rc == NF_OK)
+        rc = alloc_kept(&l);
+    if (rc == NF_OK)
         rc = find_prefix(&l);
     if (rc == NF_OK)
         rc = take_tensors(&l);
@@ -779,7 +797,7 @@ void nf_weights_drop(const struct nf_weights *w, const struct nf_tensor *t)
         uintptr_t at = (uintptr_t)t->data, from = (uintptr_t)map->data;
 
         if (at >= from && at < from + map->size && nf_tensor_count(t, &n))
-            nf_map_drop(t->data, n * nf_dtype_size(t->dtype));
+            nf_map_drop(t->data, nf_dtype_bytes(t->dtype, n));
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * weights.h - a checkpoint's tensors by their role: mapped, checked, never copied.
  *
- * Every tensor is F32, F16 or BF16, row-major, not aligned (safetensors promises nothing): widen with nf_to_f32() or nf_linear_rows().
+ * Every tensor is F32, F16, BF16 or, from GGUF files, of blocks (dequant.h), row-major, not aligned (safetensors promises nothing): widen with
+ * nf_tensor_f32() or nf_linear_rows().
  * A linear map is y = W x + b with W [out, in], however the family stores it: linear.h.
  */
 #ifndef NF_CHECKPOINT_WEIGHTS_H
@@ -59,7 +60,7 @@ struct nf_weights {
 /*
  * nf_weights_open - map the checkpoint of `dir`, find every tensor that `cfg` asks for, check all, and hash all.
  *
- *   dir   a folder with the files of checkpoint.h
+ *   dir   a folder with the files of checkpoint.h, or a GGUF file
  *   cfg   from nf_config_read(); weights_sha256 is filled here, and `tied` is set to what the checkpoint holds: an unembedding
  *         equal to the embedding, or none, is tied; one that differs where config.json ties it is refused (versions of transformers disagree)
  *   w     out; release with nf_weights_close()

@@ -61,9 +61,9 @@ uint64_t nf_attribute_token_bytes(const struct nf_config *cfg)
 /* Row `id` of the unembedding as float. */
 static void unembed_row(const struct nf_attribute *a, size_t id, float *y)
 {
-    const struct nf_tensor row = nf_tensor_rows(&a->w->unembed, id, 1);
+    const struct nf_tensor *t = &a->w->unembed;
 
-    nf_to_f32(row.dtype, row.data, row.shape[1], y);
+    nf_tensor_f32(t, id * t->shape[1], t->shape[1], y);
 }
 
 static double unembed_bias(const struct nf_attribute *a, size_t id)
@@ -72,7 +72,7 @@ static double unembed_bias(const struct nf_attribute *a, size_t id)
     float y = 0;
 
     if (b->data)
-        nf_to_f32(b->dtype, (const char *)b->data + id * nf_dtype_size(b->dtype), 1, &y);
+        nf_tensor_f32(b, id, 1, &y);
     return (double)y;
 }
 
@@ -113,7 +113,7 @@ static int check_attributable(const struct nf_config *cfg, struct nf_err *err)
 static void read_vector(const struct nf_tensor *t, size_t n, float *y)
 {
     if (t->data)
-        nf_to_f32(t->dtype, t->data, n, y);
+        nf_tensor_f32(t, 0, n, y);
 }
 
 /* What the last stream goes through: final norm and projection. */

@@ -80,9 +80,9 @@ void nf_block_free(struct nf_block *b)
 static void widen_gain(const struct nf_norm *n, size_t D, struct nf_gain *g)
 {
     if (g->gain)
-        nf_to_f32(n->gain.dtype, n->gain.data, D, g->gain);
+        nf_tensor_f32(&n->gain, 0, D, g->gain);
     if (g->bias)
-        nf_to_f32(n->bias.dtype, n->bias.data, D, g->bias);
+        nf_tensor_f32(&n->bias, 0, D, g->bias);
 }
 
 /* n maps of the same input as one; their biases one after the other. */

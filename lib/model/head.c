@@ -29,7 +29,7 @@ static void read_rows(const struct nf_forward *f, const struct nf_tensor *table,
 
 #pragma omp parallel for schedule(static)
         for (size_t i = at; i < end; i++)
-            nf_to_f32(table->dtype, nf_tensor_rows(table, id ? id[i] : first + i, 1).data, width, y + i * width);
+            nf_tensor_f32(table, (id ? id[i] : first + i) * width, width, y + i * width);
         nf_weights_drop(f->w, &seen);
     }
 }
@@ -65,7 +65,7 @@ static int open_bias(struct nf_forward *f, struct nf_err *err)
     f->head_bias = nf_alloc((nf_head_tiles(f) + 1) * f->tile, sizeof *f->head_bias, err);
     if (!f->head_bias)
         return NF_ESYS;
-    nf_to_f32(b->dtype, b->data, f->cfg->V, f->head_bias);
+    nf_tensor_f32(b, 0, f->cfg->V, f->head_bias);
     return NF_OK;
 }
 
@@ -120,7 +120,7 @@ static void add_positions(struct nf_forward *f, const struct nf_windows *win, fl
 
     for (size_t w = 0; w < win->W; row += win->length[w++])
         for (size_t p = 0; p < win->length[w]; p++) {
-            nf_to_f32(table->dtype, nf_tensor_rows(table, p + f->cfg->position_offset, 1).data, D, f->h);
+            nf_tensor_f32(table, (p + f->cfg->position_offset) * D, D, f->h);
             nf_kernels()->add(f->h, D, x + (row + p) * D);
         }
     nf_weights_drop(f->w, table);

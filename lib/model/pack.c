@@ -10,7 +10,7 @@ int nf_forward_vector(const struct nf_tensor *t, size_t n, float **y, struct nf_
     *y = nf_alloc(n, sizeof **y, err);
     if (!*y)
         return NF_ESYS;
-    nf_to_f32(t->dtype, t->data, n, *y);
+    nf_tensor_f32(t, 0, n, *y);
     return NF_OK;
 }
 

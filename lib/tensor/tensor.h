@@ -32,6 +32,7 @@ enum nf_dtype {
     NF_Q5_K,
     NF_Q6_K,
     NF_IQ4_XS,
+    NF_DTYPE_COUNT,
 };
 
 enum { NF_NDIM_MAX = 4 };

@@ -49,9 +49,7 @@ bool nf_folded_unembed_layernorm(const struct nf_folded_unembed *u)
 
 static void read_stored_row(const struct nf_folded_unembed *u, size_t v, float *y)
 {
-    const struct nf_tensor *t = &u->end.unembed;
-
-    nf_to_f32(t->dtype, (const char *)t->data + v * u->E * nf_dtype_size(t->dtype), u->E, y);
+    nf_tensor_f32(&u->end.unembed, v * u->E, u->E, y);
 }
 
 /* The gain is on the columns, or in project_out. */
@@ -180,9 +178,9 @@ static int read_final_norm(struct nf_folded_unembed *u, struct nf_err *err)
     for (size_t d = 0; d < end->D; d++)
         u->gain[d] = 1;
     if (end->final_norm && end->gain.data)
-        nf_to_f32(end->gain.dtype, end->gain.data, end->D, u->gain);
+        nf_tensor_f32(&end->gain, 0, end->D, u->gain);
     if (u->project)
-        nf_to_f32(end->project_out.dtype, end->project_out.data, u->E * end->D, u->project);
+        nf_tensor_f32(&end->project_out, 0, u->E * end->D, u->project);
     for (size_t i = 0; u->project && i < u->E * end->D; i++)
         u->project[i] *= u->gain[i % end->D];
     return NF_OK;

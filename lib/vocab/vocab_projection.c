@@ -24,9 +24,7 @@ struct nf_vocab_projection {
 /* Rows r .. r+n-1 of E as float. */
 static void read_unembed_rows(const struct nf_vocab_projection *s, size_t r, size_t n, float *y)
 {
-    const struct nf_tensor *u = &s->end.unembed;
-
-    nf_to_f32(u->dtype, (const char *)u->data + r * s->E * nf_dtype_size(u->dtype), n * s->E, y);
+    nf_tensor_f32(&s->end.unembed, r * s->E, n * s->E, y);
 }
 
 static int measure_rows(struct nf_vocab_projection *s, struct nf_err *err)
@@ -65,9 +63,9 @@ struct nf_vocab_projection *nf_vocab_projection_open(const struct nf_output_end 
         return NULL;
     }
     if (s->project)
-        nf_to_f32(end->project_out.dtype, end->project_out.data, s->E * end->D, s->project);
+        nf_tensor_f32(&end->project_out, 0, s->E * end->D, s->project);
     if (end->gain.data)
-        nf_to_f32(end->gain.dtype, end->gain.data, end->D, s->gain);
+        nf_tensor_f32(&end->gain, 0, end->D, s->gain);
     else
         for (size_t d = 0; d < end->D; d++)
             s->gain[d] = 1;

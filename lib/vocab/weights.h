@@ -9,7 +9,7 @@
 
 #include "tensor/tensor.h"
 
-/* The output end of a model.  Tensors F32, F16 or BF16; data NULL: the model has none.  Borrowed. */
+/* The output end of a model.  Tensors of any type of weights.h; data NULL: the model has none.  Borrowed. */
 struct nf_output_end {
     size_t V, D;
     struct nf_tensor unembed;       /* [V, E] */

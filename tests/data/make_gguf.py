@@ -1,17 +1,34 @@
 #!/usr/bin/env python3
 """Fixtures of GGUF: tests/data/gguf/.
 
-    make_gguf.py tests/data/gguf tests/fuzz/corpus/gguf
+    make_gguf.py LLAMA_CPP      run from the root of the repository
+
+LLAMA_CPP is a folder with the sources of llama.cpp; those in vendor/ of the source package llama-cpp-python of PyPI will do.
+
+NAME.gguf is what llama.cpp's own converter makes of tests/data/NAME, without a tokenizer.  NAME-qkv.gguf: with --fuse-qkv.  parts-..: cut.
 
 blocks.gguf: random blocks of every type, each with its elements as gguf-py widens them beside it (NAME.expected, F32), and metadata of every
-type.  The corpus gets a block of every type, and a value of every type.  Needs gguf and numpy.
+type.  The corpus of the fuzz target gets a block of every type, and a value of every type.
+
+Needs numpy, torch, safetensors, transformers; gguf is that of LLAMA_CPP.
 """
+import json
+import logging
+import pathlib
+import shutil
 import sys
+import tempfile
 
-import gguf
 import numpy as np
+import safetensors.torch
+import torch
 
-out, corpus = sys.argv[1:]
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/gguf-py"]
+import gguf                                                                    # noqa: E402
+from conversion import get_model_class                                         # noqa: E402
+from conversion.base import ModelBase, ModelType, get_model_architecture       # noqa: E402
+
+out, corpus = "tests/data/gguf", "tests/fuzz/corpus/gguf"
 random = np.random.default_rng(1)
 Type = gguf.GGMLQuantizationType
 
@@ -87,5 +104,76 @@ def seeds(folder):
         finish(w)
 
 
+def load_tensors(folder):
+    """The checkpoint in any of the layouts of tests/data."""
+    tensors = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        tensors.update(safetensors.torch.load_file(path))
+    for path in sorted(folder.glob("*.bin")):
+        tensors.update(torch.load(path, weights_only=True))
+    return tensors
+
+
+def clean_copy(folder, to):
+    """As published checkpoints of the family are: without buffers, and with the names of keys that the converter knows."""
+    config = json.loads((folder / "config.json").read_text())
+    rope = config.get("rope_parameters") or {}
+    if config["model_type"] == "gpt_neox":
+        config.setdefault("rotary_pct", rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 0.25)))
+    if config["model_type"] == "gpt2":
+        config.setdefault("n_ctx", config["n_positions"])
+        config.setdefault("layer_norm_epsilon", 1e-5)
+    (to / "config.json").write_text(json.dumps(config))
+    stale = (".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq")
+    tensors = {k: v.clone() for k, v in load_tensors(folder).items() if not k.endswith(stale)}
+    if config.get("tie_word_embeddings", True):
+        tensors.pop("lm_head.weight", None)
+    safetensors.torch.save_file(tensors, to / "model.safetensors")
+    return config, tensors
+
+
+def convert(name, suffix="", **more):
+    """tests/data/NAME by llama.cpp's converter, in the type of its embedding."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        config, tensors = clean_copy(pathlib.Path("tests/data") / name, folder)
+        types = {t.dtype for t in tensors.values() if t.ndim == 2}
+        kind = gguf.LlamaFileType.ALL_F32
+        if types == {torch.bfloat16}:
+            kind = gguf.LlamaFileType.MOSTLY_BF16
+        if types == {torch.float16}:
+            kind = gguf.LlamaFileType.MOSTLY_F16
+        cls = get_model_class(get_model_architecture(ModelBase.load_hparams(folder, False), ModelType.TEXT))
+
+        class Bare(cls):
+            model_arch = cls.model_arch
+
+            def set_gguf_parameters(self):
+                self.hparams = {**config, **self.hparams}   # keys that this version of transformers leaves out
+                super().set_gguf_parameters()
+                # what the converter takes for granted, since all published models of the family have it
+                if cls.model_arch == gguf.MODEL_ARCH.PHI2:
+                    self.gguf_writer.add_feed_forward_length(config["intermediate_size"])
+                if cls.model_arch == gguf.MODEL_ARCH.GPTNEOX:
+                    self.gguf_writer.add_rope_freq_base((config.get("rope_parameters") or {}).get("rope_theta", 10000))
+
+            def set_vocab(self):
+                self.gguf_writer.add_tokenizer_model("none")
+                if config.get("bos_token_id") is not None:
+                    self.gguf_writer.add_bos_token_id(config["bos_token_id"])
+
+        with torch.inference_mode():
+            Bare(folder, kind, pathlib.Path(out) / (name + suffix + ".gguf"), eager=True, model_name=name, **more).write()
+
+
+logging.disable(logging.CRITICAL)
 blocks(out + "/blocks.gguf")
 seeds(corpus)
+for model in sys.argv[2:] or ("gpt2-plain", "gpt-neox-parallel", "gpt-neox-sequential", "llama-bias", "llama-linear", "llama-rope3", "phi-half",
+                              "qwen2-tied", "qwen3-tied"):
+    convert(model)
+for model in ("llama-linear", "llama-rope3", "qwen3-tied"):
+    shutil.copy(out + "/" + model + ".gguf", corpus + "/" + model)
+convert("llama-bias", "-qkv", fuse_qkv=True)
+convert("qwen2-tied", "-qkv", fuse_qkv=True)
+convert("llama-rope3", "-parts", split_max_tensors=8)

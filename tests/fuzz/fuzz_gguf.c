@@ -1,8 +1,13 @@
-/* fuzz_gguf.c - any bytes as a GGUF file: refused, or every value has its JSON or a message, and every byte of a tensor can be read. */
+/*
+ * fuzz_gguf.c - any bytes as a GGUF file: refused, or every value has its JSON or a message, every byte of a tensor can be read, and there is a
+ * configuration or a message.
+ */
 #include <stddef.h>
 #include <stdint.h>
 
-#include "checkpoint/gguf.h"
+#include <stdio.h>
+
+#include "checkpoint/gguf_arch.h"
 #include "tensor/dequant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,6 +28,19 @@ static void read_tensor(const struct nf_tf_entry *e)
     }
 }
 
+static void read_config(struct nf_gguf *g)
+{
+    char path[] = "input";
+    struct nf_gguf_model m = { .path = path, .part = g, .n = 1 };
+    struct nf_err err = NF_ERR_INIT;
+    const struct nf_gguf_value *v = nf_gguf_find(g, "general.architecture");
+    json_t *arch = v && v->type == NF_GGUF_STRING ? nf_gguf_json(v, m.path, &err) : NULL;
+
+    snprintf(m.arch, sizeof m.arch, "%s", arch ? json_string_value(arch) : "");
+    json_decref(arch);
+    json_decref(nf_gguf_config(&m, &(struct nf_err)NF_ERR_INIT));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nf_err err = NF_ERR_INIT;
@@ -34,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(nf_gguf_json(&g.value[i], "input", &err));
     for (size_t i = 0; i < g.tensors.n; i++)
         read_tensor(&g.tensors.entry[i]);
+    read_config(&g);
     nf_gguf_close(&g);
     return 0;
 }
