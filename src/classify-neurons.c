@@ -14,6 +14,7 @@
 #include "base/opt.h"
 #include "base/output.h"
 #include "base/prog.h"
+#include "base/progress.h"
 #include "checkpoint/ffn_gain.h"
 #include "run/loaded_model.h"
 #include "classify/classifier.h"
@@ -148,7 +149,7 @@ static int pass_record(const struct options *o, struct nf_reader *in, const msgp
         return rc == NF_EOF ? NF_OK : rc;
     rc = nf_classifier_take(c, rec, err);
     layer = nf_classifier_layer(c, &layers);
-    nf_progress(nf_common.quiet, "layer %zu of %zu", layer, layers);
+    nf_progress(&(struct nf_progress){ layer, "layers", layers ? (double)layer / (double)layers : 0, NULL });
     return rc;
 }
 

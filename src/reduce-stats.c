@@ -6,6 +6,7 @@
  *   doc  src/reduce-stats.md: what is counted, how memory is bounded, what merging promises
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/opt.h"
 #include "base/output.h"
 #include "base/prog.h"
+#include "base/progress.h"
 #include "numeric/cka.h"
 #include "reduce/reduce.h"
 #include "stream/reader.h"
@@ -86,7 +88,10 @@ static void progress(const struct nf_reduce *r)
 {
     struct nf_reduce_progress p = nf_reduce_progress(r);
 
-    nf_progress(nf_common.quiet, "%" PRIu64 " positions, %zu n-grams, %zu MiB", p.positions, p.ngrams, p.bytes >> 20);
+    char note[48];
+
+    snprintf(note, sizeof note, "%zu n-grams", p.ngrams);
+    nf_progress(&(struct nf_progress){ p.positions, "positions", nf_share_read(), note });
 }
 
 static int start_reduction(struct reduce_run *run, struct nf_reader *in, struct nf_err *err)
@@ -163,7 +168,8 @@ int main(int argc, char **argv)
     const char *orders = "1,2,3";
     struct nf_list measures = { .n = 0 };
     const struct nf_opt opts[] = {
-        OPT_SIZE("memory", &run.cfg.memory, MEMORY_MIN, "memory for the counts; when full, rare n-grams are dropped", .letter = 'M'),
+        OPT_SIZE("memory", &run.cfg.memory, MEMORY_MIN, "memory for the counts; when full, rare n-grams are dropped",
+                 .letter = 'M'),
         OPT_STR("orders", &orders, "N,...", "count n-grams of these lengths; 0: none"),
         OPT_RANGE("ngram-layers", &run.cfg.ngram_layers, "count n-grams for these layers only: 3, 0:6, 6: [all]"),
         OPT_UINT("bin", &run.cfg.bin, 1, 1 << 20, "N", "counts by domain and position: N positions in a bin"),

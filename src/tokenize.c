@@ -17,6 +17,7 @@
 #include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "base/progress.h"
 #include "base/rng.h"
 #include "record/context.h"
 #include "record/tokens.h"
@@ -202,7 +203,7 @@ static int encode_text(void *self, const unsigned char *p, size_t n, struct nf_e
     r->bytes += n;
     if (skipped(r))
         return NF_OK;
-    nf_progress(nf_common.quiet, "%" PRIu64 " documents, %" PRIu64 " tokens", r->read, r->counted);
+    nf_progress(&(struct nf_progress){ r->counted, "tokens", 0, NULL });
     if (nf_encode(r->encoder, p, n, false, &r->ids, &own) < 0)
         return name_document(r, own.code, &own, err);
     return r->bytes > HOLD_BYTES ? write_windows(r, false, err) : NF_OK;

@@ -23,6 +23,7 @@ static const struct nf_opt common_opts[] = {
     OPT_FLAG("uncompressed", &nf_common.raw, "write msgpack without zstd compression", .letter = 'u', .local = true),
     OPT_FLAG("quiet", &nf_common.quiet, "print no progress", .letter = 'q', .local = true),
     OPT_FLAG("verbose", &nf_common.verbose, "print on stderr what was done", .letter = 'v', .local = true),
+    OPT_EITHER("progress", &nf_common.json_progress, "text|json", "form of the progress on stderr", .local = true),
     OPT_FLAG("help", &help_asked, "print this text", .letter = 'h', .local = true),
     OPT_FLAG("version", &version_asked, "print the version", .letter = 'V', .local = true),
     OPT_END,

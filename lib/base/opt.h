@@ -88,6 +88,7 @@ struct nf_common {
     uint64_t threads;         /* 0: all cores the process may use */
     bool quiet, verbose;
     bool raw;                 /* write msgpack without zstd */
+    bool json_progress;       /* --progress: progress.h */
 };
 extern struct nf_common nf_common;
 

@@ -11,14 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/output.h"
+#include "base/progress.h"
 
 static const char *prog_name = "neurofilters";
-static bool progress_shown;
 
 /*
  * Before main(), whose own locals need a stack: a limit below this ends in SIGSEGV somewhere.  oneDNN makes its code with 64 KiB on the smallest
@@ -89,7 +88,7 @@ __attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list a
     size_t n = (size_t)snprintf(line, sizeof line, "%s: ", prog_name), i;
     ssize_t written;
 
-    nf_progress_end();
+    nf_progress_pause();
     vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
     for (i = 0; line[i]; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
@@ -131,34 +130,4 @@ int nf_prog_end(struct nf_err *err)
     if (*err->text)
         nf_warn("%s", err->text);
     return status_of(err->code);
-}
-
-void nf_progress(int quiet, const char *fmt, ...)
-{
-    static struct timespec last;
-    struct timespec now;
-    va_list ap;
-
-    if (quiet || !isatty(STDERR_FILENO))
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - last.tv_sec) + (now.tv_nsec - last.tv_nsec) * 1e-9 < 0.25)
-        return;
-    last = now;
-    fprintf(stderr, "\r%s: ", prog_name);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputs("\033[K", stderr);
-    fflush(stderr);
-    progress_shown = true;
-}
-
-void nf_progress_end(void)
-{
-    if (!progress_shown)
-        return;
-    fputs("\r\033[K", stderr);
-    fflush(stderr);
-    progress_shown = false;
 }

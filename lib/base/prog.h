@@ -35,11 +35,4 @@ void nf_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int nf_prog_end(struct nf_err *err);
 
-/*
- * nf_progress - redraw one status line on stderr, at most four times a second, only where stderr is a terminal and -q was not
- * given (`quiet`).  nf_progress_end() clears it; both do nothing otherwise.
- */
-void nf_progress(int quiet, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void nf_progress_end(void);
-
 #endif

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "base/output.h"
 #include "base/par.h"
 #include "base/prog.h"
+#include "base/progress.h"
 #include "run/dry_run.h"
 
 static double seconds_since(const struct timespec *t)
@@ -20,29 +20,6 @@ static double seconds_since(const struct timespec *t)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)(now.tv_sec - t->tv_sec) + (double)(now.tv_nsec - t->tv_nsec) * 1e-9;
-}
-
-/* How much of standard input has been read, 0 to 1; 0 where it has no size. */
-static double share_read(void)
-{
-    struct stat st;
-    off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
-
-    if (at <= 0 || fstat(STDIN_FILENO, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-        return 0;
-    return (double)at / (double)st.st_size;
-}
-
-static void show_progress(const struct nf_model_run *r, const struct timespec *start)
-{
-    double s = seconds_since(start), done = share_read(), rate = (double)r->tokens / s;
-    const char *comma = *r->note ? ", " : "";
-
-    if (done > 0)
-        nf_progress(nf_common.quiet, "%" PRIu64 " tokens%s%s, %.0f tokens/s, about %.0f s left", r->tokens, comma, r->note, rate,
-                    s / done - s);
-    else
-        nf_progress(nf_common.quiet, "%" PRIu64 " tokens%s%s, %.0f tokens/s, %.0f s", r->tokens, comma, r->note, rate, s);
 }
 
 /* Windows are at most as long as the header says. */
@@ -134,9 +111,12 @@ static void count_run(struct nf_model_run *r)
         r->longest = nf_max(r->longest, b->length[w]);
 }
 
-static int run_batches(const struct nf_model_filter *f, void *self, struct nf_model_run *r, const struct timespec *start)
+static int run_batches(const struct nf_model_filter *f, void *self, struct nf_model_run *r)
 {
-    int rc = nf_window_reader_next(&r->windows, r->err);
+    int rc;
+
+    nf_progress(&(struct nf_progress){ 0, "tokens", 0, NULL });   /* the clock runs from here */
+    rc = nf_window_reader_next(&r->windows, r->err);
 
     if (rc >= 0 && f->start && f->start(self, r) < 0)
         return (int)r->err->code;
@@ -144,7 +124,7 @@ static int run_batches(const struct nf_model_filter *f, void *self, struct nf_mo
         if (f->batch(self, r) < 0)
             return (int)r->err->code;
         count_run(r);
-        show_progress(r, start);
+        nf_progress(&(struct nf_progress){ r->tokens, "tokens", nf_share_read(), *r->note ? r->note : NULL });
     }
     return rc < 0 ? rc : check_longest(r);
 }
@@ -177,7 +157,7 @@ static int run_model(const struct nf_model_filter *f, void *self, struct nf_mode
     if ((f->open && f->open(self, r) < 0) || open_output(f, self, r) < 0)
         return (int)r->err->code;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    if (run_batches(f, self, r, &start) < 0 || end_output(f, self, r) < 0)
+    if (run_batches(f, self, r) < 0 || end_output(f, self, r) < 0)
         return (int)r->err->code;
     s = seconds_since(&start);
     if (nf_common.verbose)
