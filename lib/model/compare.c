@@ -36,7 +36,7 @@ int nf_comparison_open(struct nf_forward *f, struct nf_err *err)
 
     if (!c)
         return NF_ESYS;
-    if (f->opts.dtype == NF_BF16)
+    if (f->inputs == NF_BF16)
         c->final16 = nf_alloc(rows * f->cfg->E, sizeof *c->final16, err);
     else
         c->final = nf_alloc(rows * f->cfg->E, sizeof *c->final, err);

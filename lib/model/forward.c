@@ -13,7 +13,7 @@ enum { GEMM_HEADROOM = 32 << 20 };   /* bytes: what products take for themselves
 
 struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16)
 {
-    return f->opts.dtype == NF_BF16 ? (struct nf_mat){ NULL, bf16 } : (struct nf_mat){ f32, NULL };
+    return f->inputs == NF_BF16 ? (struct nf_mat){ NULL, bf16 } : (struct nf_mat){ f32, NULL };
 }
 
 /* ---- open ---- */
@@ -51,20 +51,21 @@ static int check_switches(const struct nf_config *cfg, struct nf_err *err)
 static int open_gemms(struct nf_forward *f, struct nf_err *err)
 {
     const struct nf_config *cfg = f->cfg;
-    enum nf_dtype t = f->opts.dtype;
+    enum nf_dtype t = f->inputs;
+    bool half = f->opts.dtype == NF_BF16 && t == NF_F32;
     const struct {
         struct nf_gemm **gemm;
         struct nf_gemm_shape shape;
         bool needed;
     } gemms[] = {
-        { &f->qkv, { cfg->D, nf_qkv_width(cfg), t, NF_F32, false }, true },
-        { &f->o, { nf_q_width(cfg), cfg->D, t, NF_F32, false }, true },
-        { &f->in, { cfg->D, cfg->F, t, t, false }, true },
-        { &f->relu, { cfg->D, cfg->F, t, t, true }, cfg->act == NF_ACT_RELU && !cfg->gated },
-        { &f->out, { cfg->F, cfg->D, t, NF_F32, false }, true },
-        { &f->project_in, { cfg->E, cfg->D, t, NF_F32, false }, cfg->E != cfg->D },
-        { &f->project_out, { cfg->D, cfg->E, t, NF_F32, false }, cfg->E != cfg->D && f->plan.unembed },
-        { &f->unembed, { cfg->E, f->tile, t, NF_F32, false }, f->plan.unembed },
+        { &f->qkv, { cfg->D, nf_qkv_width(cfg), t, NF_F32, false, half }, true },
+        { &f->o, { nf_q_width(cfg), cfg->D, t, NF_F32, false, half }, true },
+        { &f->in, { cfg->D, cfg->F, t, t, false, half }, true },
+        { &f->relu, { cfg->D, cfg->F, t, t, true, half }, cfg->act == NF_ACT_RELU && !cfg->gated },
+        { &f->out, { cfg->F, cfg->D, t, NF_F32, false, half }, true },
+        { &f->project_in, { cfg->E, cfg->D, t, NF_F32, false, half }, cfg->E != cfg->D },
+        { &f->project_out, { cfg->D, cfg->E, t, NF_F32, false, half }, cfg->E != cfg->D && f->plan.unembed },
+        { &f->unembed, { cfg->E, f->tile, t, NF_F32, false, half }, f->plan.unembed },
     };
 
     for (size_t i = 0; i < sizeof gemms / sizeof *gemms; i++)
@@ -87,7 +88,7 @@ static int open_work(struct nf_forward *f, struct nf_err *err)
     const struct nf_config *cfg = f->cfg;
     const struct nf_tap *tap = f->opts.tap;
     size_t D = cfg->D, E = cfg->E, F = cfg->F, wide = nf_row_width(cfg), n = f->chunk, T = f->plan.batch_tokens;
-    bool bf16 = f->opts.dtype == NF_BF16, norms = nf_tap_anywhere(cfg, tap, NF_SITE_NORMS),
+    bool bf16 = f->inputs == NF_BF16, norms = nf_tap_anywhere(cfg, tap, NF_SITE_NORMS),
          local = nf_tap_anywhere(cfg, tap, NF_SITE_ATTN_LOCAL), back = nf_tap_anywhere(cfg, tap, NF_SITE_ATTN_BACK);
     bool head = f->plan.unembed, floats = nf_tap_anywhere(cfg, tap, NF_SITE_FFN_PRE) || nf_tap_anywhere(cfg, tap, NF_SITE_FFN_UP) ||
                                           nf_tap_anywhere(cfg, tap, NF_SITE_FFN_ACT);
@@ -156,6 +157,7 @@ struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_
     f->cfg = cfg;
     f->w = w;
     f->opts = *opts;
+    f->inputs = nf_forward_inputs(opts);
     f->chunk = nf_max(NF_CHUNK, context);
     f->threads = nf_threads();
     f->tile = nf_vocab_tile(cfg);
@@ -189,9 +191,9 @@ void nf_forward_close(struct nf_forward *f)
     if (!f)
         return;
     struct nf_gemm *gemm[] = { f->qkv, f->o, f->in, f->relu, f->out, f->project_in, f->project_out, f->unembed };
-    void *work[] = { f->slab,  f->x,     f->h,       f->h16,    f->qkv_out,    f->y,       f->act,    f->act16, f->up,
-                     f->up16,  f->wide,  f->bits,    f->near,   f->attn_work,  f->log_sum, f->local,  f->pre,   f->attn,
-                     f->norms, f->final, f->final16, f->logits,    f->row_logits, f->pred,  f->running, f->back };
+    void *work[] = { f->slab,  f->x,     f->h,       f->h16,    f->qkv_out,    f->y,       f->act,     f->act16, f->up,
+                     f->up16,  f->wide,  f->bits,    f->near,   f->attn_work,  f->log_sum, f->local,   f->pre,   f->attn,
+                     f->norms, f->final, f->final16, f->logits, f->row_logits, f->pred,    f->running, f->back };
 
     for (size_t l = 0; f->block && l < blocks_held(f); l++)
         nf_block_free(&f->block[l]);

@@ -67,7 +67,8 @@ struct nf_windows {
 };
 
 struct nf_forward_opts {
-    enum nf_dtype dtype;     /* NF_F32, or NF_BF16: weights and GEMM inputs in bf16, sums and residual stream in f32 */
+    enum nf_dtype dtype;     /* NF_F32, or NF_BF16: weights in bf16, and inputs of products too where the processor
+                              * multiplies bf16 (nf_gemm_bf16()); sums and residual stream in f32 */
     size_t batch_tokens;     /* most rows of a run; 0: chosen (nf_forward_plan) */
     uint64_t memory;         /* bytes for weights and work space; 0: no limit */
     const struct nf_tap *tap;   /* decides which weights are needed */
@@ -104,8 +105,7 @@ struct nf_forward;
 /*
  * nf_forward_open - pack the weights (resident) and allocate the work space.
  *
- * cfg and w are borrowed until nf_forward_close().  NULL: NF_EUSAGE as nf_forward_plan(); NF_ESYS memory, or a type or size that this
- * machine's GEMM does not do (bf16 where the library has no kernel for this processor).
+ * cfg and w are borrowed until nf_forward_close().  NULL: NF_EUSAGE as nf_forward_plan(); NF_ESYS memory, or oneDNN failed.
  */
 struct nf_forward *nf_forward_open(const struct nf_config *cfg, const struct nf_weights *w, const struct nf_forward_opts *opts,
                                    size_t context, struct nf_err *err);

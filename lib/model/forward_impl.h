@@ -40,6 +40,7 @@ struct nf_forward {
     const struct nf_config *cfg;
     const struct nf_weights *w;
     struct nf_forward_opts opts;
+    enum nf_dtype inputs;  /* nf_forward_inputs(&opts) */
     struct nf_forward_plan plan;
     size_t chunk;          /* rows of the work space: NF_CHUNK, or the longest window */
     size_t threads;        /* parts of attn_work */
@@ -130,7 +131,13 @@ bool nf_forward_wants(const struct nf_forward *f, enum nf_site site, size_t laye
 int nf_forward_tap(const struct nf_forward *f, enum nf_site site, size_t layer, size_t row, size_t rows, size_t width,
                    const void *data, const uint32_t *near, struct nf_err *err);
 
-/* The two types of a GEMM input, by the run's dtype: f32 or bf16. */
+/* nf_forward_inputs - type of the inputs of products: bf16 only where the processor multiplies it. */
+static inline enum nf_dtype nf_forward_inputs(const struct nf_forward_opts *opts)
+{
+    return opts->dtype == NF_BF16 && nf_gemm_bf16() ? NF_BF16 : NF_F32;
+}
+
+/* The two types of a GEMM input, by f->inputs: f32 or bf16. */
 struct nf_mat nf_forward_mat(const struct nf_forward *f, float *f32, uint16_t *bf16);
 static inline const void *nf_mat_data(struct nf_mat m)
 {

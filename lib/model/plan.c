@@ -39,7 +39,7 @@ static uint64_t chunk_bytes(const struct nf_config *cfg, const struct nf_forward
     floats += nf_slab_floats(cfg) + nf_attention_work(cfg->K, nf_threads());
     if (unembed && cfg->bias_head)
         floats += cfg->V + 2 * nf_vocab_tile(cfg);
-    if (opts->dtype == NF_BF16)
+    if (nf_forward_inputs(opts) == NF_BF16)
         floats += chunk * wide / 2 + F / 2;
     if (cfg->positions == NF_POS_ROTARY)
         floats += nf_window_positions(cfg, chunk) * cfg->rope.R;

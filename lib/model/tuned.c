@@ -115,7 +115,7 @@ static int read_lenses(struct nf_tuned *t, const char *dir, struct nf_err *err)
 
 struct nf_tuned *nf_tuned_open(const char *dir, const struct nf_config *cfg, struct nf_err *err)
 {
-    const struct nf_gemm_shape shape = { cfg->D, cfg->D, NF_F32, NF_F32, false };
+    const struct nf_gemm_shape shape = { cfg->D, cfg->D, NF_F32, NF_F32, false, false };
     struct nf_tuned *t = nf_alloc(1, sizeof *t, err);
 
     if (!t)

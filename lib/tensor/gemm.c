@@ -33,6 +33,13 @@ static int read_engine(enum nf_gemm_engine *engine, struct nf_err *err)
     return NF_OK;
 }
 
+bool nf_gemm_bf16(void)
+{
+    enum nf_gemm_engine engine;
+
+    return read_engine(&engine, NULL) == NF_OK && engine != NF_GEMM_PANELS && nf_onednn_bf16();
+}
+
 struct nf_gemm *nf_gemm_open(const struct nf_gemm_shape *shape, struct nf_err *err)
 {
     enum nf_gemm_engine engine;
@@ -48,6 +55,8 @@ struct nf_gemm *nf_gemm_open_with(const struct nf_gemm_shape *shape, enum nf_gem
     if (!g)
         return NULL;
     g->shape = *shape;
+    if (shape->half)
+        engine = NF_GEMM_PANELS;
     if (engine == NF_GEMM_AUTO)
         engine = shape->in == NF_BF16 && isa == NF_ISA_AVX512 && nf_onednn_bf16() ? NF_GEMM_ONEDNN : NF_GEMM_PANELS;
     if (engine == NF_GEMM_ONEDNN) {

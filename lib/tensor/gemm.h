@@ -30,13 +30,17 @@
 
 struct nf_gemm_shape {
     size_t K, N;             /* columns of x and of y */
-    enum nf_dtype in, out;   /* x and packed w: NF_F32 or NF_BF16; y: NF_F32, or NF_BF16 when `in` is.  Sums are f32 */
+    enum nf_dtype in, out;   /* x and packed w (but see half): NF_F32 or NF_BF16; y: NF_F32, or NF_BF16 when `in` is.  Sums are f32 */
     bool relu;               /* act(x) = max(x, 0), NaN stays; false: act(x) = x */
+    bool half;               /* packed w is bf16 though x is f32: half the memory, and x is not rounded.  Panels only */
 };
 
 enum nf_gemm_engine { NF_GEMM_PANELS, NF_GEMM_ONEDNN, NF_GEMM_AUTO };
 
 struct nf_gemm;
+
+/* nf_gemm_bf16 - are products of bf16 with bf16 faster than those of f32?  If not, `half` saves as much memory and x stays exact. */
+bool nf_gemm_bf16(void);
 
 /* NULL: NF_ESYS, memory, or the library has no kernel for the types on this CPU; NF_EUSAGE: NF_GEMM names no engine. */
 struct nf_gemm *nf_gemm_open(const struct nf_gemm_shape *shape, struct nf_err *err);

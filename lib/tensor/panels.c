@@ -62,6 +62,12 @@ struct nf_panels *nf_panels_open(const struct nf_gemm_shape *shape, enum nf_isa 
     return p;
 }
 
+/* Type of the packed weights. */
+static enum nf_dtype packed_type(const struct nf_panels *p)
+{
+    return p->shape.half ? NF_BF16 : p->shape.in;
+}
+
 void nf_panels_close(struct nf_panels *p)
 {
     free(p);
@@ -69,7 +75,7 @@ void nf_panels_close(struct nf_panels *p)
 
 size_t nf_panels_packed_size(const struct nf_panels *p)
 {
-    return p->shape.K * p->panels * p->set->columns * nf_dtype_size(p->shape.in);
+    return p->shape.K * p->panels * p->set->columns * nf_dtype_size(packed_type(p));
 }
 
 /* First k of block b: blocks are as equal as multiples of 8 allow.  They depend on K alone, since they decide the bits. */
@@ -115,7 +121,7 @@ void nf_panels_pack(const struct nf_panels *p, const float *w, size_t row, size_
     for (size_t b = 0; b < p->blocks; b++)
         for (size_t panel = 0; panel < p->panels; panel++) {
             size_t begin = begin_block(p, b), depth = begin_block(p, b + 1) - begin, at = find_panel(p, b, panel);
-            float wide[NF_PANEL_DEPTH * COLUMNS_MAX], *to = p->shape.in == NF_BF16 ? wide : (float *)packed + at;
+            float wide[NF_PANEL_DEPTH * COLUMNS_MAX], *to = packed_type(p) == NF_BF16 ? wide : (float *)packed + at;
 
             gather_panel(p, w + begin * column, row, column, panel, depth, to);
             if (to == wide)
@@ -205,7 +211,7 @@ static void run_panel(struct panel_part *t, size_t b, size_t panel)
     const struct tile_set *set = p->set;
     size_t depth = begin_block(p, b + 1) - begin_block(p, b), wide = set->columns, N = p->shape.N,
            tiles = nf_blocks(t->rows, set->rows);
-    size_t columns = nf_min(wide, N - panel * wide), item = nf_dtype_size(p->shape.in), bytes = depth * wide * item;
+    size_t columns = nf_min(wide, N - panel * wide), item = nf_dtype_size(packed_type(p)), bytes = depth * wide * item;
     const char *packed = t->packed + find_panel(p, b, panel) * item;
     bool last = b + 1 == p->blocks;
     struct tile tile = {
@@ -217,7 +223,7 @@ static void run_panel(struct panel_part *t, size_t b, size_t panel)
         .stride = t->sums ? t->panels * wide : N,
     };
 
-    if (p->shape.in == NF_BF16) {
+    if (packed_type(p) == NF_BF16) {
         nf_widen_bf16(packed, depth * wide, t->wide);
         tile.w = t->wide;
     }

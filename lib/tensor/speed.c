@@ -52,7 +52,8 @@ static double fastest(struct nf_gemm *g, const void *packed, const void *x, void
 
 double nf_speed_gemm(enum nf_dtype dtype, size_t K, size_t N, struct nf_err *err)
 {
-    const struct nf_gemm_shape shape = { K, N, dtype, NF_F32, false };
+    enum nf_dtype in = dtype == NF_BF16 && nf_gemm_bf16() ? NF_BF16 : NF_F32;
+    const struct nf_gemm_shape shape = { K, N, in, NF_F32, false, in != dtype };
     struct nf_gemm *g = nf_gemm_open(&shape, err);
     void *packed = g ? nf_alloc(nf_gemm_packed_size(g), 1, err) : NULL;
     float *w = nf_alloc(N * K, sizeof *w, err), *x = nf_alloc(ROWS * K, sizeof *x, err), *y = nf_alloc(ROWS * N, sizeof *y, err);
@@ -61,9 +62,9 @@ double nf_speed_gemm(enum nf_dtype dtype, size_t K, size_t N, struct nf_err *err
 
     if (packed && w && x && y && half) {
         fill_operand(w, N * K, NF_F32, NULL);
-        fill_operand(x, ROWS * K, dtype, half);
+        fill_operand(x, ROWS * K, in, half);
         if (nf_gemm_pack(g, w, packed, err) == NF_OK)
-            t = fastest(g, packed, dtype == NF_BF16 ? (const void *)half : x, y, err);
+            t = fastest(g, packed, in == NF_BF16 ? (const void *)half : x, y, err);
     }
     free(packed);
     free(w);

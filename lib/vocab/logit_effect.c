@@ -100,7 +100,7 @@ static int find_direction(struct nf_logit_effects *e, const uint64_t *counts, st
 
 static int open_product(struct nf_logit_effects *e, struct nf_err *err)
 {
-    const struct nf_gemm_shape shape = { e->E, TILE, NF_F32, NF_F32, false };
+    const struct nf_gemm_shape shape = { e->E, TILE, NF_F32, NF_F32, false, false };
 
     e->gemm = nf_gemm_open(&shape, err);
     e->packed = e->gemm ? nf_alloc(nf_gemm_packed_size(e->gemm), 1, err) : NULL;

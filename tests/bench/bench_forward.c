@@ -105,6 +105,7 @@ struct maps {
 static void open_maps(struct maps *m, const struct nf_config *cfg, enum nf_dtype dtype, size_t rows, struct nf_err *err)
 {
     struct nf_rng r = { 2 };
+    enum nf_dtype in = dtype == NF_BF16 && nf_gemm_bf16() ? NF_BF16 : NF_F32;   /* as the forward pass does */
     size_t D = cfg->D, F = cfg->F, Q = cfg->H * cfg->K, X = Q + 2 * cfg->G * cfg->K, widest = nf_max(nf_max(F, X), nf_max(D, Q)),
            most = D * nf_max(F, X);
     float *w = nf_alloc(most, sizeof *w, err);
@@ -119,13 +120,13 @@ static void open_maps(struct maps *m, const struct nf_config *cfg, enum nf_dtype
     for (size_t i = 0; i < rows * widest; i++) {
         float x = w[i % most];
 
-        if (dtype == NF_BF16)
+        if (in == NF_BF16)
             ((uint16_t *)m->x)[i] = nf_f32_to_bf16(x);
         else
             ((float *)m->x)[i] = x;
     }
     for (size_t s = 0; s < SHAPES; s++) {
-        struct nf_gemm_shape shape = { m->K[s], m->N[s], dtype, NF_F32, false };
+        struct nf_gemm_shape shape = { m->K[s], m->N[s], in, NF_F32, false, in != dtype };
 
         m->gemm[s] = nf_gemm_open(&shape, err);
         m->packed[s] = nf_alloc(cfg->L * m->times[s], sizeof(void *), err);

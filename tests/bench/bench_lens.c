@@ -48,7 +48,7 @@ struct plain {
 
 static void open_plain(struct plain *p, const struct nf_config *cfg, const struct nf_weights *w, struct nf_err *err)
 {
-    const struct nf_gemm_shape shape = { cfg->E, cfg->V, NF_F32, NF_F32, false }, tile = { cfg->E, TILE, NF_F32, NF_F32, false };
+    const struct nf_gemm_shape shape = { cfg->E, cfg->V, NF_F32, NF_F32, false, false }, tile = { cfg->E, TILE, NF_F32, NF_F32, false, false };
     float *u = nf_alloc(cfg->V * cfg->E, sizeof *u, err);
 
     p->gemm = nf_gemm_open(&shape, err);

@@ -72,7 +72,7 @@ static void open_maps(struct bench *b, struct nf_err *err)
     for (size_t i = 0; i < T * widest; i++)
         b->in[i] = w[i % (D * widest)];
     for (size_t s = 0; s < SHAPES; s++) {
-        struct nf_gemm_shape shape = { K[s], N[s], NF_F32, NF_F32, false };
+        struct nf_gemm_shape shape = { K[s], N[s], NF_F32, NF_F32, false, false };
 
         b->gemm[s] = nf_gemm_open(&shape, err);
         if (!b->gemm[s])

@@ -600,7 +600,7 @@ static size_t handed_out(void)
 /* What a kernel keeps beside the weights: little, but for padding where it takes rows in tiles of a fixed size. */
 static size_t kernel_bytes(const struct nf_config *cfg)
 {
-    const struct nf_gemm_shape shape = { cfg->D, cfg->F, NF_F32, NF_F32, false };
+    const struct nf_gemm_shape shape = { cfg->D, cfg->F, NF_F32, NF_F32, false, false };
     size_t before = handed_out(), bytes;
     struct nf_gemm *g = nf_gemm_open(&shape, NULL);
 

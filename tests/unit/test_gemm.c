@@ -67,6 +67,8 @@ static void product_open(struct product *p, const struct way *way, struct nf_gem
         round_bf16(p->x, rows * shape.K, p->x16);
         round_bf16(p->w, shape.N * shape.K, NULL);
     }
+    if (shape.half)
+        round_bf16(p->w, shape.N * shape.K, NULL);
     CHECK(nf_gemm_pack(p->gemm, p->w, p->packed, NULL) == NF_OK);
 }
 
@@ -141,8 +143,9 @@ static void equals_plain_loops(void)
         for (size_t k = 0; k < 6; k++)
             for (size_t n = 0; n < 6; n++)
                 for (int relu = 0; relu < 2; relu++)
-                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_F32, NF_F32, relu }, size[m], (m + n) % 2);
-    check_against_loops((struct nf_gemm_shape){ 64, 256, NF_F32, NF_F32, false }, 600, true);
+                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_F32, NF_F32, relu, false }, size[m],
+                                        (m + n) % 2);
+    check_against_loops((struct nf_gemm_shape){ 64, 256, NF_F32, NF_F32, false, false }, 600, true);
 }
 
 /* K round the depth of a block of weights, N round a group of panels, rows round a chunk: where the loops of panels.c turn. */
@@ -152,18 +155,18 @@ static void equals_plain_loops_where_blocks_meet(void)
                  rows[] = { 13, 15, 95, 145, 253, 260 };
 
     for (size_t i = 0; i < 7; i++)
-        check_against_loops((struct nf_gemm_shape){ depth[i], 40, NF_F32, NF_F32, i % 2 }, 20, true);
+        check_against_loops((struct nf_gemm_shape){ depth[i], 40, NF_F32, NF_F32, i % 2, false }, 20, true);
     for (size_t i = 0; i < 5; i++)
-        check_against_loops((struct nf_gemm_shape){ 9, columns[i], i % 2 ? NF_BF16 : NF_F32, i % 2 ? NF_BF16 : NF_F32, false }, 30,
-                            true);
+        check_against_loops(
+            (struct nf_gemm_shape){ 9, columns[i], i % 2 ? NF_BF16 : NF_F32, i % 2 ? NF_BF16 : NF_F32, false, false }, 30, true);
     for (size_t i = 0; i < 6; i++)
-        check_against_loops((struct nf_gemm_shape){ 20, 33, NF_F32, NF_F32, false }, rows[i], true);
+        check_against_loops((struct nf_gemm_shape){ 20, 33, NF_F32, NF_F32, false, false }, rows[i], true);
 }
 
 static void check_transpose(const struct way *way, enum nf_dtype type)
 {
     enum { K = 700, N = 33 };
-    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false };
+    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false, false };
     struct nf_gemm *g = nf_gemm_open_with(&shape, way->engine, way->isa, NULL);
     size_t size = nf_gemm_packed_size(g);
     float *w = malloc(K * N * sizeof *w), *t = malloc(K * N * sizeof *t);
@@ -191,6 +194,23 @@ static void packed_from_the_transpose_is_the_same(void)
             check_transpose(&way, type);
 }
 
+/* Weights in bf16, x as it is: the only rounding is that of w, which the reference shares. */
+static void half_weights_equal_plain_loops(void)
+{
+    check_against_loops((struct nf_gemm_shape){ 700, 45, NF_F32, NF_F32, false, true }, 33, true);
+    check_against_loops((struct nf_gemm_shape){ 3, 1100, NF_F32, NF_F32, true, true }, 150, false);
+}
+
+static void half_weights_take_half_the_memory(void)
+{
+    const struct nf_gemm_shape whole = { 512, 64, NF_F32, NF_F32, false, false }, half = { 512, 64, NF_F32, NF_F32, false, true };
+    struct nf_gemm *a = nf_gemm_open(&whole, NULL), *b = nf_gemm_open(&half, NULL);
+
+    CHECK(nf_gemm_packed_size(a) == 2 * nf_gemm_packed_size(b));
+    nf_gemm_close(a);
+    nf_gemm_close(b);
+}
+
 static void bf16_equals_plain_loops(void)
 {
     const size_t size[] = { 1, 2, 16, 33 };
@@ -199,8 +219,8 @@ static void bf16_equals_plain_loops(void)
         for (size_t k = 0; k < 4; k++)
             for (size_t n = 0; n < 4; n++)
                 for (int out = 0; out < 2; out++)
-                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_BF16, out ? NF_BF16 : NF_F32, m % 2 }, size[m],
-                                        true);
+                    check_against_loops((struct nf_gemm_shape){ size[k], size[n], NF_BF16, out ? NF_BF16 : NF_F32, m % 2, false },
+                                        size[m], true);
 }
 
 /* Every row alone, and in every batch that begins at row 0, with 1, 2 and 4 threads: the same bytes as in the whole. */
@@ -247,9 +267,10 @@ static void a_row_has_the_same_bits_in_any_company(void)
     const size_t shape[][2] = { { 768, 200 }, { 64, 100 }, { 1024, 64 }, { 5, 3 } };
 
     for (size_t i = 0; i < 4; i++) {
-        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_F32, NF_F32, false });
-        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_BF16, NF_F32, false });
-        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_BF16, NF_BF16, true });
+        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_F32, NF_F32, false, false });
+        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_F32, NF_F32, false, true });
+        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_BF16, NF_F32, false, false });
+        check_rows_alone((struct nf_gemm_shape){ shape[i][0], shape[i][1], NF_BF16, NF_BF16, true, false });
     }
 }
 
@@ -272,7 +293,7 @@ static void avx2_and_avx512_give_the_same_bits(void)
     const enum nf_dtype type[][2] = { { NF_F32, NF_F32 }, { NF_BF16, NF_F32 }, { NF_BF16, NF_BF16 } };
 
     for (size_t i = 0; i < 3 && nf_cpu_isa() == NF_ISA_AVX512; i++) {
-        const struct nf_gemm_shape shape = { 1100, 77, type[i][0], type[i][1], i == 2 };
+        const struct nf_gemm_shape shape = { 1100, 77, type[i][0], type[i][1], i == 2, false };
         char *a = panels_result(shape, NF_ISA_AVX2, ROWS), *b = panels_result(shape, NF_ISA_AVX512, ROWS);
 
         CHECK(memcmp(a, b, ROWS * shape.N * nf_dtype_size(shape.out)) == 0);
@@ -285,7 +306,7 @@ static void avx2_and_avx512_give_the_same_bits(void)
 static void check_columns(const struct way *way, enum nf_dtype type)
 {
     enum { ROWS = 19, K = 600, N = 75 };
-    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false };
+    const struct nf_gemm_shape shape = { K, N, type, NF_F32, false, false };
     float *turned = malloc(N * K * sizeof *turned), *a = malloc(ROWS * N * sizeof *a), *b = malloc(ROWS * N * sizeof *b);
     struct product p;
 
@@ -318,7 +339,7 @@ static void relu_keeps_a_nan(void)
     struct way way;
 
     for (size_t i = 0; way_at(NF_F32, i, &way) && way.engine == NF_GEMM_PANELS; i++) {
-        const struct nf_gemm_shape shape = { 3, 17, NF_F32, NF_F32, true };
+        const struct nf_gemm_shape shape = { 3, 17, NF_F32, NF_F32, true, false };
         struct product p;
         float y[2 * 17];
 
@@ -333,7 +354,7 @@ static void relu_keeps_a_nan(void)
 /* NF_GEMM chooses, and what it cannot mean is refused by name. */
 static void the_environment_names_the_engine(void)
 {
-    const struct nf_gemm_shape shape = { 8, 8, NF_F32, NF_F32, false };
+    const struct nf_gemm_shape shape = { 8, 8, NF_F32, NF_F32, false, false };
     struct nf_err err = NF_ERR_INIT;
     struct nf_gemm *g;
 
@@ -353,6 +374,7 @@ static void the_environment_names_the_engine(void)
 int main(void)
 {
     return RUN(equals_plain_loops, equals_plain_loops_where_blocks_meet, packed_from_the_transpose_is_the_same,
-               bf16_equals_plain_loops, a_row_has_the_same_bits_in_any_company, a_column_has_the_same_bits_in_any_place,
-               avx2_and_avx512_give_the_same_bits, relu_keeps_a_nan, the_environment_names_the_engine);
+               bf16_equals_plain_loops, half_weights_equal_plain_loops, half_weights_take_half_the_memory,
+               a_row_has_the_same_bits_in_any_company, a_column_has_the_same_bits_in_any_place, avx2_and_avx512_give_the_same_bits,
+               relu_keeps_a_nan, the_environment_names_the_engine);
 }
