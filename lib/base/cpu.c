@@ -39,7 +39,17 @@ static bool probe_bf16(void)
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512bf16");
 }
+bool nf_cpu_amd(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_is("amd");
+}
 #else
+bool nf_cpu_amd(void)
+{
+    return false;
+}
+
 static enum nf_isa probe_isa(void)
 {
     return NF_ISA_BASELINE;

@@ -24,6 +24,8 @@ enum nf_isa nf_cpu_isa(void);
 /* nf_cpu_bf16 - it also multiplies bfloat16 (AVX512_BF16), and NF_ISA allows AVX-512. */
 bool nf_cpu_bf16(void);
 
+bool nf_cpu_amd(void);   /* made by AMD */
+
 const char *nf_isa_name(enum nf_isa isa);   /* as NF_ISA spells it */
 
 /*

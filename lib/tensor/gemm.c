@@ -37,7 +37,9 @@ bool nf_gemm_bf16(void)
 {
     enum nf_gemm_engine engine;
 
-    return read_engine(&engine, NULL) == NF_OK && engine != NF_GEMM_PANELS && nf_onednn_bf16();
+    if (read_engine(&engine, NULL) < 0 || engine == NF_GEMM_PANELS)
+        return false;
+    return engine == NF_GEMM_ONEDNN ? nf_onednn_bf16() : nf_onednn_bf16_fast();
 }
 
 struct nf_gemm *nf_gemm_open(const struct nf_gemm_shape *shape, struct nf_err *err)
@@ -58,7 +60,7 @@ struct nf_gemm *nf_gemm_open_with(const struct nf_gemm_shape *shape, enum nf_gem
     if (shape->half)
         engine = NF_GEMM_PANELS;
     if (engine == NF_GEMM_AUTO)
-        engine = shape->in == NF_BF16 && isa == NF_ISA_AVX512 && nf_onednn_bf16() ? NF_GEMM_ONEDNN : NF_GEMM_PANELS;
+        engine = shape->in == NF_BF16 && isa == NF_ISA_AVX512 && nf_onednn_bf16_fast() ? NF_GEMM_ONEDNN : NF_GEMM_PANELS;
     if (engine == NF_GEMM_ONEDNN) {
         g->onednn = nf_onednn_open(shape, err);
         if (g->onednn)

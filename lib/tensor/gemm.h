@@ -11,7 +11,7 @@
  *
  * | engine | what | chosen for |
  * |---|---|---|
- * | panels | tensor/panels.h, any processor; the same bits with AVX2 and AVX-512 | f32; bf16 where the processor does not multiply bf16 |
+ * | panels | tensor/panels.h, any processor; the same bits with AVX2 and AVX-512 | f32; bf16 where the processor does not multiply it faster than f32 |
  * | onednn | oneDNN 2 or 3 | bf16 where it does |
  *
  * Measured with one thread on a Xeon (Sapphire Rapids), AVX-512 and pinned to AVX2, shapes of models of 125M to 8B parameters, 64 to 2048

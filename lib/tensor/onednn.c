@@ -276,6 +276,12 @@ bool nf_onednn_bf16(void)
     return nf_cpu_bf16() && (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
+bool nf_onednn_bf16_fast(void)
+{
+    return nf_onednn_bf16() &&
+           (nf_cpu_amd() || (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx);
+}
+
 /*
  * The layout of packed weights, and whether the kernel's bits are independent of the number of rows and threads.  Measured: brgemm's are on
  * AVX-512; with AMX it cuts sums over K by the number of rows and threads.

@@ -45,15 +45,19 @@ largest_difference() {
 }
 
 # transformers in bfloat16 rounds everything, ours weights and the inputs of products: it should not be further off.  The header has how far
-# transformers is; half as much again, for the largest of a thousand roundings is chance.  1e-3: bf16 keeps 8 bits, so that it was used shows.
+# transformers is; half as much again, for the largest of a thousand roundings is chance.  1e-3: bf16 keeps 8 bits, so that it was used shows; not in checkpoints
+# that are stored in bf16, on processors where only weights are rounded.
 @test "bf16 is as close to float64 as transformers in bfloat16" {
+    local rounded=0
     for d in "${DIRS[@]}"; do
         case ,$(sites "$d"), in *,logits,*) ;; *) continue ;; esac   # a base model has none
         forward-capture -q -m "$d" --sites logits --dtype bf16 <"$d/tokens.nf" >"$BATS_TEST_TMPDIR/ours"
         off=$(largest_difference logits "$BATS_TEST_TMPDIR/ours" "$d/reference.nf")
-        header "$d/reference.nf" | jq -e --argjson off "$off" '.reference.bfloat16.logits as $theirs | $off > 1e-3 and $off <= 1.5 * $theirs' ||
+        header "$d/reference.nf" | jq -e --argjson off "$off" '.reference.bfloat16.logits as $theirs | $off <= 1.5 * $theirs' ||
             { echo "${d##*/}: $off"; false; }
+        jq -en --argjson off "$off" '$off > 1e-3' >/dev/null && rounded=$((rounded + 1))
     done
+    [ "$rounded" -ge 10 ]
 }
 
 @test "the header describes the model as transformers does" {
