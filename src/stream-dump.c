@@ -162,6 +162,7 @@ static int finish_dump(struct dump *d, struct nf_reader *in, struct nf_err *err)
         nf_arrays_safetensors(d->arrays, stdout, err);
     else if (d->opt->header)
         record(d, nf_reader_end(in), err);
+    nf_table_end(d->table);
     return err->code;
 }
 
