@@ -13,7 +13,7 @@ static json_t *describe_integer(void)
     return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
 }
 
-static void set_range(json_t *j, const struct nf_field *f)
+static void limit_range(json_t *j, const struct nf_field *f)
 {
     if (!nf_field_ranged(f))
         return;
@@ -28,7 +28,7 @@ static json_t *allow_nil(json_t *j)
     return json_pack("{s:[o, {s:s}]}", "anyOf", j, "type", "null");
 }
 
-static json_t *list_choices(const struct nf_field *f)
+static json_t *schema_of_choice(const struct nf_field *f)
 {
     json_t *names = json_array();
 
@@ -78,7 +78,7 @@ static json_t *schema_of_tensor(const struct nf_field *f)
     if (f->type == NF_FIELD_ANY)
         return json_pack("{s:s}", "type", "array");
     j = nf_dtype_real(f->dtype) ? json_pack("{s:s}", "type", "number") : json_pack("{s:s}", "type", "integer");
-    set_range(j, f);
+    limit_range(j, f);
     if (f->flags & NF_NAN)
         j = allow_nil(j);
     j = json_pack("{s:s, s:o}", "type", "array", "items", j);
@@ -94,20 +94,20 @@ static json_t *schema_of_value(const struct nf_field *f, json_t *defs)
     switch (f->type) {
     case NF_FIELD_UINT:
         j = describe_integer();
-        set_range(j, f);
+        limit_range(j, f);
         return f->flags & NF_ALL ? json_pack("{s:[o, {s:s}]}", "anyOf", j, "const", "all") : j;
     case NF_FIELD_REAL:
         j = json_pack("{s:s}", "type", "number");
-        set_range(j, f);
+        limit_range(j, f);
         return j;
     case NF_FIELD_BOOL:
         return json_pack("{s:s}", "type", "boolean");
     case NF_FIELD_VERDICT:
         return json_pack("{s:[s, s]}", "type", "boolean", "null");
     case NF_FIELD_CHOICE:
-        return list_choices(f);
+        return schema_of_choice(f);
     case NF_FIELD_SET:
-        return json_pack("{s:s, s:o}", "type", "array", "items", list_choices(f));
+        return json_pack("{s:s, s:o}", "type", "array", "items", schema_of_choice(f));
     case NF_FIELD_NUMBERS:
         return json_pack("{s:s, s:o}", "type", "array", "items", describe_integer());
     case NF_FIELD_COUNTS:
@@ -123,7 +123,7 @@ static json_t *schema_of_value(const struct nf_field *f, json_t *defs)
     case NF_FIELD_ANY:
         return schema_of_tensor(f);
     default:
-        return f->names ? list_choices(f) : json_pack("{s:s}", "type", "string");
+        return f->names ? schema_of_choice(f) : json_pack("{s:s}", "type", "string");
     }
 }
 
