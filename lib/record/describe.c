@@ -8,7 +8,7 @@
 #include "record/context.h"
 #include "record/walk.h"
 
-enum { PATH_BYTES = 200 };
+enum { PATH_BYTES = 200, LINE = 100 };
 
 bool nf_kind_is_own(const struct nf_record *r)
 {
@@ -241,6 +241,29 @@ static void write_field_table(FILE *f, const struct nf_record *r)
     }
 }
 
+/* What a record is, above its table: words in lines of at most LINE columns. */
+static void write_heading(FILE *f, const char *mark, const struct nf_record *r)
+{
+    size_t column = (size_t)fprintf(f, "%s%s%s:", mark, r->type, mark);
+
+    for (const char *word = r->help; *word;) {
+        size_t n = strcspn(word, " ");
+        bool last = !word[n];
+
+        if (column + 1 + n + last > LINE) {
+            fputc('\n', f);
+            column = 0;
+        } else {
+            fputc(' ', f);
+            column++;
+        }
+        fprintf(f, "%.*s", (int)n, word);
+        column += n;
+        word += n + strspn(word + n, " ");
+    }
+    fputs(".\n\n", f);
+}
+
 enum { MAPS = 16 };
 
 /* The maps that a record holds, each once. */
@@ -265,10 +288,11 @@ void nf_record_tables(FILE *f, const struct nf_record *r)
     const struct nf_record *map[MAPS];
     size_t n = find_maps(r, map, 0);
 
-    fprintf(f, "**%s**: %s.\n\n", r->type, r->help);
+    write_heading(f, "**", r);
     write_field_table(f, r);
     for (size_t i = 0; i < n; i++) {
-        fprintf(f, "\n*%s*: %s.\n\n", map[i]->type, map[i]->help);
+        fputc('\n', f);
+        write_heading(f, "*", map[i]);
         write_field_table(f, map[i]);
     }
     fputc('\n', f);
