@@ -118,24 +118,27 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
 {
     const struct nf_config *c = &f->cfg;
     bool off = nf_act_is_off(c->act);
+    const char *positional = "the model has no positions", *vocabulary = "output rows against the unembedding";
     const char *firing = "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
 
     if (off)
         firing = c->gated ? "a gate of ReLU is off or on" : "a ReLU neuron is off or on";
     else if (c->gated)
         firing = "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0";
+    if (c->positions == NF_POS_LEARNED)
+        positional = firing;
+    else if (c->positions == NF_POS_ROTARY)
+        positional = "positions enter attention only";
+    if (c->gated)
+        vocabulary = "the activation takes both signs, so the sign of an effect is that of a positive activation";
+    else if (c->E != c->D)
+        vocabulary = "output rows go through project_out";
     const struct analysis all[] = {
         { "dead neurons", off ? "yes" : "by convention", firing },
         { "n-gram detectors", off ? "yes" : "by convention",
           f->tokenizer ? firing : "needs the model's tokenizer, which is not there" },
-        { "positional neurons", off ? "yes" : "by convention",
-          c->positions == NF_POS_LEARNED  ? firing
-          : c->positions == NF_POS_ROTARY ? "positions enter attention only"
-                                          : "the model has no positions" },
-        { "vocabulary effects", "yes",
-          c->gated       ? "the activation takes both signs, so the sign of an effect is that of a positive activation"
-          : c->E != c->D ? "output rows go through project_out"
-                         : "output rows against the unembedding" },
+        { "positional neurons", off ? "yes" : "by convention", positional },
+        { "vocabulary effects", "yes", vocabulary },
         { "residual stream", "yes",
           c->parallel ? "resid.pre and resid.post; no resid.mid: attention and FFN are parallel"
                       : "resid.pre, resid.mid, resid.post" },

@@ -176,9 +176,13 @@ static int write_windows(struct tokenize_run *r, bool last, struct nf_err *err)
         r->counted += T;
         if (r->mine)
             write_window(r, T, last);
-        rc = err->code < 0 ? (int)err->code : r->counted == limit ? NF_EOF : rc;
+        if (err->code < 0)
+            rc = (int)err->code;
+        else if (r->counted == limit)
+            rc = NF_EOF;
     }
-    from += rc == NF_OK ? used : 0;
+    if (rc == NF_OK)
+        from += used;
     r->ids.n -= nf_min(from, r->ids.n);
     memmove(r->ids.ids, r->ids.ids + from, r->ids.n * sizeof *r->ids.ids);
     return rc;
@@ -219,7 +223,7 @@ static int close_document(void *self, struct nf_err *err)
     if (skipped(r))
         return NF_OK;
     rc = nf_encode(r->encoder, NULL, 0, true, &r->ids, &own);
-    if (rc == NF_OK && r->o->bos == BOS_AUTO && (r->ids.n || r->pack.taken))   /* EOS, where the model's own tokenizer puts it */
+    if (rc == NF_OK && r->o->bos == BOS_AUTO && (r->ids.n || r->pack.taken)) /* EOS, where the model's own tokenizer puts it */
         rc = nf_ids_add(&r->ids, r->t->after, r->t->n_after, &own);
     if (rc < 0)
         return name_document(r, own.code, &own, err);
