@@ -162,9 +162,7 @@ static int finish_dump(struct dump *d, struct nf_reader *in, struct nf_err *err)
         nf_arrays_safetensors(d->arrays, stdout, err);
     else if (d->opt->header)
         record(d, nf_reader_end(in), err);
-    nf_table_close(d->table);
-    nf_arrays_close(d->arrays);
-    nf_vocab_clear(&d->vocab);
+    nf_table_end(d->table);
     return err->code;
 }
 
@@ -182,7 +180,12 @@ static int dump_stream(struct dump_options *opt, struct nf_reader *in, struct nf
     }
     if (ferror(stdout))
         rc = nf_fail_errno(err, "%s", nf_output_name());
-    return rc == NF_EOF ? finish_dump(&d, in, err) : rc;
+    if (rc == NF_EOF)
+        rc = finish_dump(&d, in, err);
+    nf_table_close(d.table);
+    nf_arrays_close(d.arrays);
+    nf_vocab_clear(&d.vocab);
+    return rc;
 }
 
 static int dump(struct dump_options *opt, char **path, int n, struct nf_err *err)

@@ -328,11 +328,14 @@ int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *e
     return NF_OK;
 }
 
+void nf_table_end(struct nf_table *t)
+{
+    if (t && !t->named)
+        put_names(t);
+}
+
 void nf_table_close(struct nf_table *t)
 {
-    if (!t)
-        return;
-    if (!t->named)
-        put_names(t);
-    free_table(t);
+    if (t)
+        free_table(t);
 }

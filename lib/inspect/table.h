@@ -29,7 +29,8 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
 /* nf_table_row - one line; the line of names before the first.  NF_ESYS: memory. */
 int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *err);
 
-/* nf_table_close - the line of names if there was no row; frees.  Accepts NULL. */
+/* nf_table_end - the stream is whole: the line of names, if there was no row.  nf_table_close - free.  Both accept NULL. */
+void nf_table_end(struct nf_table *t);
 void nf_table_close(struct nf_table *t);
 
 #endif

@@ -96,7 +96,7 @@ static size_t find_choice(const struct nf_field *f, const msgpack_object *o)
     return i;
 }
 
-static int read_text(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *o, void *to)
+static int read_str(struct nf_read_frame *s, const struct nf_field *f, const msgpack_object *o, void *to)
 {
     if (!is_plain_text(o) || (f->type == NF_FIELD_NAME && (o->via.str.size == 0 || o->via.str.size >= f->width)) ||
         (f->names && find_choice(f, o) == f->n_names))
@@ -210,11 +210,13 @@ int nf_read_value(struct nf_read_frame *s, const struct nf_field *f, const msgpa
         *(bool *)to = o->type == MSGPACK_OBJECT_BOOLEAN && o->via.boolean;
         return o->type == MSGPACK_OBJECT_BOOLEAN ? NF_OK : nf_read_refuse(s, f, o);
     case NF_FIELD_VERDICT:
+        if (o->type != MSGPACK_OBJECT_NIL && o->type != MSGPACK_OBJECT_BOOLEAN)
+            return nf_read_refuse(s, f, o);
         *(enum nf_verdict *)to = o->type == MSGPACK_OBJECT_NIL ? NF_OPEN : o->via.boolean ? NF_YES : NF_NO;
-        return o->type == MSGPACK_OBJECT_NIL || o->type == MSGPACK_OBJECT_BOOLEAN ? NF_OK : nf_read_refuse(s, f, o);
+        return NF_OK;
     case NF_FIELD_TEXT:
     case NF_FIELD_NAME:
-        return read_text(s, f, o, to);
+        return read_str(s, f, o, to);
     case NF_FIELD_CHOICE:
         return read_choice(s, f, o, to);
     case NF_FIELD_SET:
