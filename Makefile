@@ -150,8 +150,11 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 
 # Threads sleep while they wait, as nf_prog_start() has it in the filters.
 $(UNIT:=.run): export OMP_WAIT_POLICY = PASSIVE
+# What has vector code of its own runs again with the instruction sets below the processor's.
+UNIT_VECTOR = $(patsubst %,$(B)/tests/unit/test_%,tensor forward logit_effect vocab_projection)
 $(UNIT:=.run): %.run: %
-	$(Q)echo "# $(*F)"; $* || { echo "not ok - $(*F): status $$?"; exit 1; }
+	$(Q)for isa in "" $(if $(filter $*,$(UNIT_VECTOR)),avx2 baseline); do echo "# $(*F) $$isa"; \
+	    env $${isa:+NF_ISA=$$isa} $* || { echo "not ok - $(*F) $$isa: status $$?"; exit 1; }; done
 $(FUZZ:=.run): %.run: %
 	$(Q)$* tests/fuzz/corpus/$(*F:fuzz_%=%) && echo "ok - $(*F)" || { echo "not ok - $(*F): status $$?"; exit 1; }
 # A make that a test starts is not part of this one.
