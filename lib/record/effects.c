@@ -27,7 +27,7 @@ const struct nf_record nf_intervention_record = RECORD("intervention", intervent
 
 #define REC struct nf_effect_token_rec
 static const struct nf_field token[] = {
-    UINT(intervention, "number of the intervention", IN_U32),
+    UINT(intervention, "number of the intervention", IN_U32, REFERS(nf_intervention_record, "kind")),
     TEXT(name, "its name"),
     UINT(layer, "its layer; nil: it has none", .below = "L", IN_U32, .flags = NF_NIL),
     UINT(doc, "document", IN_U32),
@@ -52,7 +52,7 @@ const struct nf_record nf_effect_token_record = RECORD("token", token,
 
 #define REC struct nf_means_rec
 static const struct nf_field effect[] = {
-    UINT_AS("intervention", of, "number of the intervention", IN_U32),
+    UINT_AS("intervention", of, "number of the intervention", IN_U32, REFERS(nf_intervention_record, "kind,layer")),
     TEXT(name, "its name"),
     GROUP_ROWS,
     MEAN("kl", NF_EFFECT_KL, "KL(p || q)", .unit = "nats", .max = INFINITY),
