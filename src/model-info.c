@@ -26,6 +26,7 @@
 #include "run/loaded_model.h"
 #include "run/verify.h"
 #include "stream/reader.h"
+#include "run/model_tokenizer.h"
 #include "token/tokenizer.h"
 
 struct info_options {
@@ -89,7 +90,7 @@ static int find_facts(const struct info_options *o, struct facts *f, struct nf_e
     f->checked = !o->no_weights;
     if (f->checked && nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
         return (int)err->code;
-    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, &f->refused)) &&
+    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_model_tokenizer(o->dir, &f->refused)) &&
         f->refused.code != NF_EFORMAT)
         return nf_fail(err, f->refused.code, "%s", f->refused.text);
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);

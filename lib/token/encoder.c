@@ -224,14 +224,14 @@ static void make_key(const unsigned char *p, size_t n, uint64_t key[3])
     key[2] |= (uint64_t)n << 56;
 }
 
-static struct cached *slot_of(struct nf_encoder *e, const uint64_t key[3])
+static struct cached *find_cached(struct nf_encoder *e, const uint64_t key[3])
 {
     uint64_t h = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xbf58476d1ce4e5b9u ^ key[2] * 0x94d049bb133111ebu;
 
     return &e->cache[(h ^ h >> 29) * 0x9e3779b97f4a7c15u >> 49];
 }
 
-_Static_assert(CACHE_SLOTS == 1 << (64 - 49), "slot_of() takes the top bits of its product");
+_Static_assert(CACHE_SLOTS == 1 << (64 - 49), "find_cached() takes the top bits of its product");
 
 /* A BPE of characters; *keep: the cache may hold the result. */
 static int merge_chars(struct nf_encoder *e, const unsigned char *p, size_t n, uint32_t *ids, size_t *made, bool *keep)
@@ -287,7 +287,7 @@ static int encode_piece(struct nf_encoder *e, const unsigned char *p, size_t n)
         return NF_ESYS;
     if (n <= CACHE_KEY) {
         make_key(p, n, key);
-        c = slot_of(e, key);
+        c = find_cached(e, key);
         if (c->key[0] == key[0] && c->key[1] == key[1] && c->key[2] == key[2]) {
             memcpy(out->ids + out->n, c->ids, sizeof c->ids);
             out->n += c->n;
