@@ -121,15 +121,16 @@ static int refuse_kind(const struct nf_reader *in, struct nf_err *err)
     return nf_fail(err, NF_EFORMAT, "a stream of kind '%.40s' is not known", nf_reader_kind(in));
 }
 
-/* The kind has records of each type that was asked for. */
-static int check_types(const struct nf_kind *kind, const struct nf_list *types, struct nf_err *err)
+/* The kind has records of each type that was asked for; `end` alone leaves what --header shows. */
+static int check_types(const struct nf_kind *kind, const struct dump_options *opt, struct nf_err *err)
 {
+    const struct nf_list *types = &opt->records;
     char *names = NULL;
     size_t size;
     FILE *f;
 
     for (size_t i = 0; i < types->n; i++) {
-        if (nf_kind_record(kind, types->item[i], strlen(types->item[i])))
+        if (nf_kind_record(kind, types->item[i], strlen(types->item[i])) || (opt->header && strcmp(types->item[i], "end") == 0))
             continue;
         f = open_memstream(&names, &size);
         for (size_t k = 0; f && k < kind->n; k++)
@@ -160,7 +161,7 @@ static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader
     d->kind = nf_kind_find(nf_reader_kind(in));
     if (!d->kind)
         return refuse_kind(in, err);
-    if (check_types(d->kind, &opt->records, err) < 0)
+    if (check_types(d->kind, opt, err) < 0)
         return (int)err->code;
     if (is_table(opt)) {
         if (opt->records.n == 0)
