@@ -16,6 +16,7 @@
 #include "record/context.h"
 #include "record/describe.h"
 #include "record/kind.h"
+#include "record/plain.h"
 #include "inspect/arrays.h"
 #include "inspect/json_text.h"
 #include "inspect/table.h"
@@ -30,7 +31,8 @@ struct dump_options {
     struct nf_list records, sites, columns;
     struct nf_range layers;
     uint64_t values;
-    bool list;
+    struct nf_list neurons;
+    bool list, text;
     bool header; /* header and END are shown: asked for, or a whole stream as text */
 };
 
@@ -41,6 +43,7 @@ struct dump {
     struct nf_vocab vocab;
     struct nf_table *table;
     struct nf_arrays *arrays;
+    msgpack_zone *zone;   /* of the record that is printed */
 };
 
 static const char *format_name(enum format f)
@@ -74,13 +77,41 @@ static bool all_layers(const struct dump_options *opt)
     return opt->layers.from == 0 && opt->layers.to == SIZE_MAX;
 }
 
+static bool is_neuron(const struct nf_list *neurons, const msgpack_object *layer, const msgpack_object *neuron)
+{
+    char name[48];
+
+    if (neurons->n == 0)
+        return true;
+    if (!layer || layer->type != MSGPACK_OBJECT_POSITIVE_INTEGER || !neuron || neuron->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return false;
+    snprintf(name, sizeof name, "%" PRIu64 ".%" PRIu64, layer->via.u64, neuron->via.u64);
+    for (size_t i = 0; i < neurons->n; i++)
+        if (strcmp(neurons->item[i], name) == 0)
+            return true;
+    return false;
+}
+
 static bool chosen(const struct dump_options *opt, const msgpack_object *rec)
 {
     const msgpack_object *layer = nf_mp_find(rec, "layer");
 
-    return is_selected(&opt->records, nf_mp_find(rec, "r")) && is_selected(&opt->sites, nf_mp_find(rec, "site")) &&
+    return is_neuron(&opt->neurons, layer, nf_mp_find(rec, "neuron")) && is_selected(&opt->records, nf_mp_find(rec, "r")) && is_selected(&opt->sites, nf_mp_find(rec, "site")) &&
            (all_layers(opt) || (layer && layer->type == MSGPACK_OBJECT_POSITIVE_INTEGER && layer->via.u64 >= opt->layers.from &&
                                 layer->via.u64 < opt->layers.to));
+}
+
+/* "3.17": as the numbers are printed, without leading zeros. */
+static int check_neurons(const struct nf_list *neurons, struct nf_err *err)
+{
+    for (size_t i = 0; i < neurons->n; i++) {
+        const char *name = neurons->item[i];
+        size_t layer = strspn(name, "0123456789"), neuron = name[layer] == '.' ? strspn(name + layer + 1, "0123456789") : 0;
+
+        if (!layer || !neuron || name[layer + 1 + neuron] || (*name == '0' && layer > 1) || (name[layer + 1] == '0' && neuron > 1))
+            return nf_fail(err, NF_EUSAGE, "--neuron %.40s: layer and neuron are expected, as 3.17", name);
+    }
+    return NF_OK;
 }
 
 static int check_dump_options(const struct dump_options *opt, struct nf_err *err)
@@ -93,6 +124,10 @@ static int check_dump_options(const struct dump_options *opt, struct nf_err *err
         return nf_fail(err, NF_EUSAGE, "--columns is for --format csv and tsv, not %s", name);
     if (opt->header && opt->format != NDJSON && opt->format != TEXT)
         return nf_fail(err, NF_EUSAGE, "--header is for --format text and ndjson, not %s", name);
+    if (opt->text && is_arrays(opt))
+        return nf_fail(err, NF_EUSAGE, "--text is for --format ndjson, csv and tsv, not %s", name);
+    if (check_neurons(&opt->neurons, err) < 0)
+        return (int)err->code;
     if (opt->list && opt->header)
         return nf_fail(err, NF_EUSAGE, "--list and --header exclude each other");
     if (is_table(opt) && opt->records.n > 1)
@@ -151,13 +186,16 @@ static int open_table(struct dump *d, struct nf_err *err)
     const char *type = opt->records.n ? opt->records.item[0] : d->kind->usual->type;
 
     d->table = nf_table_open(stdout, opt->format == CSV ? ',' : '\t', nf_kind_record(d->kind, type, strlen(type)), opt->columns.item,
-                             opt->columns.n, err);
+                             opt->columns.n, opt->text, err);
     return err->code;
 }
 
 static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader *in, struct nf_err *err)
 {
     d->opt = opt;
+    d->zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+    if (!d->zone)
+        return nf_fail(err, NF_ESYS, "out of memory");
     d->kind = nf_kind_find(nf_reader_kind(in));
     if (!d->kind)
         return refuse_kind(in, err);
@@ -175,20 +213,40 @@ static int begin_dump(struct dump *d, struct dump_options *opt, struct nf_reader
     return err->code;
 }
 
-static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
+static const struct nf_record *table_of(const struct nf_kind *kind, const msgpack_object *rec)
 {
+    const msgpack_object *type = nf_mp_find(rec, "r");
+
+    if (nf_mp_is(rec, kind->end->type))
+        return kind->end;
+    return type && type->type == MSGPACK_OBJECT_STR ? nf_kind_record(kind, type->via.str.ptr, type->via.str.size) : NULL;
+}
+
+/* For other programs. */
+static int plain_record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
+{
+    const struct nf_record *r = table_of(d->kind, rec);
+    msgpack_object plain = *rec;
+
+    msgpack_zone_clear(d->zone);
+    if (r && nf_plain_record(r, rec, d->opt->text ? &d->vocab : NULL, d->zone, &plain, err) < 0)
+        return (int)err->code;
     if (d->table) {
-        nf_table_row(d->table, rec);
+        nf_table_row(d->table, &plain);
         return NF_OK;
     }
+    nf_json_text(stdout, &plain);
+    putchar('\n');
+    return NF_OK;
+}
+
+static int record(struct dump *d, const msgpack_object *rec, struct nf_err *err)
+{
     if (d->arrays)
         return nf_arrays_add(d->arrays, rec, d->opt->field, err);
-    if (d->opt->format == TEXT) {
-        nf_text_record(stdout, rec, &d->vocab, d->opt->values);
-    } else {
-        nf_json_text(stdout, rec);
-        putchar('\n');
-    }
+    if (d->opt->format != TEXT)
+        return plain_record(d, rec, err);
+    nf_text_record(stdout, rec, &d->vocab, d->opt->values);
     return NF_OK;
 }
 
@@ -211,9 +269,9 @@ static int dump_stream(struct dump_options *opt, struct nf_reader *in, struct nf
     int rc = begin_dump(&d, opt, in, err);
 
     while (rc == NF_OK && !ferror(stdout) && (rc = nf_reader_next(in, &rec)) == NF_OK) {
-        if (opt->format == TEXT)
+        if (opt->format == TEXT || opt->text)
             rc = nf_context_read(rec, &d.vocab, err);
-        if (d.table)
+        if (rc >= 0 && d.table)
             rc = nf_table_see(d.table, rec, err);
         if (rc >= 0)
             rc = chosen(opt, rec) ? record(&d, rec, err) : NF_OK;
@@ -225,10 +283,11 @@ static int dump_stream(struct dump_options *opt, struct nf_reader *in, struct nf
     nf_table_close(d.table);
     nf_arrays_close(d.arrays);
     nf_vocab_clear(&d.vocab);
+    msgpack_zone_free(d.zone);
     return rc;
 }
 
-static int append_column(void *f, const char *column, struct nf_err *err)
+static int join_column(void *f, const char *column, struct nf_err *err)
 {
     (void)err;
     fprintf(f, ",%.*s", (int)strcspn(column, "="), column);
@@ -252,7 +311,7 @@ static int list_records(const struct nf_kind *kind, struct nf_reader *in, struct
         size_t size;
         FILE *f = open_memstream(&columns, &size);
 
-        if (!f || nf_record_columns(kind->record[i], append_column, f, err) < 0 || fclose(f) != 0)
+        if (!f || nf_record_columns(kind->record[i], join_column, f, err) < 0 || fclose(f) != 0)
             return nf_fail(err, NF_ESYS, "out of memory");
         printf("%s\t%" PRIu64 "\t%s\n", kind->record[i]->type, n[i], *columns ? columns + 1 : "");
         free(columns);
@@ -308,9 +367,11 @@ int main(int argc, char **argv)
                  .local = true),
         OPT_RANGE("layer", &opt.layers, "only records of these layers: 3, 0:6, 6:", .letter = 'l', .local = true),
         OPT_LIST("site", &opt.sites, "SITE,...", "only records of these sites", .letter = 's', .local = true),
+        OPT_LIST("neuron", &opt.neurons, "L.N,...", "only the records of these neurons: 3.17", .local = true),
         OPT_LIST("columns", &opt.columns, "PATH,...", "csv, tsv: these columns, for example layer,dead.p or share=token.share.p",
                  .letter = 'c', .local = true),
         OPT_STR("field", &opt.field, "PATH", "npy, safetensors: only the tensor of this name", .local = true),
+        OPT_FLAG("text", &opt.text, "ndjson, csv, tsv: beside token ids their text, as FIELD_text", .local = true),
         OPT_FLAG("list", &opt.list, "print the types of records, how many there are, and their usual columns", .local = true),
         OPT_STR("schema", &opt.schema, "KIND", "print the JSON Schema of the ndjson of a kind; nothing is read", .local = true),
         OPT_FLAG("header", &opt.header, "also print header and END (text of a whole stream always has them)", .local = true),

@@ -9,13 +9,13 @@
 #include "base/alloc.h"
 #include "inspect/json_text.h"
 #include "inspect/value.h"
+#include "record/plain.h"
 #include "stream/mp.h"
 
-enum { COLUMN = 256 };     /* bytes of name and path together */
+enum { COLUMN = 256 };     /* bytes of a column */
 
 struct column {
-    char name[COLUMN];     /* ends at '='; the path follows, or is the name */
-    size_t path;           /* where in name it begins */
+    char name[COLUMN], path[COLUMN];
     const struct nf_record *refers;   /* the field is of a record before, or NULL */
     char **cell;           /* of each of those records */
     size_t n, cap;
@@ -25,6 +25,7 @@ struct nf_table {
     FILE *f;
     char separator;
     const struct nf_record *type;
+    bool text;
     struct column *columns;
     size_t n, cap;
     bool named;            /* the line of names is written */
@@ -122,29 +123,41 @@ static int refuse_column(const struct nf_record *type, const char *path, struct 
     return NF_EUSAGE;
 }
 
-static int add_column(void *table, const char *column, struct nf_err *err)
+static int insert_column(struct nf_table *t, const char *name, const char *path, struct nf_err *err)
 {
-    struct nf_table *t = table;
     struct column *c;
-    char *equals;
 
-    if (strlen(column) >= COLUMN)
-        return nf_fail(err, NF_EUSAGE, "the column %.40s.. is longer than %d bytes", column, COLUMN - 1);
     if (nf_grow(&t->columns, &t->cap, t->n + 1, sizeof *t->columns, err) < 0)
         return NF_ESYS;
     c = &t->columns[t->n++];
-    *c = (struct column){ 0 };
-    strcpy(c->name, column);
-    equals = strchr(c->name, '=');
-    c->path = equals ? (size_t)(equals + 1 - c->name) : 0;
-    if (equals)
-        *equals = '\0';
-    c->refers = nf_record_refers(t->type, c->name + c->path);
-    return nf_record_has_path(t->type, c->name + c->path) ? NF_OK : refuse_column(t->type, c->name + c->path, err);
+    *c = (struct column){ .refers = nf_record_refers(t->type, path) };
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->path, sizeof c->path, "%s", path);
+    return NF_OK;
+}
+
+static int add_column(void *table, const char *column, struct nf_err *err)
+{
+    struct nf_table *t = table;
+    const char *equals = strchr(column, '='), *path = equals ? equals + 1 : column;
+    char name[COLUMN], beside[2 * COLUMN];
+    int rc;
+
+    if (strlen(column) + strlen(NF_BESIDE) >= COLUMN)
+        return nf_fail(err, NF_EUSAGE, "the column %.40s.. is longer than %zu bytes", column, COLUMN - 1 - strlen(NF_BESIDE));
+    if (!nf_record_has_path(t->type, path))
+        return refuse_column(t->type, path, err);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(column, "="), column);
+    rc = insert_column(t, name, path, err);
+    if (rc < 0 || !t->text || !nf_record_has_ids(t->type, path))
+        return rc;
+    strcat(name, NF_BESIDE);
+    snprintf(beside, sizeof beside, "%s" NF_BESIDE, path);
+    return insert_column(t, name, beside, err);
 }
 
 struct nf_table *nf_table_open(FILE *f, char separator, const struct nf_record *type, const char *const *columns, size_t n,
-                               struct nf_err *err)
+                               bool text, struct nf_err *err)
 {
     struct nf_table *t = calloc(1, sizeof *t);
     int rc = t ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
@@ -153,6 +166,7 @@ struct nf_table *nf_table_open(FILE *f, char separator, const struct nf_record *
         t->f = f;
         t->separator = separator;
         t->type = type;
+        t->text = text;
         t->cell = fopencookie(t, "w", (cookie_io_functions_t){ .write = cell_write });
         if (t->cell)
             setvbuf(t->cell, t->cell_buf, _IOFBF, sizeof t->cell_buf);
@@ -260,7 +274,7 @@ static int keep_cell(struct nf_table *t, struct column *c, const msgpack_object 
     c->cell[c->n] = NULL;
     t->f = open_memstream(&c->cell[c->n], &size);
     if (t->f)
-        put_cell(t, nf_mp_path(rec, c->name + c->path + strlen(c->refers->type) + 1));
+        put_cell(t, nf_mp_path(rec, c->path + strlen(c->refers->type) + 1));
     failed = !t->f || fclose(t->f) != 0;
     t->f = f;
     c->n++;
@@ -318,7 +332,7 @@ void nf_table_row(struct nf_table *t, const msgpack_object *rec)
         if (c->refers)
             put_kept_cell(t, c, rec);
         else
-            put_cell(t, nf_mp_path(rec, c->name + c->path));
+            put_cell(t, nf_mp_path(rec, c->path));
     }
     putc('\n', t->f);
 }

@@ -8,6 +8,7 @@
 #ifndef NF_INSPECT_TABLE_H
 #define NF_INSPECT_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -24,11 +25,12 @@ struct nf_table;
  *   separator  ',' or '\t': CSV or TSV
  *   type       of the records
  *   columns    n of them; n = 0: the usual ones of the type (record/describe.h).  Borrowed for the life of the table
+ *   text       behind a column of token ids one of their text, which the rows have (record/plain.h)
  *
  * NF_EUSAGE: the records have no such column; the message names those they have.
  */
 struct nf_table *nf_table_open(FILE *f, char separator, const struct nf_record *type, const char *const *columns, size_t n,
-                               struct nf_err *err);
+                               bool text, struct nf_err *err);
 
 /* nf_table_see - any record of the stream, before the rows: a column may be a field of a record that the row refers to. */
 int nf_table_see(struct nf_table *t, const msgpack_object *rec, struct nf_err *err);

@@ -38,8 +38,8 @@ static const struct nf_field token[] = {
     REAL(loss_change, "intervened - normal; nil: no next token is in the window", .unit = "nats", .flags = NF_NIL),
     REAL(loss_normal, "of p", .unit = "nats", ROUNDED, .flags = NF_NIL),
     REAL(loss_intervened, "of q", .unit = "nats", ROUNDED, .flags = NF_NIL),
-    UINT(top_normal, "most probable id of p"),
-    UINT(top_intervened, "of q"),
+    UINT(top_normal, "most probable id of p", .flags = NF_IDS),
+    UINT(top_intervened, "of q", .flags = NF_IDS),
     REAL(entropy_normal, "of p", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(entropy_intervened, "of q", .unit = "bits", ROUNDED, .flags = NF_NIL),
 };

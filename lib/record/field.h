@@ -74,6 +74,7 @@ enum nf_field_flags {
     NF_ASIDE = 64,       /* not among the usual columns of csv and tsv */
     NF_INHERIT = 128,    /* of a nested map: range and unit are those of the row that holds the map */
     NF_LATER = 512,      /* programs before this field left it out, read as 0, false or NULL; it is always written */
+    NF_IDS = 1024,       /* token ids, though no .below = "V": a model may have more than its tokenizer */
     NF_LOOSE = 256,      /* what the elements of the tensor are is not looked at */
 };
 

@@ -31,13 +31,13 @@ static const struct nf_field token[] = {
     UINT(window, "window in it", IN_U32),
     UINT(position, "position in that, from 0", IN_U32, .below = "context"),
     UINT(token, "token id at the position", .below = "V"),
-    UINT(top, "most probable id of the lens"),
+    UINT(top, "most probable id of the lens", .flags = NF_IDS),
     REAL(kl, "KL(final || lens)", .unit = "nats", .max = INFINITY, .flags = NF_NIL),
     REAL(agree, "1: the same top-1 id", .max = 1),
     REAL(entropy, "of the lens", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(loss, "of the lens; nil: no next token is in the window", .unit = "nats", ROUNDED, .flags = NF_NIL),
     REAL(rank, "of the next token, 0 the top; nil as the loss", .max = INFINITY, .flags = NF_NIL),
-    ARRAY(top_ids, U32, "k", "the k most probable ids, the lowest of equals first", .flags = NF_OPT),
+    ARRAY(top_ids, U32, "k", "the k most probable ids, the lowest of equals first", .flags = NF_OPT | NF_IDS),
     ARRAY(top_p, F32, "k", "their probabilities", .min = 0, .max = 1 + 1e-6, .flags = NF_OPT),
 };
 const struct nf_record nf_lens_token_record = RECORD("token", token, "one position at one point", .mem = NF_MEM);

@@ -126,6 +126,29 @@ END
     says 'tokens, activations, stats, neurons, effects, lens'
 }
 
+@test "--text: tokens as text beside ids, n-grams as one" {
+    exits 0 stream-dump -f ndjson --text --neuron 0.1 "$S/neurons.nf"
+    [ "$(jq -c '[.layer, .neuron, .token.covered_text, .token.top_text, .bigram.covered_text]' "$BATS_TEST_TMPDIR/out")" = \
+        '[0,1,[" cat","\\n"],[" cat","\\n"],["the cat"]]' ]
+    exits 0 stream-dump -f csv --text -c window,ids "$S/tokens.nf"
+    printf '%s\n' window,ids,ids_text '0,1;2;3;4,</s>;the; cat; sat' '1,1;5,</s>;\n' '0,1;6;7;8,"</s>;\xff;""\\; naïve"' | prints_all
+    exits 2 stream-dump -f npy --text "$S/tokens.nf"
+}
+
+@test "--neuron: records of one neuron" {
+    exits 0 stream-dump -f csv --neuron 0.0,1.1 -c layer,neuron "$S/neurons.nf"
+    printf 'layer,neuron\n0,0\n' | prints_all
+    for bad in 3 3. .3 3.1x 03.1; do
+        exits 2 stream-dump --neuron "$bad" "$S/neurons.nf"
+    done
+}
+
+@test "ndjson: no list mixes lists and other values" {
+    stream-dump -f ndjson "$S/neurons.nf" >"$BATS_TEST_TMPDIR/lines"
+    jq -e -s 'all(.. | arrays; (any(.[]; type == "array") | not) or all(.[]; type == "array" or . == null))' "$BATS_TEST_TMPDIR/lines"
+    [ "$(jq -c 'select(.neuron == 1).bigram.top' "$BATS_TEST_TMPDIR/lines")" = '[[2,3,6,6]]' ]
+}
+
 @test "a table without rows still has its names" {
     exits 0 stream-dump -f csv --record team "$S/neurons.nf"
     prints_all <<<'layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain'
