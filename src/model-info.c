@@ -26,6 +26,7 @@
 #include "run/loaded_model.h"
 #include "run/verify.h"
 #include "stream/reader.h"
+#include "run/model_tokenizer.h"
 #include "token/tokenizer.h"
 
 struct info_options {
@@ -89,7 +90,7 @@ static int find_facts(const struct info_options *o, struct facts *f, struct nf_e
     f->checked = !o->no_weights;
     if (f->checked && nf_weights_open(o->dir, &f->cfg, &f->weights, err) < 0)
         return (int)err->code;
-    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_tokenizer_open(o->dir, &f->refused)) &&
+    if (nf_model_has_tokenizer(o->dir, err) && !(f->tokenizer = nf_model_tokenizer(o->dir, &f->refused)) &&
         f->refused.code != NF_EFORMAT)
         return nf_fail(err, f->refused.code, "%s", f->refused.text);
     f->context = nf_min(o->context ? o->context : CONTEXT, f->cfg.max_positions);
@@ -117,24 +118,27 @@ static size_t list_analyses(const struct facts *f, struct analysis *a)
 {
     const struct nf_config *c = &f->cfg;
     bool off = nf_act_is_off(c->act);
+    const char *positional = "the model has no positions", *vocabulary = "output rows against the unembedding";
     const char *firing = "the activation function is never quite off: a neuron fires where its pre-activation is above 0";
 
     if (off)
         firing = c->gated ? "a gate of ReLU is off or on" : "a ReLU neuron is off or on";
     else if (c->gated)
         firing = "the gate is never quite off: a neuron fires where the gate's pre-activation is above 0";
+    if (c->positions == NF_POS_LEARNED)
+        positional = firing;
+    else if (c->positions == NF_POS_ROTARY)
+        positional = "positions enter attention only";
+    if (c->gated)
+        vocabulary = "the activation takes both signs, so the sign of an effect is that of a positive activation";
+    else if (c->E != c->D)
+        vocabulary = "output rows go through project_out";
     const struct analysis all[] = {
         { "dead neurons", off ? "yes" : "by convention", firing },
         { "n-gram detectors", off ? "yes" : "by convention",
           f->tokenizer ? firing : "needs the model's tokenizer, which is not there" },
-        { "positional neurons", off ? "yes" : "by convention",
-          c->positions == NF_POS_LEARNED  ? firing
-          : c->positions == NF_POS_ROTARY ? "positions enter attention only"
-                                          : "the model has no positions" },
-        { "vocabulary effects", "yes",
-          c->gated       ? "the activation takes both signs, so the sign of an effect is that of a positive activation"
-          : c->E != c->D ? "output rows go through project_out"
-                         : "output rows against the unembedding" },
+        { "positional neurons", off ? "yes" : "by convention", positional },
+        { "vocabulary effects", "yes", vocabulary },
         { "residual stream", "yes",
           c->parallel ? "resid.pre and resid.post; no resid.mid: attention and FFN are parallel"
                       : "resid.pre, resid.mid, resid.post" },

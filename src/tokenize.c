@@ -25,6 +25,7 @@
 #include "token/corpus.h"
 #include "token/encoder.h"
 #include "token/pack.h"
+#include "run/model_tokenizer.h"
 #include "token/tokenizer.h"
 
 /* A document up to this size is held until its end, so that its record can state its size. */
@@ -176,9 +177,13 @@ static int write_windows(struct tokenize_run *r, bool last, struct nf_err *err)
         r->counted += T;
         if (r->mine)
             write_window(r, T, last);
-        rc = err->code < 0 ? (int)err->code : r->counted == limit ? NF_EOF : rc;
+        if (err->code < 0)
+            rc = (int)err->code;
+        else if (r->counted == limit)
+            rc = NF_EOF;
     }
-    from += rc == NF_OK ? used : 0;
+    if (rc == NF_OK)
+        from += used;
     r->ids.n -= nf_min(from, r->ids.n);
     memmove(r->ids.ids, r->ids.ids + from, r->ids.n * sizeof *r->ids.ids);
     return rc;
@@ -358,7 +363,7 @@ static int tokenize(const struct tokenize_options *o, const struct nf_cmd *cmd, 
     if (n == 0 && isatty(STDIN_FILENO))
         return nf_fail(err, NF_EUSAGE, "standard input is a terminal: files or folders are expected; - for what is typed");
     dir = nf_model_dir(o->model, o->revision, err);
-    r.t = dir ? nf_tokenizer_open(dir, err) : NULL;
+    r.t = dir ? nf_model_tokenizer(dir, err) : NULL;
     if (r.t && plan_tokens(&r, err) == NF_OK && open_tokens_output(&r, cmd, err) == NF_OK)
         read_corpus(&r, path, n, err);
     nf_encoder_close(r.encoder);
@@ -376,7 +381,7 @@ int main(int argc, char **argv)
     struct nf_err err = NF_ERR_INIT;
     struct tokenize_options o = { .memory = 512 << 20, .sample = 1 };
     const struct nf_opt opts[] = {
-        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: a directory, or a name in the Hub cache"),
+        OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: directory, GGUF file, or name in the Hub cache"),
         OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
         OPT_FLAG("bytes", &o.any_bytes, "any bytes are text; default: other formats and NUL bytes are refused"),
         OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD, or A.B.C"),

@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bytes of a character, by its first, which is not ASCII. */
+static size_t sequence_length(unsigned char first)
+{
+    if (first >= 0xf0)
+        return 4;
+    return first >= 0xe0 ? 3 : 2;
+}
+
 size_t nf_utf8_decode(const unsigned char *p, size_t n, uint32_t *c)
 {
     static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -15,7 +23,7 @@ size_t nf_utf8_decode(const unsigned char *p, size_t n, uint32_t *c)
         *c = p[0];
         return 1;
     }
-    len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    len = sequence_length(p[0]);
     if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
         return 0;
     *c = p[0] & (0x7fu >> len);
@@ -87,12 +95,29 @@ static bool hidden(uint32_t c)
            (c >= 0x2060 && c < 0x2070) || c == 0xfeff || (c >= 0xfff9 && c < 0xfffc);
 }
 
+/* NULL: it has none of its own. */
+static const char *escape_of(uint32_t c)
+{
+    switch (c) {
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    case '\\':
+        return "\\\\";
+    default:
+        return NULL;
+    }
+}
+
 /* One character, or one bad byte, in printable form; returns the bytes taken. */
 static size_t show_one(const unsigned char *p, size_t n, char out[20])
 {
     uint32_t c = 0;
     size_t len = nf_utf8_decode(p, n, &c), taken = len ? len : 1;
-    const char *name = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : c == '\\' ? "\\\\" : NULL;
+    const char *name = escape_of(c);
 
     if (len && name) {
         memcpy(out, name, 3);

@@ -78,7 +78,7 @@ static const struct role *find_role(const struct role *r, size_t offset)
     return r->name ? r : NULL;
 }
 
-static const struct nf_slot *slot_of(const struct nf_slot *s, size_t offset)
+static const struct nf_slot *find_slot_at(const struct nf_slot *s, size_t offset)
 {
     while (s && s->name && s->offset != offset)
         s++;
@@ -101,7 +101,7 @@ static void add_slot(struct slot_list *t, const struct role *r, const char *shap
 /* What the family has of a group. */
 static void add_maps(struct slot_list *t, const struct nf_slot *family, const struct group *g)
 {
-    const struct nf_slot *w = slot_of(family, g->maps[0].offset), *b = slot_of(family, g->maps[1].offset);
+    const struct nf_slot *w = find_slot_at(family, g->maps[0].offset), *b = find_slot_at(family, g->maps[1].offset);
 
     for (const struct role *r = g->stored; r->name; r += 2) {
         if (w)

@@ -19,99 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/par.h"
 #include "model/attention.h"
 #include "model/forward_impl.h"
 #include "tensor/convert.h"
-
-/* ---- weights ---- */
-
-static int alloc_packed(const struct nf_gemm *g, const struct nf_linear *l, size_t N, struct nf_packed *p, struct nf_err *err)
-{
-    if (!l->w.data)
-        return NF_OK;
-    p->w = nf_alloc(nf_gemm_packed_size(g), 1, err);
-    p->bias = l->b.data ? nf_alloc(N, sizeof(float), err) : NULL;
-    return p->w && (p->bias || !l->b.data) ? NF_OK : NF_ESYS;
-}
-
-static int alloc_gain(const struct nf_norm *n, size_t D, struct nf_gain *g, struct nf_err *err)
-{
-    g->gain = n->gain.data ? nf_alloc(D, sizeof(float), err) : NULL;
-    g->bias = n->bias.data ? nf_alloc(D, sizeof(float), err) : NULL;
-    return (g->gain || !n->gain.data) && (g->bias || !n->bias.data) ? NF_OK : NF_ESYS;
-}
-
-/* All layers have the same tensors as the first. */
-int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err)
-{
-    const struct nf_config *cfg = f->cfg;
-    const struct nf_layer *l = f->w->layer;
-
-    if (alloc_gain(&l->attn_norm, cfg->D, &b->attn_norm, err) < 0 || alloc_gain(&l->q_norm, cfg->K, &b->q_norm, err) < 0 ||
-        alloc_gain(&l->k_norm, cfg->K, &b->k_norm, err) < 0 || alloc_gain(&l->ffn_norm, cfg->D, &b->ffn_norm, err) < 0 ||
-        alloc_packed(f->qkv, &l->q, l->q.out + l->k.out + l->v.out, &b->qkv, err) < 0 ||
-        alloc_packed(f->o, &l->o, cfg->D, &b->o, err) < 0 || alloc_packed(f->in, &l->ffn_in, cfg->F, &b->in, err) < 0 ||
-        alloc_packed(f->in, &l->ffn_up, cfg->F, &b->up, err) < 0 || alloc_packed(f->out, &l->ffn_out, cfg->D, &b->out, err) < 0)
-        return NF_ESYS;
-    return NF_OK;
-}
-
-static void free_packed(struct nf_packed *p)
-{
-    free(p->w);
-    free(p->bias);
-}
-
-void nf_block_free(struct nf_block *b)
-{
-    struct nf_packed *maps[] = { &b->qkv, &b->o, &b->in, &b->up, &b->out };
-    struct nf_gain *gains[] = { &b->attn_norm, &b->q_norm, &b->k_norm, &b->ffn_norm };
-
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        free_packed(maps[i]);
-    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
-        free(gains[i]->gain);
-        free(gains[i]->bias);
-    }
-    memset(b, 0, sizeof *b);
-}
-
-static void widen_gain(const struct nf_norm *n, size_t D, struct nf_gain *g)
-{
-    if (g->gain)
-        nf_tensor_f32(&n->gain, 0, D, g->gain);
-    if (g->bias)
-        nf_tensor_f32(&n->bias, 0, D, g->bias);
-}
-
-/* n maps of the same input as one; their biases one after the other. */
-static int pack_maps(struct nf_forward *f, const struct nf_gemm *g, const struct nf_linear *const *map, size_t n, struct nf_packed *p,
-                struct nf_err *err)
-{
-    float *bias = p->bias;
-
-    for (size_t i = 0; i < n && bias; bias += map[i++]->out)
-        nf_linear_bias(map[i], bias);
-    return p->w ? nf_forward_pack(f, g, map, n, p->w, err) : NF_OK;
-}
-
-int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err)
-{
-    const struct nf_layer *l = &f->w->layer[layer];
-    const struct nf_linear *qkv[] = { &l->q, &l->k, &l->v }, *o = &l->o, *in = &l->ffn_in, *up = &l->ffn_up, *out = &l->ffn_out;
-
-    widen_gain(&l->attn_norm, f->cfg->D, &b->attn_norm);
-    widen_gain(&l->q_norm, f->cfg->K, &b->q_norm);
-    widen_gain(&l->k_norm, f->cfg->K, &b->k_norm);
-    widen_gain(&l->ffn_norm, f->cfg->D, &b->ffn_norm);
-    if (pack_maps(f, f->qkv, qkv, 3, &b->qkv, err) < 0 || pack_maps(f, f->o, &o, 1, &b->o, err) < 0 ||
-        pack_maps(f, f->in, &in, 1, &b->in, err) < 0 || pack_maps(f, f->in, &up, 1, &b->up, err) < 0 ||
-        pack_maps(f, f->out, &out, 1, &b->out, err) < 0)
-        return NF_ESYS;
-    return NF_OK;
-}
 
 /* ---- arithmetic ---- */
 
@@ -371,7 +282,8 @@ static int chunk(const struct block_pass *whole, const uint32_t *length, size_t 
     return rc;
 }
 
-static int check_stream_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x, struct nf_err *err)
+static int check_stream_finite(const struct nf_forward *f, size_t layer, const struct nf_windows *win, const float *x,
+                               struct nf_err *err)
 {
     size_t row = f->opts.allow_nonfinite ? win->T : nf_first_nonfinite(x, win->T, f->cfg->D), w = 0;
 

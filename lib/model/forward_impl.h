@@ -138,9 +138,6 @@ static inline const void *nf_mat_data(struct nf_mat m)
 }
 
 /* ---- block.c ---- */
-int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
-int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
-void nf_block_free(struct nf_block *b);
 int nf_block_run(struct nf_forward *f, size_t layer, const struct nf_block *b, const struct nf_edit *edit,
                  const struct nf_windows *win, float *x, enum nf_depth depth, struct nf_err *err);
 
@@ -178,5 +175,10 @@ static inline void nf_forward_norm(const struct nf_forward *f, const struct nf_g
 {
     nf_normalise_to(x, g->gain, g->bias, f->cfg->norm_eps, f->cfg->norm == NF_NORM_LAYER, rows, f->cfg->D, row, y);
 }
+
+/* The weights of one block: room for them, those of a layer, and none. */
+int nf_block_alloc(struct nf_forward *f, struct nf_block *b, struct nf_err *err);
+int nf_block_pack(struct nf_forward *f, size_t layer, struct nf_block *b, struct nf_err *err);
+void nf_block_free(struct nf_block *b);
 
 #endif

@@ -92,10 +92,20 @@ static void add_range(struct nf_lesion *l, size_t from, size_t to)
         append_layer(l, i);
 }
 
+/* Step a is taken out, and put in so that it is step b. */
+static void move_step(struct nf_lesion *l, size_t a, size_t b)
+{
+    struct nf_step taken = l->step[a];
+
+    memmove(l->step + a, l->step + a + 1, (l->n - a - 1) * sizeof *l->step);
+    memmove(l->step + b + 1, l->step + b, (l->n - b - 1) * sizeof *l->step);
+    l->step[b] = taken;
+}
+
 /* The blocks in the order of the kind. */
 static void list_steps(struct nf_lesion *l, size_t L)
 {
-    size_t a = l->a, b = l->b, low = nf_min(a, b), high = nf_max(a, b);
+    size_t a = l->a, b = l->b;
 
     switch (l->kind) {
     case NF_LESION_DROP:
@@ -114,8 +124,8 @@ static void list_steps(struct nf_lesion *l, size_t L)
         }
         return;
     case NF_LESION_MOVE:
-        for (size_t i = 0; i < L; i++)
-            append_layer(l, i == b ? a : i < low || i > high ? i : a < b ? i + 1 : i - 1);
+        add_range(l, 0, L);
+        move_step(l, a, b);
         return;
     default:
         add_range(l, 0, L);

@@ -34,10 +34,12 @@ static int check_number(const json_t *root, const char *path, const char *key, s
 
 static void keep_name(struct nf_tuned *t, const json_t *root)
 {
-    const char *name = json_string_value(json_object_get(root, "base_model_name_or_path")),
-               *slash = name ? strrchr(name, '/') : NULL;
+    const char *name = json_string_value(json_object_get(root, "base_model_name_or_path")), *slash;
 
-    snprintf(t->made_for, sizeof t->made_for, "%s", slash ? slash + 1 : name ? name : "");
+    if (!name)
+        name = "";
+    slash = strrchr(name, '/');
+    snprintf(t->made_for, sizeof t->made_for, "%s", slash ? slash + 1 : name);
 }
 
 static int read_tuned_config(struct nf_tuned *t, const char *dir, const struct nf_config *cfg, struct nf_err *err)

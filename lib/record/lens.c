@@ -23,7 +23,7 @@ static const struct nf_field token[] = {
     UINT(position, "position in that, from 0", IN_U32, .below = "context"),
     UINT(token, "token id at the position", .below = "V"),
     UINT(top, "most probable id of the lens"),
-    REAL(kl, "KL(final \\|\\| lens)", .unit = "nats", .max = INFINITY, .flags = NF_NIL),
+    REAL(kl, "KL(final || lens)", .unit = "nats", .max = INFINITY, .flags = NF_NIL),
     REAL(agree, "1: the same top-1 id", .max = 1),
     REAL(entropy, "of the lens", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(loss, "of the lens; nil: no next token is in the window", .unit = "nats", ROUNDED, .flags = NF_NIL),
@@ -38,7 +38,7 @@ const struct nf_record nf_lens_token_record = RECORD("token", token, "one positi
 static const struct nf_field lens[] = {
     UINT_AS("point", of, "number of the point", IN_U32),
     GROUP_ROWS,
-    MEAN("kl", NF_LENS_KL, "KL(final \\|\\| lens)", .unit = "nats", .max = INFINITY),
+    MEAN("kl", NF_LENS_KL, "KL(final || lens)", .unit = "nats", .max = INFINITY),
     MEAN("agree", NF_LENS_AGREE, "1: the same top-1 id", .max = 1),
     MEAN("entropy", NF_LENS_ENTROPY, "of the lens", .unit = "bits", ROUNDED),
     MEAN("loss", NF_LENS_LOSS, "of the lens", .unit = "nats", ROUNDED),

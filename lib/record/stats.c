@@ -217,7 +217,7 @@ static const struct nf_field histogram[] = {
     FIRST,
     TENSOR(used, U32, "w", "non-empty bins of each unit; their sum is b", .flags = NF_ASIDE),
     TENSOR(bins, I32, "b",
-           "ascending within a unit, one unit after the other. Bin 0: \\|x\\| < 2^-24; bin +-i: 16 bins an octave from there: "
+           "ascending within a unit, one unit after the other. Bin 0: |x| < 2^-24; bin +-i: 16 bins an octave from there: "
            "lib/numeric/histogram.h",
            .flags = NF_ASIDE),
     TENSOR(counts, U64, "b", "values in each", .flags = NF_ASIDE),

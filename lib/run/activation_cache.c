@@ -98,8 +98,10 @@ static bool find_cache_slot(const struct nf_activation_cache *k, const struct nf
         *slot = POINT;
         return !k->post[*number];
     }
-    *slot = strcmp(s->site, "resid.mid") == 0 ? MID : strcmp(s->site, "attn.out") == 0 ? ATTN : FFN;
-    return (*slot == MID && k->mid) || (k->attribute && strcmp(s->site, slot_sites[*slot]) == 0 && *slot != MID);
+    for (*slot = MID; *slot < SLOTS; ++*slot)
+        if (strcmp(s->site, slot_sites[*slot]) == 0)
+            return *slot == MID ? k->mid != NULL : k->attribute != NULL;
+    return false;
 }
 
 /* Where the rows go: a stream, or room for the attribution to read them from. */

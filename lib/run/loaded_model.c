@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/hub.h"
 #include "base/par.h"
-#include "token/tokenizer.h"
+#include "run/model_tokenizer.h"
 
 enum { CONTEXT_MAX = 1 << 24 };
 
@@ -21,20 +21,6 @@ static int read_model_size(const struct nf_reader *in, const json_t *map, const 
                        CONTEXT_MAX);
     *size = (size_t)json_integer_value(v);
     return NF_OK;
-}
-
-bool nf_model_has_tokenizer(const char *dir, struct nf_err *err)
-{
-    static const char *const files[] = { "tokenizer.json", "vocab.json" };
-    bool there = false;
-
-    for (size_t i = 0; i < sizeof files / sizeof *files && !there; i++) {
-        char *path = nf_path_join(dir, files[i], err);
-
-        there = path && nf_file_exists(path);
-        free(path);
-    }
-    return there;
 }
 
 /* The tokens were made by the model's own tokenizer; a directory without one cannot be asked. */
@@ -51,7 +37,7 @@ static int check_stream_tokenizer(struct nf_loaded_model *s, const struct nf_rea
         return nf_fail(err, NF_EFORMAT, "%s: header: tokenizer.digest is missing", nf_reader_what(in));
     if (s->unchecked)
         return NF_OK;
-    t = nf_tokenizer_open(s->dir, err);
+    t = nf_model_tokenizer(s->dir, err);
     if (!t)
         return (int)err->code;
     if (strcmp(t->digest, digest) != 0)

@@ -29,9 +29,6 @@ struct nf_loaded_model {
     bool unchecked;              /* the directory has no tokenizer: that the tokens belong to the model is not known */
 };
 
-/* nf_model_has_tokenizer - whether `dir` holds the files of one. */
-bool nf_model_has_tokenizer(const char *dir, struct nf_err *err);
-
 /*
  * nf_loaded_model_open - the configuration of the model in `dir`, for the stream `in`.
  *

@@ -10,6 +10,8 @@
 static struct nf_tokenizer *build_tokenizer(struct nf_load *l, const struct nf_sources *from, struct nf_err *err)
 {
     struct nf_err own = NF_ERR_INIT; /* the readers look at the slot; the caller's may be NULL or hold a failure already */
+    bool starved;
+    int rc;
 
     l->err = &own;
     l->highest = -1;
@@ -17,8 +19,13 @@ static struct nf_tokenizer *build_tokenizer(struct nf_load *l, const struct nf_s
     l->t = nf_alloc(1, sizeof *l->t, &own);
     if (l->t)
         l->t->bos_id = -1;
-    if (!l->t || !l->known || (from ? nf_load_sources(l, from) : nf_load_directory(l)) < 0) {
-        nf_fail(err, own.code == NF_OK ? NF_ESYS : own.code, "%s", own.code == NF_OK ? "out of memory" : own.text);
+    rc = !l->t || !l->known ? NF_ESYS : from ? nf_load_sources(l, from) : nf_load_directory(l);
+    starved = nf_json_starved();   /* a value that lacked memory may have left something out, which a later check then missed */
+    if (rc < 0 || starved) {
+        if (starved || own.code == NF_OK)
+            nf_fail(err, NF_ESYS, "out of memory");
+        else
+            nf_fail(err, own.code, "%s", own.text);
         nf_tokenizer_close(l->t);
         l->t = NULL;
     }

@@ -22,7 +22,8 @@ one_of_two_ends() {
     local got=0
     "$@" >"$T/out" 2>"$BATS_TEST_TMPDIR/err" || got=$?
     [ "$got" -eq 0 ] && return
-    [ "$got" -eq 1 ] && [ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ] && return
+    # libgomp puts an empty line before its own
+    [ "$got" -eq 1 ] && [ "$(grep -c . "$BATS_TEST_TMPDIR/err")" -eq 1 ] && return
     echo "status $got: $(cat "$BATS_TEST_TMPDIR/err")"
     return 1
 }
