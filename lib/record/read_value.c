@@ -210,8 +210,10 @@ int nf_read_value(struct nf_read_frame *s, const struct nf_field *f, const msgpa
         *(bool *)to = o->type == MSGPACK_OBJECT_BOOLEAN && o->via.boolean;
         return o->type == MSGPACK_OBJECT_BOOLEAN ? NF_OK : nf_read_refuse(s, f, o);
     case NF_FIELD_VERDICT:
+        if (o->type != MSGPACK_OBJECT_NIL && o->type != MSGPACK_OBJECT_BOOLEAN)
+            return nf_read_refuse(s, f, o);
         *(enum nf_verdict *)to = o->type == MSGPACK_OBJECT_NIL ? NF_OPEN : o->via.boolean ? NF_YES : NF_NO;
-        return o->type == MSGPACK_OBJECT_NIL || o->type == MSGPACK_OBJECT_BOOLEAN ? NF_OK : nf_read_refuse(s, f, o);
+        return NF_OK;
     case NF_FIELD_TEXT:
     case NF_FIELD_NAME:
         return read_str(s, f, o, to);
