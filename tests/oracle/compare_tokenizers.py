@@ -121,7 +121,7 @@ def main():
         for name, reference in random_directories(directory, rounds // 10):
             try:
                 bad += compare_random(name, directory, reference, 40)
-            except (subprocess.CalledProcessError, Exception) as e:   # refused by name, or a text that tokenizers fails on
+            except subprocess.CalledProcessError as e:   # refused by name
                 print("skipped", name, type(e).__name__, flush=True)
     return bad > 0
 
