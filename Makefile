@@ -138,6 +138,9 @@ check-unit: $(UNIT_ASKED:=.run)
 check-fuzz: $(FUZZ:=.run)
 check-filter: $(addsuffix .run,$(call bats_asked,$(FILTER_BATS)))
 check-pipeline: $(addsuffix .run,$(call bats_asked,$(PIPELINE_BATS)))
+# With files from elsewhere, so not part of check: pip fetches them once into $XDG_CACHE_HOME/neurofilters.
+check-long: all
+	$(Q)bats --formatter tap tests/long
 
 # The programs under test, the aids; A tool that leaks is reported; OpenMP and oneDNN keep what they have until the end of the process.
 export NF_BIN   := $(CURDIR)/$(BIN)
@@ -246,11 +249,12 @@ help:
 	@echo "make test         every test, plain and with sanitizers (installs what is missing)"
 	@echo "make              the filters, in bin/"
 	@echo "make check        every test once; parts: check-unit check-fuzz check-filter check-golden check-pipeline"
+	@echo "make check-long   a real GGUF model, which pip fetches once into the cache"
 	@echo "make check-matrix gcc, gcc with sanitizers, clang -O3;  make lint;  make fuzz;  make bench"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
 	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
 
 .PHONY: all demo picture test check check-twice check-plain check-sanitized check-build check-unit check-fuzz check-filter check-golden \
-        check-pipeline check-matrix $(addsuffix .run,$(UNIT) $(FUZZ) $(FILTER_BATS) $(PIPELINE_BATS)) \
+        check-pipeline check-long check-matrix $(addsuffix .run,$(UNIT) $(FUZZ) $(FILTER_BATS) $(PIPELINE_BATS)) \
         lint lint-headers lint-analyzer lint-format lint-shell fuzz fuzzers bench install uninstall deps clean help FORCE
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))
