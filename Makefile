@@ -19,9 +19,9 @@ comma := ,
 
 # Libraries: as pkg-config has them, else under their usual names.  oneDNN has no .pc file in Debian.
 PKGS     := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack) \
-            libzstd jansson libpcre2-8 libutf8proc libcrypto
+            libzstd zlib jansson libpcre2-8 libutf8proc libcrypto
 PKG_CPP  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lmsgpackc -lzstd -ljansson -lpcre2-8 -lutf8proc -lcrypto)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lmsgpackc -lzstd -lz -ljansson -lpcre2-8 -lutf8proc -lcrypto)
 
 # CPPFLAGS, CFLAGS and LDFLAGS belong to whoever types make; ours stand before them.
 # -std=c11 (not gnu11) also keeps gcc from contracting a*b+c behind our back; no -ffast-math, no -march=native.
@@ -217,7 +217,7 @@ uninstall:
 
 # ---- what the machine must have: a header or program = its Debian package (or the first of several names that apt knows) ----
 
-NEED      = cc=gcc stdio.h=libc6-dev pkg-config=pkg-config msgpack.h=libmsgpack-c-dev/libmsgpack-dev zstd.h=libzstd-dev \
+NEED      = cc=gcc stdio.h=libc6-dev pkg-config=pkg-config msgpack.h=libmsgpack-c-dev/libmsgpack-dev zstd.h=libzstd-dev zlib.h=zlib1g-dev \
             dnnl.h=libdnnl-dev jansson.h=libjansson-dev pcre2.h=libpcre2-dev utf8proc.h=libutf8proc-dev openssl/evp.h=libssl-dev
 NEED_TEST = bats=bats jq=jq zstd=zstd script=bsdutils/util-linux
 NEED_LINT = clang=clang omp.h=libomp-dev clang-format=clang-format shellcheck=shellcheck
