@@ -19,9 +19,9 @@ comma := ,
 
 # Libraries: as pkg-config has them, else under their usual names.  oneDNN has no .pc file in Debian.
 PKGS     := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack) \
-            libzstd jansson libpcre2-8 libutf8proc libcrypto
+            libzstd zlib jansson libpcre2-8 libutf8proc libcrypto
 PKG_CPP  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lmsgpackc -lzstd -ljansson -lpcre2-8 -lutf8proc -lcrypto)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lmsgpackc -lzstd -lz -ljansson -lpcre2-8 -lutf8proc -lcrypto)
 
 # CPPFLAGS, CFLAGS and LDFLAGS belong to whoever types make; ours stand before them.
 # -std=c11 (not gnu11) also keeps gcc from contracting a*b+c behind our back; no -ffast-math, no -march=native.
@@ -138,6 +138,9 @@ check-unit: $(UNIT_ASKED:=.run)
 check-fuzz: $(FUZZ:=.run)
 check-filter: $(addsuffix .run,$(call bats_asked,$(FILTER_BATS)))
 check-pipeline: $(addsuffix .run,$(call bats_asked,$(PIPELINE_BATS)))
+# With files from elsewhere, so not part of check: pip fetches them once into $XDG_CACHE_HOME/neurofilters.
+check-long: all
+	$(Q)bats --formatter tap tests/long
 
 # The programs under test, the aids; A tool that leaks is reported; OpenMP and oneDNN keep what they have until the end of the process.
 export NF_BIN   := $(CURDIR)/$(BIN)
@@ -217,7 +220,7 @@ uninstall:
 
 # ---- what the machine must have: a header or program = its Debian package (or the first of several names that apt knows) ----
 
-NEED      = cc=gcc stdio.h=libc6-dev pkg-config=pkg-config msgpack.h=libmsgpack-c-dev/libmsgpack-dev zstd.h=libzstd-dev \
+NEED      = cc=gcc stdio.h=libc6-dev pkg-config=pkg-config msgpack.h=libmsgpack-c-dev/libmsgpack-dev zstd.h=libzstd-dev zlib.h=zlib1g-dev \
             dnnl.h=libdnnl-dev jansson.h=libjansson-dev pcre2.h=libpcre2-dev utf8proc.h=libutf8proc-dev openssl/evp.h=libssl-dev
 NEED_TEST = bats=bats jq=jq zstd=zstd script=bsdutils/util-linux
 NEED_LINT = clang=clang omp.h=libomp-dev clang-format=clang-format shellcheck=shellcheck
@@ -249,11 +252,12 @@ help:
 	@echo "make test         every test, plain and with sanitizers (installs what is missing)"
 	@echo "make              the filters, in bin/"
 	@echo "make check        every test once; parts: check-unit check-fuzz check-filter check-golden check-pipeline"
+	@echo "make check-long   a real GGUF model, which pip fetches once into the cache"
 	@echo "make check-matrix gcc, gcc with sanitizers, clang -O3;  make lint;  make fuzz;  make bench"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR);  make uninstall;  make deps;  make clean"
 	@echo "knobs             SAN=address,undefined  OPT=-O0  CC=clang  WERROR=1  V=1"
 
 .PHONY: all demo picture test check check-twice check-plain check-sanitized check-build check-unit check-fuzz check-filter check-golden \
-        check-pipeline check-matrix $(addsuffix .run,$(UNIT) $(FUZZ) $(FILTER_BATS) $(PIPELINE_BATS)) \
+        check-pipeline check-long check-matrix $(addsuffix .run,$(UNIT) $(FUZZ) $(FILTER_BATS) $(PIPELINE_BATS)) \
         lint lint-headers lint-analyzer lint-format lint-shell fuzz fuzzers bench install uninstall deps clean help FORCE
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(REF_SRC) $(AID_SRC) $(FUZZ_SRC))

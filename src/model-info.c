@@ -451,8 +451,9 @@ static void print_verify(const struct info_options *o, const struct nf_config *c
         if (p->site[s].there)
             print_site(o, reference, p, s);
     if (p->rows)
-        printf("next token: the same top-1 in %" PRIu64 " of %" PRIu64 " rows; total variation %.2g in the mean, %.2g at most\n",
-               p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most);
+        printf("next token: the same top-1 in %" PRIu64 " of %" PRIu64 " rows; total variation %.2g in the mean, %.2g at most; "
+               "KL %.2g nats in the mean\n",
+               p->top_same, p->rows, p->tv_sum / (double)p->rows, p->tv_most, fmax(0, p->kl_sum / (double)p->rows));
 }
 
 static json_t *verify_json(const struct info_options *o, const struct nf_config *cfg, const json_t *reference,
@@ -463,10 +464,11 @@ static json_t *verify_json(const struct info_options *o, const struct nf_config 
     for (enum nf_site s = 0; s < NF_SITE_COUNT; s++)
         if (p->site[s].there)
             json_array_append_new(sites, site_json(o, reference, p, s));
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f}", "name", cfg->name, "dtype", nf_dtype_name(o->dtype),
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:f, s:f, s:f}", "name", cfg->name, "dtype", nf_dtype_name(o->dtype),
                      "reference", o->verify, "tokens", (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "sites", sites,
                      "rows", (json_int_t)p->rows, "top_same", (json_int_t)p->top_same, "tv_mean",
-                     p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most);
+                     p->rows ? p->tv_sum / (double)p->rows : 0, "tv_most", p->tv_most, "kl_mean",
+                     p->rows ? p->kl_sum / (double)p->rows : 0);
 }
 
 /* The reference was made with the model's own tokenizer, where both are known. */

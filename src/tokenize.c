@@ -41,7 +41,8 @@ struct tokenize_options {
     bool special_as_text; /* --special */
     uint64_t max_bad, context, limit, seed;
     double sample;
-    bool full_only;
+    bool full_only, any_bytes;
+    uint64_t memory;
     uint64_t shard_k, shard_n; /* K/N; N = 1: everything */
 };
 
@@ -336,7 +337,13 @@ static int read_corpus(struct tokenize_run *r, char **path, size_t n, struct nf_
     static char *standard[] = { (char *)"-" };
     const struct tokenize_options *o = r->o;
     const struct nf_corpus_sink sink = { r, open_document, encode_text, close_document };
-    struct nf_corpus c = { o->field ? NF_SPLIT_JSONL : o->split, o->field, o->domain_field, o->domain, o->max_bad, 0 };
+    struct nf_corpus c = { .split = o->field ? NF_SPLIT_JSONL : o->split,
+                           .field = o->field,
+                           .domain_field = o->domain_field,
+                           .domain = o->domain,
+                           .max_bad = o->max_bad,
+                           .any_bytes = o->any_bytes,
+                           .memory = o->memory };
     int rc = nf_corpus_read(&c, n ? path : standard, nf_max(n, 1), &sink, err);
 
     if (rc == NF_OK && check_not_empty(r, err) == NF_OK)
@@ -372,13 +379,15 @@ static int tokenize(const struct tokenize_options *o, const struct nf_cmd *cmd, 
 int main(int argc, char **argv)
 {
     struct nf_err err = NF_ERR_INIT;
-    struct tokenize_options o = { .sample = 1 };
+    struct tokenize_options o = { .memory = 512 << 20, .sample = 1 };
     const struct nf_opt opts[] = {
         OPT_MODEL(&o.model, &o.revision, "the model with the tokenizer: directory, GGUF file, or name in the Hub cache"),
         OPT_CHOICE("split", &o.split, "file|line|paragraph", "one document is a file, a line, or a paragraph"),
-        OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD"),
-        OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD"),
+        OPT_FLAG("bytes", &o.any_bytes, "any bytes are text; default: other formats and NUL bytes are refused"),
+        OPT_STR("jsonl", &o.field, "FIELD", "input is JSON lines; the text of a document is in FIELD, or A.B.C"),
+        OPT_STR("jsonl-domain", &o.domain_field, "FIELD", "JSON lines: the domain of a document is in FIELD, or A.B.C"),
         OPT_UINT("max-bad", &o.max_bad, 0, 0, "N", "skip up to N invalid JSON lines"),
+        OPT_SIZE("memory", &o.memory, 0, "limit for a JSON line and for a zstd window; 0: none", .local = true),
         OPT_STR("domain", &o.domain, "NAME", "domain of all documents; default: the name of their folder"),
         OPT_CHOICE("bos", &o.bos, "auto|always|never", "BOS before each window; auto: as the tokenizer of the model does"),
         OPT_EITHER("special", &o.special_as_text, "parse|text", "special tokens in the text: parse them, or keep them as text"),

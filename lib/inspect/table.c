@@ -1,6 +1,7 @@
 /* table.c - records as CSV or TSV. */
 #include "inspect/table.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,92 +9,23 @@
 #include "base/alloc.h"
 #include "inspect/json_text.h"
 #include "inspect/value.h"
+#include "record/plain.h"
 #include "stream/mp.h"
 
-#define SHARE(f) f ".k," f ".n," f ".p," f ".lo," f ".hi"
-#define COVER(f) f ".total," f ".new_overall," f ".new_previous," f ".in_lower," f ".in_previous," f ".cumulative"
-#define DETECTOR(f) f ".m," f ".activations," f ".detector," f ".covered," SHARE(f ".share")
-
-#define MEAN(f) f ".n," f ".mean," f ".sd," f ".se," f ".doc_mean," f ".doc_sd"
-
-/* The usual columns of each type, row after row: FORMAT.md section 4. What has no fixed length is left to --columns. */
-static const struct {
-    const char *type, *columns;
-} usual[] = {
-    { "vocab", "first,tokens" },
-    { "doc", "doc,name,domain,bytes" },
-    { "window", "doc,window,start,bos,ids" },
-    { "batch", "batch,doc,window,start,length,bos,ids" },
-    { "site", "batch,site,layer,row,near_zero,data" },
-    { "cka", "rows,batch,P,n,left_out,cka,se" },
-    { "similarity", "measure,rows,P,n,docs,zero,mean,se,doc_mean,doc_se" },
-    { "influence", "layer,n,docs,influence,se" },
-    { "ratio", "layer,of,n,docs,mean,se,doc_mean,doc_se" },
-    { "locality", "layer,sinks,n,docs,mean,se,doc_mean,doc_se" },
-    { "merging", "layer,either,n,docs,mean,se,difference,difference_se" },
-    { "layer", "layer,neurons,alive,fires" },
-    { "layer", SHARE("dead") },
-    { "layer", SHARE("dead_with_bos") },
-    { "layer", "mean_freq,mean_freq_sd,bands.dead,bands.dormant,bands.rare,bands.normal,bands.hyperactive" },
-    { "layer", "detectors.token,detectors.bigram,detectors.trigram" },
-    { "layer", COVER("covered.token") },
-    { "layer", COVER("covered.bigram") },
-    { "layer", COVER("covered.trigram") },
-    { "layer", "first_positions,undecided_position,near_zero" },
-    { "layer", "prediction=vocab.prediction,suppression=vocab.suppression,partition=vocab.partition,entropy=vocab.entropy" },
-    { "layer", "token-frequency=vocab.token-frequency" },
-    { "neuron", "layer,neuron,class,classes,undecided,fires,fires_bos,n" },
-    { "neuron", SHARE("freq") },
-    { "neuron", "band,domain_freq,domain_entropy,cover1.lo=cover.0.0,cover1.hi=cover.0.1,cover2.lo=cover.1.0" },
-    { "neuron", "cover2.hi=cover.1.1,cover3.lo=cover.2.0,cover3.hi=cover.2.1" },
-    { "neuron", DETECTOR("token") },
-    { "neuron", DETECTOR("bigram") },
-    { "neuron", DETECTOR("trigram") },
-    { "neuron", "position.mi,position.mi_raw,position.full,position.type,position.strength,position.ranges,position.cycles" },
-    { "neuron", "position.run0,position.run1,position.roughness,position.stable" },
-    { "neuron", "weights.in_norm,weights.gate_norm,weights.out_norm,weights.cos_in_out,weights.cos_gate_out,weights.cos_gate_in" },
-    { "neuron", "vocab.mean,vocab.var,vocab.skew,vocab.kurt,vocab.logit_var,vocab.null_share,vocab.frequency" },
-    { "suppression", "projection,scope" },
-    { "suppression", SHARE("suppressing") },
-    { "suppression", SHARE("all_negative") },
-    { "suppression", SHARE("majority_negative") },
-    { "suppression", SHARE("weighted") },
-    { "suppression", SHARE("null") },
-    { "suppression", SHARE("null_alive") },
-    { "suppression", "mean_percentile" },
-    { "intervention", "intervention,name,kind,layer,to,neurons,steps" },
-    { "effect", "intervention,name,by,domain,from,to,docs" },
-    { "effect", MEAN("kl") },
-    { "effect", MEAN("agree") },
-    { "effect", MEAN("entropy") },
-    { "effect", MEAN("entropy_change") },
-    { "effect", MEAN("loss") },
-    { "effect", MEAN("loss_change") },
-    { "activation", "layer,mean" },
-    { "point", "point,name,layer,depth" },
-    { "lens", "point,by,domain,from,to,docs" },
-    { "lens", MEAN("kl") },
-    { "lens", MEAN("agree") },
-    { "lens", MEAN("entropy") },
-    { "lens", MEAN("loss") },
-    { "lens", MEAN("rank") },
-    { "part", "part,name,layer" },
-    { "parts", "doc,window,position,token,logit" },
-    { "attribution", "part,by,domain,from,to,docs" },
-    { "attribution", MEAN("logit") },
-    { "team", "layer,type,strength,neurons,covered,context,multiplicity,loss,greedy,gain" },
-};
-
-enum { COLUMN = 256 };     /* bytes of name and path together */
+enum { COLUMN = 256 };     /* bytes of a column */
 
 struct column {
-    char name[COLUMN];     /* ends at '='; the path follows, or is the name */
-    size_t path;           /* where in name it begins */
+    char name[COLUMN], path[COLUMN];
+    const struct nf_record *refers;   /* the field is of a record before, or NULL */
+    char **cell;           /* of each of those records */
+    size_t n, cap;
 };
 
 struct nf_table {
     FILE *f;
     char separator;
+    const struct nf_record *type;
+    bool text;
     struct column *columns;
     size_t n, cap;
     bool named;            /* the line of names is written */
@@ -144,6 +76,11 @@ static void put_cell_text(const struct nf_table *t, const char *p, size_t n)
 
 static void free_table(struct nf_table *t)
 {
+    for (size_t i = 0; t && i < t->n; i++) {
+        for (size_t k = 0; k < t->columns[i].n; k++)
+            free(t->columns[i].cell[k]);
+        free(t->columns[i].cell);
+    }
     if (t)
         free(t->columns);
     if (t && t->cell)
@@ -151,38 +88,76 @@ static void free_table(struct nf_table *t)
     free(t);
 }
 
-static int add_column(struct nf_table *t, const char *column, size_t len, struct nf_err *err)
-{
-    struct column *c;
-    char *equals;
+struct name_list {
+    FILE *f;
+    char last[COLUMN];
+};
 
-    if (len >= COLUMN)
-        return nf_fail(err, NF_EUSAGE, "the column %.40s.. is longer than %d bytes", column, COLUMN - 1);
-    if (nf_grow(&t->columns, &t->cap, t->n + 1, sizeof *t->columns, err) < 0)
-        return NF_ESYS;
-    c = &t->columns[t->n++];
-    memcpy(c->name, column, len);
-    c->name[len] = '\0';
-    equals = strchr(c->name, '=');
-    c->path = equals ? (size_t)(equals + 1 - c->name) : 0;
-    if (equals)
-        *equals = '\0';
+/* The field at the start of the column, once. */
+static int append_name(void *list, const char *column, struct nf_err *err)
+{
+    struct name_list *l = list;
+    const char *equals = strchr(column, '='), *path = equals ? equals + 1 : column;
+    char name[COLUMN];
+
+    (void)err;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+    if (strcmp(name, l->last) != 0)
+        fprintf(l->f, "%s%s", *l->last ? ", " : "", name);
+    memcpy(l->last, name, sizeof name);
     return NF_OK;
 }
 
-/* Separated by commas. */
-static int add_columns(struct nf_table *t, const char *list, struct nf_err *err)
+static int refuse_column(const struct nf_record *type, const char *path, struct nf_err *err)
 {
-    int rc = NF_OK;
+    char *names = NULL;
+    size_t size;
+    struct name_list list = { .f = open_memstream(&names, &size) };
 
-    for (size_t len; rc == NF_OK && *list; list += len + (list[len] == ',')) {
-        len = strcspn(list, ",");
-        rc = add_column(t, list, len, err);
+    if (list.f) {
+        nf_record_columns(type, append_name, &list, err);
+        fclose(list.f);
     }
-    return rc;
+    nf_fail(err, NF_EUSAGE, "--columns: a record of type '%s' has no '%.60s', but: %s", type->type, path, names ? names : "");
+    free(names);
+    return NF_EUSAGE;
 }
 
-struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const char *const *columns, size_t n, struct nf_err *err)
+static int insert_column(struct nf_table *t, const char *name, const char *path, struct nf_err *err)
+{
+    struct column *c;
+
+    if (nf_grow(&t->columns, &t->cap, t->n + 1, sizeof *t->columns, err) < 0)
+        return NF_ESYS;
+    c = &t->columns[t->n++];
+    *c = (struct column){ .refers = nf_record_refers(t->type, path) };
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->path, sizeof c->path, "%s", path);
+    return NF_OK;
+}
+
+static int add_column(void *table, const char *column, struct nf_err *err)
+{
+    struct nf_table *t = table;
+    const char *equals = strchr(column, '='), *path = equals ? equals + 1 : column;
+    char name[COLUMN], beside[2 * COLUMN];
+    int rc;
+
+    if (strlen(column) + strlen(NF_BESIDE) >= COLUMN)
+        return nf_fail(err, NF_EUSAGE, "the column %.40s.. is longer than %zu bytes", column, COLUMN - 1 - strlen(NF_BESIDE));
+    if (!nf_record_has_path(t->type, path))
+        return refuse_column(t->type, path, err);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(column, "="), column);
+    rc = insert_column(t, name, path, err);
+    if (rc < 0 || !t->text || !nf_record_has_ids(t->type, path))
+        return rc;
+    strcat(name, NF_BESIDE);
+    snprintf(beside, sizeof beside, "%s" NF_BESIDE, path);
+    return insert_column(t, name, beside, err);
+}
+
+struct nf_table *nf_table_open(FILE *f, char separator, const struct nf_record *type, const char *const *columns, size_t n,
+                               bool text, struct nf_err *err)
 {
     struct nf_table *t = calloc(1, sizeof *t);
     int rc = t ? NF_OK : nf_fail(err, NF_ESYS, "out of memory");
@@ -190,6 +165,8 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
     if (t) {
         t->f = f;
         t->separator = separator;
+        t->type = type;
+        t->text = text;
         t->cell = fopencookie(t, "w", (cookie_io_functions_t){ .write = cell_write });
         if (t->cell)
             setvbuf(t->cell, t->cell_buf, _IOFBF, sizeof t->cell_buf);
@@ -197,10 +174,9 @@ struct nf_table *nf_table_open(FILE *f, char separator, const char *type, const 
             rc = nf_fail(err, NF_ESYS, "out of memory");
     }
     for (size_t i = 0; rc == NF_OK && i < n; i++)
-        rc = add_column(t, columns[i], strlen(columns[i]), err);
-    for (size_t i = 0; rc == NF_OK && n == 0 && i < sizeof usual / sizeof *usual; i++)
-        if (strcmp(usual[i].type, type) == 0)
-            rc = add_columns(t, usual[i].columns, err);
+        rc = add_column(t, columns[i], err);
+    if (rc == NF_OK && n == 0)
+        rc = nf_record_columns(type, add_column, t, err);
     if (rc < 0) {
         free_table(t);
         return NULL;
@@ -286,19 +262,42 @@ static void put_cell(const struct nf_table *t, const msgpack_object *o)
         put_nested(t, o);
 }
 
-/* No usual columns: the fields of the first record that fit a cell. */
-static int columns_of(struct nf_table *t, const msgpack_object *rec, struct nf_err *err)
+/* The cell as the row of a later record will have it. */
+static int keep_cell(struct nf_table *t, struct column *c, const msgpack_object *rec, struct nf_err *err)
 {
-    char buf[NF_VALUE_TEXT];
+    FILE *f = t->f;
+    size_t size;
+    int failed;
 
-    for (uint32_t i = 1; i < rec->via.map.size; i++) {
-        const msgpack_object *k = &rec->via.map.ptr[i].key, *v = &rec->via.map.ptr[i].val;
+    if (nf_grow(&c->cell, &c->cap, c->n + 1, sizeof *c->cell, err) < 0)
+        return NF_ESYS;
+    c->cell[c->n] = NULL;
+    t->f = open_memstream(&c->cell[c->n], &size);
+    if (t->f)
+        put_cell(t, nf_mp_path(rec, c->path + strlen(c->refers->type) + 1));
+    failed = !t->f || fclose(t->f) != 0;
+    t->f = f;
+    c->n++;
+    return failed ? nf_fail(err, NF_ESYS, "out of memory") : NF_OK;
+}
 
-        if (k->type == MSGPACK_OBJECT_STR && (v->type == MSGPACK_OBJECT_STR || nf_show_scalar(v, buf)) &&
-            k->via.str.size < COLUMN && add_column(t, k->via.str.ptr, k->via.str.size, err) < 0)
-            return NF_ESYS;
+int nf_table_see(struct nf_table *t, const msgpack_object *rec, struct nf_err *err)
+{
+    int rc = NF_OK;
+
+    for (size_t i = 0; rc == NF_OK && i < t->n; i++) {
+        struct column *c = &t->columns[i];
+        uint64_t number;
+
+        if (!c->refers || !nf_mp_is(rec, c->refers->type))
+            continue;
+        if (nf_mp_uint(rec, c->refers->type, UINT32_MAX, &number, err) < 0)
+            return NF_EFORMAT;
+        if (number != c->n)
+            return nf_fail(err, NF_EFORMAT, "%s: number %" PRIu64 ", %zu expected", c->refers->type, number, c->n);
+        rc = keep_cell(t, c, rec, err);
     }
-    return NF_OK;
+    return rc;
 }
 
 static void put_names(struct nf_table *t)
@@ -313,19 +312,29 @@ static void put_names(struct nf_table *t)
     t->named = true;
 }
 
-int nf_table_row(struct nf_table *t, const msgpack_object *rec, struct nf_err *err)
+static void put_kept_cell(const struct nf_table *t, const struct column *c, const msgpack_object *rec)
 {
-    if (t->n == 0 && columns_of(t, rec, err) < 0)
-        return NF_ESYS;
+    const msgpack_object *number = nf_mp_find(rec, c->refers->type);
+
+    if (number && number->type == MSGPACK_OBJECT_POSITIVE_INTEGER && number->via.u64 < c->n)
+        fputs(c->cell[number->via.u64], t->f);
+}
+
+void nf_table_row(struct nf_table *t, const msgpack_object *rec)
+{
     if (!t->named)
         put_names(t);
     for (size_t i = 0; i < t->n; i++) {
+        const struct column *c = &t->columns[i];
+
         if (i)
             putc(t->separator, t->f);
-        put_cell(t, nf_mp_path(rec, t->columns[i].name + t->columns[i].path));
+        if (c->refers)
+            put_kept_cell(t, c, rec);
+        else
+            put_cell(t, nf_mp_path(rec, c->path));
     }
     putc('\n', t->f);
-    return NF_OK;
 }
 
 void nf_table_end(struct nf_table *t)

@@ -55,6 +55,22 @@ static int add_tuple_columns(const struct columns *c, const struct nf_field *f, 
     return rc;
 }
 
+static int add_columns_beside(const struct columns *c, const struct nf_field *f)
+{
+    int rc = NF_OK;
+
+    for (const char *at = f->beside; rc == NF_OK && *at;) {
+        int n = (int)strcspn(at, ",");
+        char name[PATH_BYTES], path[PATH_BYTES];
+
+        snprintf(name, sizeof name, "%.*s", n, at);
+        snprintf(path, sizeof path, "%s.%.*s", f->key, n, at);
+        rc = add_column_path(c, name, path);
+        at += n + (at[n] == ',');
+    }
+    return rc;
+}
+
 static int add_field_columns(const struct columns *c, const struct nf_field *f, const char *name, const char *path)
 {
     int rc = NF_OK;
@@ -63,8 +79,10 @@ static int add_field_columns(const struct columns *c, const struct nf_field *f, 
         return add_tuple_columns(c, f, f->room);
     if (f->type == NF_FIELD_MAP && !f->list)
         return add_columns_of(c, f->of, f->column ? f->column : name, path);
-    if (f->type != NF_FIELD_COUNTS)
-        return add_column_path(c, name, path);
+    if (f->type != NF_FIELD_COUNTS) {
+        rc = add_column_path(c, name, path);
+        return rc == NF_OK && f->refers ? add_columns_beside(c, f) : rc;
+    }
     for (size_t i = 0; rc == NF_OK && i < f->n_names; i++) {
         char column[2 * PATH_BYTES];
 
@@ -108,6 +126,8 @@ static bool field_has_path(const struct nf_field *f, const char *path)
 
     if (!*path)
         return true;
+    if (f->refers)
+        return nf_record_has_path(f->refers, path);
     if (f->list) {
         struct nf_field item = *f;
 
@@ -134,6 +154,17 @@ bool nf_record_has_path(const struct nf_record *r, const char *path)
             return true;
     }
     return false;
+}
+
+const struct nf_record *nf_record_refers(const struct nf_record *r, const char *path)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        size_t n = strlen(r->field[i].key);
+
+        if (r->field[i].refers && strncmp(path, r->field[i].key, n) == 0 && path[n] == '.')
+            return r->field[i].refers;
+    }
+    return NULL;
 }
 
 /* ---- Markdown ---- */

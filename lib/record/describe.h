@@ -26,6 +26,9 @@ int nf_record_columns(const struct nf_record *r, int (*add)(void *ctx, const cha
 /* nf_record_has_path - may a record of this type have a value there?  "dead.p", "cover.0.1", "bands.rare" */
 bool nf_record_has_path(const struct nf_record *r, const char *path);
 
+/* nf_record_refers - the path is that of a field of another record, which the first field of the path numbers: "point.depth"; or NULL. */
+const struct nf_record *nf_record_refers(const struct nf_record *r, const char *path);
+
 /* nf_record_tables - the Markdown table of a record, and those of the maps in it. */
 void nf_record_tables(FILE *f, const struct nf_record *r);
 

@@ -27,7 +27,7 @@ const struct nf_record nf_intervention_record = RECORD("intervention", intervent
 
 #define REC struct nf_effect_token_rec
 static const struct nf_field token[] = {
-    UINT(intervention, "number of the intervention", IN_U32),
+    UINT(intervention, "number of the intervention", IN_U32, REFERS(nf_intervention_record, "kind")),
     TEXT(name, "its name"),
     UINT(layer, "its layer; nil: it has none", .below = "L", IN_U32, .flags = NF_NIL),
     UINT(doc, "document", IN_U32),
@@ -38,8 +38,8 @@ static const struct nf_field token[] = {
     REAL(loss_change, "intervened - normal; nil: no next token is in the window", .unit = "nats", .flags = NF_NIL),
     REAL(loss_normal, "of p", .unit = "nats", ROUNDED, .flags = NF_NIL),
     REAL(loss_intervened, "of q", .unit = "nats", ROUNDED, .flags = NF_NIL),
-    UINT(top_normal, "most probable id of p"),
-    UINT(top_intervened, "of q"),
+    UINT(top_normal, "most probable id of p", .flags = NF_IDS),
+    UINT(top_intervened, "of q", .flags = NF_IDS),
     REAL(entropy_normal, "of p", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(entropy_intervened, "of q", .unit = "bits", ROUNDED, .flags = NF_NIL),
 };
@@ -52,7 +52,7 @@ const struct nf_record nf_effect_token_record = RECORD("token", token,
 
 #define REC struct nf_means_rec
 static const struct nf_field effect[] = {
-    UINT_AS("intervention", of, "number of the intervention", IN_U32),
+    UINT_AS("intervention", of, "number of the intervention", IN_U32, REFERS(nf_intervention_record, "kind,layer")),
     TEXT(name, "its name"),
     GROUP_ROWS,
     MEAN("kl", NF_EFFECT_KL, "KL(p || q)", .unit = "nats", .max = INFINITY),

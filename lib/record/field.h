@@ -24,6 +24,8 @@
  *   .nil           WHEN(member): the field is nil unless this bool is set; reading sets it
  *   .unit          "nats", "bits"
  *   .column        name in csv and tsv instead of the key
+ *   REFERS(r, "layer,kind")   the value is the number of a record r before it, whose first field is that number under the same key; csv and
+ *                  tsv have these of its fields beside it
  *
  * Rows are written in the order of the table.  A size that a shape speaks of is a row above it: of the record itself (UINT), of the struct
  * alone (SIZE), or it comes from the header (struct nf_sizes).
@@ -72,6 +74,7 @@ enum nf_field_flags {
     NF_ASIDE = 64,       /* not among the usual columns of csv and tsv */
     NF_INHERIT = 128,    /* of a nested map: range and unit are those of the row that holds the map */
     NF_LATER = 512,      /* programs before this field left it out, read as 0, false or NULL; it is always written */
+    NF_IDS = 1024,       /* token ids, though no .below = "V": a model may have more than its tokenizer */
     NF_LOOSE = 256,      /* what the elements of the tensor are is not looked at */
 };
 
@@ -93,6 +96,8 @@ struct nf_field {
     const char *const *names;
     size_t n_names;
     const struct nf_record *of;
+    const struct nf_record *refers;
+    const char *beside;        /* fields of `refers`, separated by commas */
     const char *unit, *column, *help;
 };
 
@@ -183,6 +188,7 @@ struct nf_field {
 /* Limits that many rows share; computed cosines may be off by rounding. */
 #define COSINE_RANGE .min = -1 - 1e-6, .max = 1 + 1e-6
 #define IN_U32 .max = UINT32_MAX
+#define REFERS(r, fields) .refers = &r, .beside = fields
 #define LAYER UINT(layer, "layer, from 0", .below = "L", IN_U32)
 
 #define SIZE(m, ...)         SIZE_AS(#m, m, __VA_ARGS__)

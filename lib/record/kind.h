@@ -17,7 +17,7 @@ struct nf_kind {
 };
 
 extern const struct nf_kind nf_kinds[];      /* in the order of FORMAT.md */
-enum { NF_KINDS = 6 };
+enum { NF_KINDS = 6, NF_RECORD_TYPES = 32 };   /* of a kind at most */
 
 /* nf_kind_find - NULL: no such kind. */
 const struct nf_kind *nf_kind_find(const char *name);

@@ -14,21 +14,30 @@ static const struct nf_field point[] = {
 const struct nf_record nf_point_record = RECORD("point", point, "a point of the residual stream", .mem = NF_MEM);
 #undef REC
 
+#define REC struct nf_part_rec
+static const struct nf_field part[] = {
+    UINT(part, "0, 1, .., in the order in which they are added", IN_U32),
+    TEXT(name, "`embed`, `attn.3`, `ffn.3`, `bias`; `total`: their sum"),
+    UINT(layer, "of attn and ffn", .below = "L", IN_U32, .flags = NF_OPT),
+};
+const struct nf_record nf_part_record = RECORD("part", part, "after the points: a part of the last stream", .mem = NF_MEM);
+#undef REC
+
 #define REC struct nf_lens_token_rec
 static const struct nf_field token[] = {
     SIZE(k, "tokens"),
-    UINT(point, "number of the point", IN_U32),
+    UINT(point, "number of the point", IN_U32, REFERS(nf_point_record, "layer,depth")),
     UINT(doc, "document", IN_U32),
     UINT(window, "window in it", IN_U32),
     UINT(position, "position in that, from 0", IN_U32, .below = "context"),
     UINT(token, "token id at the position", .below = "V"),
-    UINT(top, "most probable id of the lens"),
+    UINT(top, "most probable id of the lens", .flags = NF_IDS),
     REAL(kl, "KL(final || lens)", .unit = "nats", .max = INFINITY, .flags = NF_NIL),
     REAL(agree, "1: the same top-1 id", .max = 1),
     REAL(entropy, "of the lens", .unit = "bits", ROUNDED, .flags = NF_NIL),
     REAL(loss, "of the lens; nil: no next token is in the window", .unit = "nats", ROUNDED, .flags = NF_NIL),
     REAL(rank, "of the next token, 0 the top; nil as the loss", .max = INFINITY, .flags = NF_NIL),
-    ARRAY(top_ids, U32, "k", "the k most probable ids, the lowest of equals first", .flags = NF_OPT),
+    ARRAY(top_ids, U32, "k", "the k most probable ids, the lowest of equals first", .flags = NF_OPT | NF_IDS),
     ARRAY(top_p, F32, "k", "their probabilities", .min = 0, .max = 1 + 1e-6, .flags = NF_OPT),
 };
 const struct nf_record nf_lens_token_record = RECORD("token", token, "one position at one point", .mem = NF_MEM);
@@ -36,7 +45,7 @@ const struct nf_record nf_lens_token_record = RECORD("token", token, "one positi
 
 #define REC struct nf_means_rec
 static const struct nf_field lens[] = {
-    UINT_AS("point", of, "number of the point", IN_U32),
+    UINT_AS("point", of, "number of the point", IN_U32, REFERS(nf_point_record, "layer,depth")),
     GROUP_ROWS,
     MEAN("kl", NF_LENS_KL, "KL(final || lens)", .unit = "nats", .max = INFINITY),
     MEAN("agree", NF_LENS_AGREE, "1: the same top-1 id", .max = 1),
@@ -49,21 +58,12 @@ const struct nf_record nf_lens_record =
            .check = nf_means_check, .mem = NF_MEM);
 
 static const struct nf_field attribution[] = {
-    UINT_AS("part", of, "number of the part", IN_U32),
+    UINT_AS("part", of, "number of the part", IN_U32, REFERS(nf_part_record, "name,layer")),
     GROUP_ROWS,
     MEAN("logit", 0, "what the part gives to the logit of the next token less the mean logit over the vocabulary"),
 };
 const struct nf_record nf_attribution_record =
     RECORD("attribution", attribution, "after the lens records, part by part, as there", .check = nf_means_check, .mem = NF_MEM);
-#undef REC
-
-#define REC struct nf_part_rec
-static const struct nf_field part[] = {
-    UINT(part, "0, 1, .., in the order in which they are added", IN_U32),
-    TEXT(name, "`embed`, `attn.3`, `ffn.3`, `bias`; `total`: their sum"),
-    UINT(layer, "of attn and ffn", .below = "L", IN_U32, .flags = NF_OPT),
-};
-const struct nf_record nf_part_record = RECORD("part", part, "after the points: a part of the last stream", .mem = NF_MEM);
 #undef REC
 
 #define REC struct nf_parts_rec

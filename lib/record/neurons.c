@@ -217,7 +217,7 @@ static const struct nf_record projected_record = RECORD("projected", projected, 
 
 #define REC struct nf_scored
 static const struct nf_field scored[] = {
-    UINT(id, "token id", IN_U32),
+    UINT(id, "token id", IN_U32, .flags = NF_IDS),
     REAL(value, "raw projection"),
 };
 static const struct nf_record scored_record = RECORD("scored", scored, "a token and its value");

@@ -62,8 +62,11 @@ static json_t *schema_of_value(const struct nf_field *f, json_t *defs);
 
 static json_t *schema_of_tuple(const struct nf_record *r, json_t *defs)
 {
-    json_t *items = json_array();
+    json_t *items;
 
+    if (r->field[0].type == NF_FIELD_GRAM)   /* plain.h */
+        return json_pack("{s:s, s:o, s:I}", "type", "array", "items", describe_integer(), "minItems", (json_int_t)r->n);
+    items = json_array();
     for (size_t i = 0; i < r->n; i++)
         json_array_append_new(items, schema_of_value(&r->field[i], defs));
     return json_pack("{s:s, s:o, s:I, s:I}", "type", "array", "prefixItems", items, "minItems", (json_int_t)r->n, "maxItems", (json_int_t)r->n);
@@ -93,9 +96,11 @@ static json_t *schema_of_value(const struct nf_field *f, json_t *defs)
 
     switch (f->type) {
     case NF_FIELD_UINT:
+        if (f->flags & NF_ALL)   /* plain.h */
+            return json_pack("{s:s, s:s}", "type", "string", "pattern", "^(all|[0-9]+)$");
         j = describe_integer();
         limit_range(j, f);
-        return f->flags & NF_ALL ? json_pack("{s:[o, {s:s}]}", "anyOf", j, "const", "all") : j;
+        return j;
     case NF_FIELD_REAL:
         j = json_pack("{s:s}", "type", "number");
         limit_range(j, f);

@@ -250,7 +250,7 @@ static const struct nf_field top[] = {
     TENSOR(doc, U32, "w,k", "document; 0xffffffff where there is none", .flags = NF_ASIDE),
     TENSOR(window, U32, "w,k", "window; likewise", .flags = NF_ASIDE),
     TENSOR(pos, U32, "w,k", "position; likewise", .flags = NF_ASIDE),
-    TENSOR(context, U32, "w,k,C", "tokens up to and including it, the oldest first; likewise", .flags = NF_ASIDE),
+    TENSOR(context, U32, "w,k,C", "tokens up to and including it, the oldest first; likewise", .flags = NF_ASIDE | NF_IDS),
 };
 const struct nf_record nf_top_record = RECORD("top", top, "the k highest positions of units first .. first + w - 1");
 #undef REC

@@ -240,13 +240,18 @@ static void compare_distributions(struct verify_run *r, const struct nf_rows *ro
     for (size_t i = 0; i < rows->rows; i++) {
         const float *a = (const float *)rows->data + i * rows->width, *b = want + i * rows->width;
         struct softmax p = softmax_of(a, rows->width), q = softmax_of(b, rows->width);
-        double tv = 0;
+        double tv = 0, kl = 0, log_p = log(p.sum), log_q = log(q.sum);
 
-        for (size_t v = 0; v < rows->width; v++)
-            tv += fabs(exp(a[v] - p.max) / p.sum - exp(b[v] - q.max) / q.sum) / 2;
+        for (size_t v = 0; v < rows->width; v++) {
+            double x = exp(a[v] - p.max) / p.sum, y = exp(b[v] - q.max) / q.sum;
+
+            tv += fabs(x - y) / 2;
+            kl += y > 0 ? y * ((b[v] - q.max - log_q) - (a[v] - p.max - log_p)) : 0;
+        }
         r->p->rows++;
         r->p->top_same += p.top == q.top;
         r->p->tv_sum += tv;
+        r->p->kl_sum += kl;
         r->p->tv_most = tv <= r->p->tv_most ? r->p->tv_most : tv;   /* NaN stays */
     }
 }

@@ -32,9 +32,10 @@ struct nf_verify_site {
 struct nf_verify {
     struct nf_verify_site site[NF_SITE_COUNT];
     uint64_t windows, tokens;
-    uint64_t rows;           /* of logits; the next four are about them */
+    uint64_t rows;           /* of logits; the next five are about them */
     uint64_t top_same;       /* greatest logit of the same token, lowest id of equals */
     double tv_sum, tv_most;  /* total variation distance of the two next-token distributions: sum over rows, largest */
+    double kl_sum;           /* KL of the reference's distribution q to ours p, sum of q ln(q / p), in nats: sum over rows */
 };
 
 /*

@@ -12,8 +12,9 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "base/json.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
+#include "token/jsonl.h"
 #include "token/text.h"
 
 enum { NAME_MAX_BYTES = 4096, WALK_DEPTH = 64 };
@@ -27,6 +28,7 @@ struct cutter {
     uint64_t line; /* the line being read, from 1 */
     bool open; /* a document has begun */
     bool blank; /* nothing but spaces so far in this line */
+    struct nf_bytes text, own_domain; /* JSONL: of the line */
     struct nf_bytes held; /* text that belongs to the document only if more of it follows; JSONL: the line */
     struct nf_err *err;
 };
@@ -147,40 +149,56 @@ static int bad_line(struct cutter *k, const char *why)
                    (unsigned long long)k->line, why);
 }
 
-static const char *member(const json_t *object, const char *key, char *why, size_t size)
+/* The string at a path of the line, decoded onto `out`.  *why: what is wrong with the line, "" when nothing. */
+static int read_member(struct cutter *k, const char *path, bool strict, struct nf_bytes *out, char *why, size_t size)
 {
-    const char *s = json_string_value(json_object_get(object, key));
+    struct nf_jsonl_text t;
+    size_t lone;
+    int rc;
 
-    if (!s)
-        snprintf(why, size, "no member \"%s\" that is a string", key);
-    return s;
+    *why = '\0';
+    switch (nf_jsonl_find(k->held.p, k->held.n, path, &t)) {
+    case NF_JSONL_BAD:
+        snprintf(why, size, "no JSON: %s is expected at byte %zu", t.why, t.at + 1);
+        return NF_OK;
+    case NF_JSONL_NO_OBJECT:
+        snprintf(why, size, "no JSON object");
+        return NF_OK;
+    case NF_JSONL_ABSENT:
+        snprintf(why, size, "no member \"%s\" that is a string", path);
+        return NF_OK;
+    case NF_JSONL_FOUND:
+        break;
+    }
+    rc = nf_json_decode(t.text, t.n, out, &lone, k->err);
+    if (rc == NF_OK && lone && strict)
+        snprintf(why, size, "member \"%s\" holds half a surrogate pair, which is no text", path);
+    return rc;
+}
+
+/* The text and the domain of the line, of which there may be one. */
+static int read_members(struct cutter *k, char *why, size_t size)
+{
+    int rc;
+
+    k->text.n = k->own_domain.n = 0;
+    rc = read_member(k, k->c->field, true, &k->text, why, size);
+    if (rc == NF_OK && !*why && k->c->domain_field)
+        rc = read_member(k, k->c->domain_field, false, &k->own_domain, why, size);
+    return rc == NF_OK ? nf_bytes_add(&k->own_domain, "", 1, k->err) : rc;
 }
 
 static int json_document(struct cutter *k)
 {
     char why[256];
-    json_error_t error;
-    bool starved;
-    json_t *object = nf_json_load(k->held.p, k->held.n, JSON_ALLOW_NUL, &error, &starved);
-    const char *s = NULL, *domain = k->domain;
-    int rc;
+    int rc = read_members(k, why, sizeof why);
 
-    if (starved)
-        return nf_fail(k->err, NF_ESYS, "out of memory");
-    if (!object)
-        snprintf(why, sizeof why, "no JSON: %s", error.text);
-    else if (!json_is_object(object))
-        snprintf(why, sizeof why, "no JSON object");
-    else if ((s = member(object, k->c->field, why, sizeof why)) && k->c->domain_field)
-        domain = member(object, k->c->domain_field, why, sizeof why);
-    if (!s || !domain) {
-        json_decref(object);
+    if (rc == NF_OK && *why)
         return bad_line(k, why);
-    }
-    rc = begin_document(k, domain);
     if (rc == NF_OK)
-        rc = cut_text(k, (const unsigned char *)s, json_string_length(json_object_get(object, k->c->field)));
-    json_decref(object);
+        rc = begin_document(k, k->c->domain_field ? (const char *)k->own_domain.p : k->domain);
+    if (rc == NF_OK)
+        rc = cut_text(k, k->text.p, k->text.n);
     return rc == NF_OK ? end_document(k) : rc;
 }
 
@@ -201,9 +219,9 @@ static int json_bytes(struct cutter *k, const unsigned char *p, size_t n)
         const unsigned char *eol = memchr(p + i, '\n', n - i);
         size_t len = eol ? (size_t)(eol - p) - i : n - i;
 
-        if (k->held.n + len > NF_JSONL_LINE)
-            return nf_fail(k->err, NF_EFORMAT, "%s:%llu: a JSON line of more than %d bytes", k->path, (unsigned long long)k->line,
-                           NF_JSONL_LINE);
+        if (k->c->memory && k->held.n + len > k->c->memory / NF_JSONL_COPIES)
+            return nf_fail(k->err, NF_EFORMAT, "%s:%llu: a JSON line of more than %llu bytes: --memory allows no more", k->path,
+                           (unsigned long long)k->line, (unsigned long long)k->c->memory / NF_JSONL_COPIES);
         rc = nf_bytes_add(&k->held, p + i, len, k->err);
         if (eol && rc == NF_OK)
             rc = json_line(k);
@@ -237,7 +255,7 @@ static int read_file(struct nf_corpus *c, const char *path, const char *domain, 
     struct cutter k = {
         .c = c, .sink = sink, .path = path, .domain = c->domain ? c->domain : domain, .line = 1, .blank = true, .err = err
     };
-    struct nf_text_file *t = nf_text_file_open(path, err);
+    struct nf_text_file *t = nf_text_file_open(path, &(struct nf_text_rules){ c->any_bytes, c->memory }, err);
     const unsigned char *p;
     ssize_t n;
     int rc = NF_OK;
@@ -251,6 +269,8 @@ static int read_file(struct nf_corpus *c, const char *path, const char *domain, 
     if (rc == NF_OK)
         rc = last_bytes(&k);
     nf_bytes_clear(&k.held);
+    nf_bytes_clear(&k.text);
+    nf_bytes_clear(&k.own_domain);
     nf_text_file_close(t);
     return rc;
 }
@@ -302,6 +322,11 @@ static int walk(struct nf_corpus *c, const char *path, const char *domain, int d
             rc = nf_fail_errno(err, "%s", below);
         else if (rc == NF_OK && S_ISDIR(st.st_mode))
             rc = walk(c, below, domain ? domain : list[i]->d_name, depth + 1, sink, err);
+        else if (rc == NF_OK && !S_ISREG(st.st_mode))
+            rc = nf_fail(err, NF_EFORMAT, "%s: %s in a folder is not waited for: name it as an operand to read it", below,
+                         S_ISFIFO(st.st_mode)   ? "a FIFO"
+                         : S_ISSOCK(st.st_mode) ? "a socket"
+                                                : "a device");
         else if (rc == NF_OK)
             rc = read_file(c, below, domain ? domain : own, sink, err);
         free(below);

@@ -4,6 +4,7 @@
 #ifndef NF_TOKEN_CORPUS_H
 #define NF_TOKEN_CORPUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +18,13 @@ enum nf_split { NF_SPLIT_FILE, NF_SPLIT_LINE, NF_SPLIT_PARAGRAPH, NF_SPLIT_JSONL
 
 struct nf_corpus {
     enum nf_split split;
-    const char *field; /* NF_SPLIT_JSONL: the text is this member of each line's object */
+    const char *field; /* NF_SPLIT_JSONL: the text is this member of each line's object; a path (jsonl.h) */
     const char *domain_field; /* NF_SPLIT_JSONL: the domain is that member; NULL: as below */
     const char *domain; /* of every document; NULL: the folder */
     uint64_t max_bad; /* NF_SPLIT_JSONL: this many unusable lines are left out */
     uint64_t bad; /* out: how many were */
+    bool any_bytes; /* other formats, and NUL bytes, are taken for text */
+    uint64_t memory; /* limit for a JSON line with its text, and for a zstd window; 0: none */
 };
 
 /*
@@ -49,9 +52,9 @@ struct nf_corpus_sink {
  *
  *   NF_ESYS     a file or directory cannot be read
  *   NF_EFORMAT  more than max_bad lines that are no JSON object with the fields as strings (file:line is named), a JSON line over
- *               NF_JSONL_LINE bytes, a cut zstd frame
+ *               memory / NF_JSONL_COPIES bytes, what is no text (text.h), a FIFO, socket or device below a directory operand
  */
-enum { NF_JSONL_LINE = 64 << 20 };
+enum { NF_JSONL_COPIES = 4 }; /* a line, its growing, its text and that text's growing */
 int nf_corpus_read(struct nf_corpus *c, char *const *paths, size_t n, const struct nf_corpus_sink *sink, struct nf_err *err);
 
 #endif

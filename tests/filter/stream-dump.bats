@@ -95,8 +95,58 @@ END
 }
 
 @test "tsv: chosen columns, renamed, lists joined, the rest as JSON" {
-    exits 0 stream-dump -f tsv -c neuron,share=token.share.p,position.curve,bigram.covered,cover.2.1,nothing "$S/neurons.nf"
-    printf 'neuron\tshare\tposition.curve\tbigram.covered\tcover.2.1\tnothing\n0\t\t\t\t0\t\n1\t1\t3;3;0;0\t[[2,3]]\t\t\n' | prints_all
+    exits 0 stream-dump -f tsv -c neuron,share=token.share.p,position.curve,bigram.covered,cover.2.1 "$S/neurons.nf"
+    printf 'neuron\tshare\tposition.curve\tbigram.covered\tcover.2.1\n0\t\t\t\t0\n1\t1\t3;3;0;0\t[[2,3]]\t\n' | prints_all
+}
+
+@test "a type or a column that no record has is refused, with those there are" {
+    exits 2 stream-dump -f ndjson --record window,neurons "$S/tokens.nf"
+    says "no records of type 'neurons', but: vocab, special, doc, window"
+    exits 2 stream-dump -f csv -c layer,token.shares.p "$S/neurons.nf"
+    says "a record of type 'neuron' has no 'token.shares.p', but: layer, neuron, class,"
+}
+
+@test "--list: the types, how many records, and the columns" {
+    exits 0 stream-dump --list "$S/tokens.nf"
+    printf '%s\t%s\t%s\n' vocab 2 first,tokens special 1 ids doc 2 doc,name,domain,bytes window 3 doc,window,start,bos,ids | prints_all
+}
+
+@test "--schema: every line of ndjson has the fields that its schema requires, and no other" {
+    for kind in tokens activations neurons; do
+        exits 0 stream-dump --schema "$kind"
+        [ "$(jq -r '."$schema"' "$BATS_TEST_TMPDIR/out")" = https://json-schema.org/draft/2020-12/schema ]
+        jq -c '.anyOf[] | {r: .properties.r.const, must: .required, may: (.properties | keys)}' "$BATS_TEST_TMPDIR/out" |
+            jq -s 'map({key: .r, value: .}) | from_entries' >"$BATS_TEST_TMPDIR/schema"
+        stream-dump -f ndjson "$S/$kind.nf" >"$BATS_TEST_TMPDIR/lines"
+        [ -s "$BATS_TEST_TMPDIR/lines" ]
+        jq -e -s --slurpfile s "$BATS_TEST_TMPDIR/schema" \
+            'all(.[]; . as $l | $s[0][.r] as $t | ($t.must - ($l | keys)) == [] and (($l | keys) - $t.may) == [])' "$BATS_TEST_TMPDIR/lines"
+    done
+    exits 2 stream-dump --schema neuron
+    says 'tokens, activations, stats, neurons, effects, lens'
+}
+
+@test "--text: tokens as text beside ids, n-grams as one" {
+    exits 0 stream-dump -f ndjson --text --neuron 0.1 "$S/neurons.nf"
+    [ "$(jq -c '[.layer, .neuron, .token.covered_text, .token.top_text, .bigram.covered_text]' "$BATS_TEST_TMPDIR/out")" = \
+        '[0,1,[" cat","\\n"],[" cat","\\n"],["the cat"]]' ]
+    exits 0 stream-dump -f csv --text -c window,ids "$S/tokens.nf"
+    printf '%s\n' window,ids,ids_text '0,1;2;3;4,</s>;the; cat; sat' '1,1;5,</s>;\n' '0,1;6;7;8,"</s>;\xff;""\\; naïve"' | prints_all
+    exits 2 stream-dump -f npy --text "$S/tokens.nf"
+}
+
+@test "--neuron: records of one neuron" {
+    exits 0 stream-dump -f csv --neuron 0.0,1.1 -c layer,neuron "$S/neurons.nf"
+    printf 'layer,neuron\n0,0\n' | prints_all
+    for bad in 3 3. .3 3.1x 03.1; do
+        exits 2 stream-dump --neuron "$bad" "$S/neurons.nf"
+    done
+}
+
+@test "ndjson: no list mixes lists and other values" {
+    stream-dump -f ndjson "$S/neurons.nf" >"$BATS_TEST_TMPDIR/lines"
+    jq -e -s 'all(.. | arrays; (any(.[]; type == "array") | not) or all(.[]; type == "array" or . == null))' "$BATS_TEST_TMPDIR/lines"
+    [ "$(jq -c 'select(.neuron == 1).bigram.top' "$BATS_TEST_TMPDIR/lines")" = '[[2,3,6,6]]' ]
 }
 
 @test "a table without rows still has its names" {

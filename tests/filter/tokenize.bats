@@ -107,20 +107,76 @@ a/x" ]
     head -c 500 "$T/x.zst" >"$T/cut.zst"
     exits 3 tokenize -m "$MODEL" "$T/cut.zst"
     says "cut.zst: ends inside its zstd frame"
+    { printf '\x50\x2a\x4d\x18\x04\x00\x00\x00abcd'; cat "$T/x.zst"; } >"$T/skip.zst"   # as pzstd begins
+    cmp <(windows "$CORPUS/fiction/01.txt") <(windows "$T/skip.zst")
+}
+
+@test "gzip and plain text give the same tokens; a cut member is refused" {
     gzip -c "$CORPUS/fiction/01.txt" >"$T/x.gz"
-    exits 3 tokenize -m "$MODEL" "$T/x.gz"
-    says "x.gz: compressed other than by zstd"
+    cmp <(windows "$CORPUS/fiction/01.txt") <(windows "$T/x.gz")
+    cat "$T/x.gz" "$T/x.gz" >"$T/two.gz"
+    [ "$(docs --domain d "$T/two.gz" | cut -d' ' -f4)" -eq $((2 * $(wc -c <"$CORPUS/fiction/01.txt"))) ]
+    head -c 500 "$T/x.gz" >"$T/cut.gz"
+    exits 3 tokenize -m "$MODEL" "$T/cut.gz"
+    says "cut.gz: ends inside its gzip member"
+}
+
+@test "a zstd window beyond --memory is refused; without bound it is read" {
+    yes 'a b' | head -c 6000000 | zstd -q --long=27 >"$T/long.zst"
+    exits 3 tokenize -m "$MODEL" --memory 4M "$T/long.zst"
+    says "long.zst: its zstd window takes more than --memory 4194304"
+    exits 0 tokenize -q -m "$MODEL" --memory 0 "$T/long.zst"
+}
+
+@test "what is no text is refused by name, and taken with --bytes" {
+    printf 'PAR1\x15\x04' >"$T/x.parquet"
+    exits 3 tokenize -m "$MODEL" "$T/x.parquet"
+    says "x.parquet: a Parquet file, not text"
+    printf '\xff\xfeh\0i\0' | zstd -q >"$T/x.zst"
+    exits 3 tokenize -m "$MODEL" "$T/x.zst"
+    says "x.zst: text in UTF-16, not text"
+    printf 'h\0i\0' >"$T/x"
+    exits 3 tokenize -m "$MODEL" "$T/x"
+    says "x: holds NUL bytes, which no text has: --bytes takes any bytes"
+    [ "$(total bytes --bos never --bytes "$T/x")" = 4 ]
+    printf '\xef\xbb\xbfhello' >"$T/bom"
+    cmp <(windows "$T/bom") <(printf hello | windows -)
+}
+
+@test "FIFOs and sockets in a folder are refused, a FIFO as an operand is read" {
+    mkdir "$T/d"
+    mkfifo "$T/d/pipe"
+    exits 3 timeout 10 tokenize -m "$MODEL" "$T/d"
+    says "d/pipe: a FIFO in a folder is not waited for"
+    echo hello >"$T/d/pipe" &
+    [ "$(total bytes --bos never "$T/d/pipe")" = 6 ]
+}
+
+# As the Pile has them; and what Python's json reads in members that are not looked at.
+@test "JSON lines: a path with dots, other members of any kind" {
+    printf '{"text": "a", "meta": {"pile_set_name": "Books3"}}\n{"text": "b", "meta": {"pile_set_name": "Github"}, "x": [NaN, 1e999, 18446744073709551616, "\\ud83d"]}\n' >"$T/j"
+    [ "$(docs --jsonl text --jsonl-domain meta.pile_set_name "$T/j" | cut -d' ' -f2 | tr '\n' ' ')" = "Books3 Github " ]
+    printf '{"text": "a\\ud83d"}\n' >"$T/j"
+    exits 3 tokenize -m "$MODEL" --jsonl text "$T/j"
+    says "j:1: member \"text\" holds half a surrogate pair"
+}
+
+@test "a JSON line beyond the memory is refused, by its number" {
+    { echo '{"t": "x"}'; printf '{"t": "'; head -c 3000000 /dev/zero | tr '\0' a; echo '"}'; } >"$T/j"
+    exits 3 tokenize -m "$MODEL" --jsonl t --memory 8M "$T/j"
+    says "j:2: a JSON line of more than 2097152 bytes"
+    exits 0 tokenize -q -m "$MODEL" --jsonl t --limit 10 "$T/j"
 }
 
 @test "the ids of the nasty text are those of Hugging Face tokenizers" {
-    tokenize -q -m "$MODEL" --bos never -c 1048576 "$ROOT/tests/data/nasty.txt" |
+    tokenize -q --bytes -m "$MODEL" --bos never -c 1048576 "$ROOT/tests/data/nasty.txt" |
         stream-dump -f ndjson -r window | jq -r '.ids[]' | cmp - "$ROOT/tests/data/nasty.demo.ids"
 }
 
 @test "NUL, CRLF and bad UTF-8: every byte of the text is in a token" {   # which byte: tests/unit/test_encoder.c
     for f in nasty.txt nasty-bytes.bin; do
-        tokenize -q -m "$MODEL" -c 33 "$ROOT/tests/data/$f" | stream-check
-        [ "$(total bytes -c 33 "$ROOT/tests/data/$f")" -eq "$(wc -c <"$ROOT/tests/data/$f")" ]
+        tokenize -q --bytes -m "$MODEL" -c 33 "$ROOT/tests/data/$f" | stream-check
+        [ "$(total bytes --bytes -c 33 "$ROOT/tests/data/$f")" -eq "$(wc -c <"$ROOT/tests/data/$f")" ]
     done
 }
 
@@ -219,8 +275,8 @@ a/x" ]
     # tokenizer.json makes <s> special too
     jq '. + {additional_special_tokens: ["<s>"]}' "$MODEL/tokenizer_config.json" >"$T/files/tokenizer_config.json"
     for d in json files; do
-        tokenize -m "$T/$d" "$ROOT/tests/data/nasty-bytes.bin" | stream-dump -f ndjson --header -r doc | head -1 | jq -r .tokenizer.digest >"$T/$d.digest"
-        tokenize -q -m "$T/$d" "$ROOT/tests/data/nasty.txt" | stream-dump -f ndjson -r window >"$T/$d.windows"
+        tokenize --bytes -m "$T/$d" "$ROOT/tests/data/nasty-bytes.bin" | stream-dump -f ndjson --header -r doc | head -1 | jq -r .tokenizer.digest >"$T/$d.digest"
+        tokenize -q --bytes -m "$T/$d" "$ROOT/tests/data/nasty.txt" | stream-dump -f ndjson -r window >"$T/$d.windows"
     done
     cmp "$T/json.digest" "$T/files.digest"
     cmp "$T/json.windows" "$T/files.windows"
@@ -327,10 +383,10 @@ family() {
 
 @test "a run that nothing cuts is refused where its tokens would need memory without bound" {
     head -c 5000000 /dev/zero >"$T/zeros"
-    exits 3 tokenize -m "$MODEL" "$T/zeros"
+    exits 3 tokenize --bytes -m "$MODEL" "$T/zeros"
     says "zeros: a run of more than 4194304 bytes"
     head -c 1000000 /dev/zero >"$T/zeros"
-    exits 0 tokenize -m "$MODEL" "$T/zeros"
+    exits 0 tokenize --bytes -m "$MODEL" "$T/zeros"
 }
 
 @test "a bad command line is status 2" {

@@ -122,6 +122,7 @@ setup() {
     "$ROOT/pipelines/compare-checkpoints.sh" o c step1/hf step2/hf
     stream-check o/step1-hf/neurons.nf o/step2-hf/neurons.nf
     grep -q 'step2-hf' o/report.html
+    [ "$(cat o/compare.tsv)" = "$(printf 'model\tkl\ttop1\tfirings\tclasses\nstep2-hf\t0\t1\t0\t0')" ]
     exits 2 "$ROOT/pipelines/compare-checkpoints.sh" p c step1/hf step1/../step1/hf
     says "given twice"
 }

@@ -141,7 +141,7 @@ static void family(const char *name, bool bytes)
 
     snprintf(dir, sizeof dir, "tests/data/tokenizers/%s", name);
     snprintf(path, sizeof path, "%s/ids.zst", dir);
-    ids = nf_text_file_open(path, NULL);
+    ids = nf_text_file_open(path, NULL, NULL);
     while ((got = nf_text_file_read(ids, &part, NULL)) > 0)
         CHECK(nf_bytes_add(&lists, part, (size_t)got, NULL) == NF_OK);
     CHECK(nf_bytes_add(&lists, "", 1, NULL) == NF_OK);
